@@ -1,0 +1,30 @@
+"""Public identifiers. A batch is a UUIDv7 (time-ordered, so tables partition by range); an item's id holds both its keys."""
+
+import os
+import re
+import time
+from uuid import UUID
+
+from worker.moderation.errors import RejectedError
+
+_ITEM_ID = re.compile(r"item_([0-9a-f]{32})_([0-9]{1,10})")
+
+
+def new_batch_id() -> UUID:
+    """A UUIDv7 (RFC 9562): 48 bits of Unix milliseconds, then random bits."""
+    milliseconds = time.time_ns() // 1_000_000
+    value = (milliseconds << 80) | int.from_bytes(os.urandom(10), "big")
+    value = value & ~(0xF << 76) | (0x7 << 76)
+    return UUID(int=value & ~(0x3 << 62) | (0x2 << 62))
+
+
+def item_id(batch_id: UUID, ordinal: int) -> str:
+    """The public id of an item."""
+    return f"item_{batch_id.hex}_{ordinal}"
+
+
+def parse_item_id(text: str) -> tuple[UUID, int]:
+    """Batch id and ordinal of a public item id. Raises RejectedError."""
+    if match := _ITEM_ID.fullmatch(text):
+        return UUID(hex=match[1]), int(match[2])
+    raise RejectedError("item_id_malformed", f"{text[:80]!r} is not an item id; they look like item_<32 hex digits>_<number>.")

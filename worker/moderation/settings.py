@@ -1,0 +1,106 @@
+"""The one place that reads the environment. Everything else receives a `Settings`."""
+
+import difflib
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from worker.moderation.errors import MisconfiguredError
+
+PREFIX = "ZOOMIN_"
+SERVICES = ("database_url", "broker_url", "s3_endpoint", "buckets", "model")  # production must name all of them
+
+
+class Mode(StrEnum):
+    """Where services come from when they are not named."""
+
+    LOCAL = "local"  # the embedded stack under `home`
+    PRODUCTION = "production"  # nowhere: refuse to start
+
+
+class Settings(BaseSettings):
+    """Every field is an environment variable `ZOOMIN_<NAME>`; the README's table is generated from here."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    mode: Mode = Field(Mode.LOCAL, description="`local` falls back to the embedded stack; `production` refuses to start half-configured")
+    home: Path = Field(Path(".zoomin"), description="data, sockets and logs of the embedded stack; written nowhere else")
+
+    database_url: SecretStr | None = Field(None, description="`postgresql+psycopg://…` of the queue of record")
+    broker_url: SecretStr | None = Field(None, description="`redis://…` of the doorbell; use TLS (`rediss://`) outside one machine")
+    s3_endpoint: str | None = Field(None, description="S3 endpoint; for AWS itself `https://s3.<region>.amazonaws.com`")
+    s3_region: str = Field("us-east-1", description="S3 region")
+    s3_access_key: SecretStr | None = Field(None, description="S3 key; unset: boto3's own chain (instance role, profile)")
+    s3_secret_key: SecretStr | None = Field(None, description="S3 secret")
+    buckets: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="buckets that images and manifests may come from, comma-separated"
+    )
+    upload_bucket: str = Field("zoomin-uploads", description="where `scan FOLDER` uploads; always an allowed source")
+    evidence_bucket: str = Field("zoomin-evidence", description="our own bucket for what the model was sent")
+    tenant: str = Field("default", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="tenant that the CLI submits as")
+
+    model: str | None = Field(None, description="`nano`, a local checkpoint directory, or `openai:<model>@<base url>`")
+    model_api_key: SecretStr | None = Field(None, description="bearer key of an `openai:` endpoint")
+    images_in_flight: int = Field(16, ge=1, le=4096, description="images between fetch and outcome per worker; 384 suits one large GPU")
+    decode_processes: int = Field(1, ge=1, le=256, description="child processes that decode; about cores − 1")
+    max_num_seqs: int = Field(16, ge=1, description="vLLM: sequences per step; 256 on a GPU")
+    max_num_batched_tokens: int = Field(8192, ge=256, description="vLLM: tokens per step; 16384 on a GPU")
+    max_model_len: int = Field(8192, ge=512, description="vLLM: longest conversation in tokens")
+    gpu_memory_utilization: float = Field(0.9, gt=0, le=1, description="vLLM: share of the GPU's memory")
+    cpu_kv_cache_gib: int = Field(1, ge=1, description="vLLM: KV cache on a CPU, GiB")
+
+    chunk_items: int = Field(256, ge=1, le=256, description="items per chunk: the unit of lease and of a message")
+    chunks_in_flight: int = Field(3, ge=1, le=64, description="chunks per worker at once, so that the engine stays full across chunk ends")
+    announce_ahead: int = Field(3, ge=1, le=64, description="chunks announced ahead per worker")
+    announce_timeout_seconds: int = Field(60, ge=1, description="an announced chunk that nobody claimed is rung again after this")
+    lease_seconds: int = Field(300, ge=2, description="a lease that is not renewed expires after this")
+    heartbeat_seconds: int = Field(60, ge=1, description="leases are renewed this often while work progresses")
+    max_attempts: int = Field(3, ge=1, le=20, description="claims of a chunk without progress before it is split")
+    sweep_seconds: float = Field(30.0, gt=0, description="pause between sweeps")
+    visibility_timeout_seconds: int = Field(
+        1800, ge=10, description="Redis redelivers an unacknowledged message after this; above a chunk's time"
+    )
+
+    fetch_max_bytes: int = Field(20_000_000, ge=1_000, description="largest image object")
+    fetch_timeout_seconds: float = Field(30.0, gt=0, description="deadline of one image's fetch, retries included")
+    api_host: str = Field("127.0.0.1", description="address the API listens on")
+    api_port: int = Field(8080, ge=0, le=65535, description="port of the API; 0 takes a free one")
+    metrics_port: int = Field(0, ge=0, le=65535, description="port of the worker's /metrics; 0: a free one, named in the log")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="log level")
+
+    @field_validator("buckets", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @property
+    def source_buckets(self) -> frozenset[str]:
+        """Buckets that items may point into."""
+        return frozenset((*self.buckets, self.upload_bucket))
+
+    def require(self, *names: str) -> Self:
+        """Self, when every named setting has a value. Raises MisconfiguredError naming all that are missing."""
+        wanted = dict.fromkeys((*names, *(SERVICES if self.mode is Mode.PRODUCTION else ())))
+        missing = [PREFIX + name.upper() for name in wanted if not getattr(self, name)]
+        if missing:
+            raise MisconfiguredError("setting_missing", f"Set {', '.join(missing)}. (Mode is {self.mode}.)")
+        return self
+
+
+def load_settings() -> Settings:
+    """Settings from the environment. Raises MisconfiguredError for unknown names and bad values."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    for name in os.environ:
+        if name.startswith(PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise MisconfiguredError("setting_unknown", f"{name} is not a setting.{hint}")
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = "; ".join(f"{PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors(include_input=False))
+        raise MisconfiguredError("setting_invalid", problems) from None

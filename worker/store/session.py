@@ -1,0 +1,59 @@
+"""Engines and sessions, with the time-outs of a system that never waits for ever."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session
+
+from worker.moderation.errors import MisconfiguredError, TransientError
+from worker.moderation.settings import Settings
+
+STATEMENT_TIMEOUT_MS = 15_000  # longer means a lost index or a lock, not work
+LOCK_TIMEOUT_MS = 3_000  # a held lock is somebody's bug; fail and retry instead of queueing behind it
+IDLE_IN_TRANSACTION_TIMEOUT_MS = 30_000  # no transaction stays open while a model works
+CONNECT_TIMEOUT_SECONDS = 5
+RETRYABLE_SQLSTATES = ("08", "57P", "40")  # connection lost, server going down, deadlock or serialisation
+
+
+def connect(settings: Settings, *, application: str) -> Engine:
+    """An engine on the queue of record. `application` shows in pg_stat_activity. Raises MisconfiguredError."""
+    url = settings.require("database_url").database_url
+    if url is None:
+        raise MisconfiguredError("setting_missing", "Set ZOOMIN_DATABASE_URL.")
+    options = (
+        f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS} "
+        f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS}"
+    )
+    return create_engine(
+        url.get_secret_value(),
+        pool_pre_ping=True,
+        pool_size=8,
+        max_overflow=8,
+        connect_args={"application_name": application, "options": options, "connect_timeout": CONNECT_TIMEOUT_SECONDS},
+    )
+
+
+def is_retryable(error: DBAPIError) -> bool:
+    """True for lost connections, servers going down, deadlocks and serialisation failures."""
+    state = getattr(error.orig, "sqlstate", None)
+    return (
+        error.connection_invalidated
+        or (isinstance(error, OperationalError) and state is None)
+        or str(state).startswith(RETRYABLE_SQLSTATES)
+    )
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Session]:
+    """One transaction: commits at the end, rolls back on any exception. Raises TransientError for what a retry may mend."""
+    try:
+        with Session(engine, expire_on_commit=False) as session, session.begin():
+            yield session
+    except DBAPIError as error:
+        if is_retryable(error):
+            raise TransientError(
+                "database_unavailable", f"Postgres: {str(error.orig).splitlines()[0] if error.orig else 'connection lost'}"
+            ) from error
+        raise

@@ -1,0 +1,1 @@
+"""Who answers: the `VisionModel` protocol and its implementations."""
