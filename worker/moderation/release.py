@@ -25,7 +25,7 @@ HONESTY = {
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """`facts` is plain JSON: weights and tokenizer digests, prompts, calibration, pixel limits, dtype, engine version…"""
+    """`facts` is plain JSON: weights and tokenizer digests, prompts, calibration, pixel limits, dtype, engine version."""
 
     name: str
     training: Training

@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     home: Path = Field(Path(".zoomin"), description="data, sockets and logs of the embedded stack; written nowhere else")
 
     database_url: SecretStr | None = Field(None, description="`postgresql+psycopg://…` of the queue of record")
+    owner_url: SecretStr | None = Field(None, description="the same database as its owner, for `zoomin db upgrade`; unset: `database_url`")
     broker_url: SecretStr | None = Field(None, description="`redis://…` of the doorbell; use TLS (`rediss://`) outside one machine")
     s3_endpoint: str | None = Field(None, description="S3 endpoint; for AWS itself `https://s3.<region>.amazonaws.com`")
     s3_region: str = Field("us-east-1", description="S3 region")

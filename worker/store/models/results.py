@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint
+from sqlalchemy import BigInteger, CheckConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -45,7 +45,7 @@ class OutcomeRow(Base):
     batch_id: Mapped[UUID] = mapped_column(primary_key=True, comment="Its batch")
     ordinal: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, comment="Its item")
     revision: Mapped[Small] = mapped_column(primary_key=True, autoincrement=False, comment="1, or more after rescans")
-    chunk_id: Mapped[int] = mapped_column(comment="Under whose lease it was written")
+    chunk_id: Mapped[int] = mapped_column(BigInteger, comment="Under whose lease it was written")
     kind: Mapped[str] = mapped_column(comment="verdict | unreadable | failed | cancelled")
     verdict: Mapped[str | None] = mapped_column(comment="real | generated; only for kind verdict")
     p_generated: Mapped[float | None] = mapped_column(comment="P(generated), calibrated when the release has a calibration")
