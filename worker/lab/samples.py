@@ -23,7 +23,7 @@ from worker.moderation.boxes import Box
 from worker.moderation.errors import RejectedError, ZoomInError
 
 LONGEST_SIDE = 768  # pixels; large enough that a zoom sees more than a scan, small enough for a repository
-JPEG = {"format": "JPEG", "quality": 95, "subsampling": "4:4:4", "optimize": True}
+JPEG_QUALITY = 95  # of both sides of a pair; high, so that what the network drew survives
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 SEED = 2025
 
@@ -50,9 +50,7 @@ def doctor(photograph: Image.Image, count: int, network: Regenerator, seed: list
         if change < VISIBLE_BELOW:
             image, boxes, changes = drawn, [*boxes, box], [*changes, change]
     if len(boxes) < count:
-        raise RejectedError(
-            "nothing_visible", f"Regenerating changes too little of this photograph: {len(boxes)} of {count} regions visible."
-        )
+        raise RejectedError("nothing_visible", f"Regenerating changes too little: {len(boxes)} of {count} regions would be visible.")
     return Doctored(image=image, boxes=tuple(boxes), changes=tuple(changes))
 
 
@@ -87,7 +85,7 @@ def make_samples(sources: list[Path], target: Path) -> Iterator[str]:
 
 def _jpeg(image: Image.Image) -> bytes:
     body = io.BytesIO()
-    image.save(body, **JPEG)
+    image.save(body, format="JPEG", quality=JPEG_QUALITY, subsampling="4:4:4", optimize=True)
     return body.getvalue()
 
 

@@ -83,6 +83,11 @@ class EvidenceFacts:
     media_type: str
     byte_count: int
 
+    @property
+    def key(self) -> str:
+        """Its key in the bucket; the two leading digits spread listings."""
+        return f"{self.sha256[:2]}/{self.sha256}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:

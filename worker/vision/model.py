@@ -2,12 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Protocol
 
 from PIL.Image import Image
 
 from worker.moderation.outcomes import Verdict
 from worker.moderation.release import Training
+
+
+class Coordinates(StrEnum):
+    """What the numbers of `bbox_2d` mean. A wrong convention silently ruins every box."""
+
+    ABSOLUTE = "absolute"  # pixels of the image as sent (Qwen2.5-VL)
+    RELATIVE_1000 = "relative_1000"  # thousandths of its sides (Qwen3-VL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,7 @@ class Question:
     reply_schema: Mapping[str, Any]
     max_tokens: int
     urgent: bool = False  # zooms are: an image finishes before its KV cache is evicted
+    temperature: float = 0.0  # above 0 only when an unreadable reply is asked for again: greedy would repeat it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +60,23 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyLimits:
+    """Caps that the reply schemas enforce, in characters and counts; max_tokens must leave room for them."""
+
+    proposed_regions: int = 6  # the scan may name these many
+    zoomed_regions: int = 4  # crops per image; bounds the prompt
+    reason_chars: int = 60
+    finding_chars: int = 120
+    explanation_chars: int = 240
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
     """What the method must know of a model, and what names it in a release."""
 
     name: str
     training: Training
-    coordinates: str  # "absolute" (Qwen2.5-VL) | "relative_1000" (Qwen3-VL)
+    coordinates: Coordinates
     resize_factor: int  # sides are multiples of this: 28 (Qwen2.5-VL), 32 (Qwen3-VL)
     scan_min_pixels: int
     scan_max_pixels: int
@@ -66,6 +86,7 @@ class ModelCard:
     zoom_max_tokens: int
     cache_block_tokens: int | None  # tokens per KV block; None where unknown
     facts: Mapping[str, Any]  # digests, dtype, quantisation, engine and its version
+    reply_limits: ReplyLimits = ReplyLimits()
 
 
 class VisionModel(Protocol):

@@ -17,6 +17,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_token
 from worker.moderation.outcomes import Verdict
 
 CHECKPOINT = Path(__file__).parent / "checkpoint"
+CORPUS = Path(__file__).parent / "corpus.txt"
 PROMPTS = Path(__file__).parents[2] / "zoomin" / "prompts"
 SPECIAL_TOKENS = (  # Qwen2.5-VL's, in its order; they follow the trained vocabulary
     "<|endoftext|>",
@@ -74,12 +75,13 @@ def sample_reply(chance: random.Random) -> str:
 
 
 def corpus(prompts: Path) -> Iterator[str]:
-    """The prompts' texts, many times, and sampled replies. Deterministic."""
+    """The prompts' texts, many times, sampled replies, and sentences of the trade. Deterministic."""
     for path in sorted(path for path in prompts.rglob("*") if path.suffix in {".txt", ".md", ".json", ".toml", ".jinja"}):
         yield from [path.read_text(encoding="utf-8")] * PROMPT_WEIGHT
     chance = random.Random(SEED)  # noqa: S311  sampling text, no secret
     for _ in range(REPLIES):
         yield sample_reply(chance)
+    yield from CORPUS.read_text(encoding="utf-8").splitlines()
 
 
 def train(texts: Iterator[str]) -> Tokenizer:

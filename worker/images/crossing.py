@@ -1,0 +1,43 @@
+"""The images' crossing from the decode children: each result as facts and buffers, and back."""
+
+from collections.abc import Sequence
+
+from PIL import Image
+
+from worker.images.prepare import Crop, Evidence, ScanImage, cut_crops, named_evidence, prepare_scan
+from worker.images.reply import Reply
+from worker.images.resize import PixelLimits
+from worker.moderation.boxes import Box, Size
+
+
+def scan_reply(body: bytes, limits: PixelLimits) -> Reply:
+    """`prepare_scan`, packed. In the child."""
+    scan = prepare_scan(body, limits)
+    facts = {"sizes": [scan.pixels.size], "original": [scan.original.width, scan.original.height], "media_type": scan.media_type}
+    return Reply(facts, (scan.pixels.tobytes(), scan.evidence.body))
+
+
+def read_scan(reply: Reply) -> ScanImage:
+    """The scan image of a `scan_reply`. Raises ValueError, KeyError or TypeError when it makes no sense."""
+    ((pixels, evidence),) = _images(reply)
+    width, height = reply.facts["original"]
+    return ScanImage(pixels=pixels, original=Size(int(width), int(height)), media_type=str(reply.facts["media_type"]), evidence=evidence)
+
+
+def crops_reply(body: bytes, boxes: Sequence[Box], limits: PixelLimits) -> Reply:
+    """`cut_crops`, packed. In the child."""
+    crops = cut_crops(body, boxes, limits)
+    buffers = tuple(buffer for crop in crops for buffer in (crop.pixels.tobytes(), crop.evidence.body))
+    return Reply({"sizes": [crop.pixels.size for crop in crops]}, buffers)
+
+
+def read_crops(reply: Reply, boxes: Sequence[Box]) -> tuple[Crop, ...]:
+    """The crops of a `crops_reply`, one per box. Raises ValueError, KeyError or TypeError when it makes no sense."""
+    return tuple(Crop(box=box, pixels=pixels, evidence=evidence) for box, (pixels, evidence) in zip(boxes, _images(reply), strict=True))
+
+
+def _images(reply: Reply) -> list[tuple[Image.Image, Evidence]]:
+    """Pixels and evidence, pairwise. The hash is taken on this side: a child does not get to name what it sends."""
+    buffers = iter(reply.buffers)
+    pairs = zip(reply.facts["sizes"], buffers, buffers, strict=True)
+    return [(Image.frombytes("RGB", (int(width), int(height)), pixels), named_evidence(body)) for (width, height), pixels, body in pairs]

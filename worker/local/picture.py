@@ -1,0 +1,152 @@
+"""Draws what was found: the sample with its boxes numbered, the zoom crops as cards beside or below it, and a caption."""
+
+import math
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw
+
+from worker.local.lettering import Colour, font, line_height, wrap, write_lines
+from worker.moderation.boxes import Box, Size
+from worker.moderation.outcomes import Region
+
+LONGEST_SIDE = 960  # pixels of the photograph as drawn; crops are cut from the original all the same
+SHORTEST_LONGEST_SIDE = 384  # pixels; smaller originals are enlarged until their boxes can be told apart
+GAP, PADDING = 16, 8
+CARD_WIDTH, CARD_IMAGE_HEIGHT, CARD_TEXT_HEIGHT = 228, 170, 116
+HEADLINE, TEXT, SMALL = 21, 15, 13  # font sizes
+CAPTION_LINES = 6  # of each of its paragraphs
+BADGE = Size(22, 20)
+BACKGROUND, CARD, WELL, INK = (17, 20, 26), (30, 35, 44), (10, 12, 16), (0, 0, 0)
+BRIGHT, DIM = (238, 241, 246), (166, 175, 190)
+# Okabe and Ito's palette, brightened: told apart by colour-blind eyes, and light enough to carry dark numbers.
+COLOURS = ((240, 168, 32), (86, 190, 240), (40, 205, 150), (244, 232, 76), (245, 125, 70), (230, 145, 190))
+
+
+def annotate(original: Image.Image, regions: Sequence[Region], caption: str) -> Image.Image:
+    """A new RGB picture: `original` (RGB) with `regions` (in its pixels) boxed and numbered, their crops with findings, and `caption`.
+
+    The caption's first line is the headline, each further line a paragraph. Every size of image, number of regions and length of text is
+    drawn; text too long ends in an ellipsis.
+    """
+    photograph = _with_boxes(original, regions)
+    cards = [_card(original, region, ordinal) for ordinal, region in enumerate(regions)]
+    body = _arrange(photograph, cards)
+    width = max(body.width, 2 * CARD_WIDTH + GAP)  # a caption below a tiny or narrow image must stay readable
+    return _framed(_below([body, _caption(caption, width)]))
+
+
+def _arrange(photograph: Image.Image, cards: Sequence[Image.Image]) -> Image.Image:
+    if not cards:
+        return photograph
+    if photograph.height > photograph.width:
+        rows = max(1, (photograph.height + GAP) // (cards[0].height + GAP))
+        return _beside([photograph, _grid(cards, math.ceil(len(cards) / rows))])
+    return _below([photograph, _grid(cards, max(2, (photograph.width + GAP) // (CARD_WIDTH + GAP)))])
+
+
+def _with_boxes(original: Image.Image, regions: Sequence[Region]) -> Image.Image:
+    longest = max(original.size)
+    scale = max(min(1.0, LONGEST_SIDE / longest), SHORTEST_LONGEST_SIDE / longest)
+    picture = _scaled(original, scale)
+    draw = ImageDraw.Draw(picture)
+    size = Size(*picture.size)
+    boxes = [_drawable(region.box.ordered().scaled(size.width / original.width, size.height / original.height), size) for region in regions]
+    for ordinal, (x0, y0, x1, y1) in enumerate(boxes):
+        draw.rectangle((x0 - 1, y0 - 1, x1, y1), outline=INK, width=4)
+        draw.rectangle((x0, y0, x1 - 1, y1 - 1), outline=_colour(ordinal), width=2)
+    # Numbers come last: no outline of a later box may cross them.
+    taken = set[tuple[int, int]]()
+    for ordinal, (x0, y0, _, _) in enumerate(boxes):
+        at = _free_spot((min(x0, size.width - BADGE.width), min(y0, size.height - BADGE.height)), taken)
+        taken.add(at)
+        _draw_badge(draw, at, ordinal)
+    return picture
+
+
+def _card(original: Image.Image, region: Region, ordinal: int) -> Image.Image:
+    card = Image.new("RGB", (CARD_WIDTH, PADDING + CARD_IMAGE_HEIGHT + PADDING + CARD_TEXT_HEIGHT), CARD)
+    draw = ImageDraw.Draw(card)
+    inner = CARD_WIDTH - 2 * PADDING
+    draw.rectangle((PADDING, PADDING, PADDING + inner - 1, PADDING + CARD_IMAGE_HEIGHT - 1), fill=WELL)
+    corners = _drawable((region.crop_box or region.box).ordered().outward(), Size(*original.size))
+    crop = original.crop(corners)
+    crop = _scaled(crop, min(inner / crop.width, CARD_IMAGE_HEIGHT / crop.height))
+    card.paste(crop, (PADDING + (inner - crop.width) // 2, PADDING + (CARD_IMAGE_HEIGHT - crop.height) // 2))
+    draw.rectangle((0, 0, CARD_WIDTH - 1, 2), fill=_colour(ordinal))
+    _draw_badge(draw, (PADDING, PADDING), ordinal)
+    card.paste(_card_text(region, corners, inner), (PADDING, 2 * PADDING + CARD_IMAGE_HEIGHT))
+    return card
+
+
+def _card_text(region: Region, corners: tuple[int, int, int, int], width: int) -> Image.Image:
+    x0, y0, x1, y1 = corners
+    pixels = f"{x1 - x0} × {y1 - y0} px" + (f", sent at {region.scale:.2g} ×" if region.scale else "")
+    lines: list[tuple[str, int, Colour]] = [(line, TEXT, BRIGHT) for line in wrap(region.reason, TEXT, width, 2)]
+    lines += [(line, SMALL, DIM) for line in wrap(region.finding or "The zoom said nothing of it.", SMALL, width, 2)]
+    return write_lines([*lines, (pixels, SMALL, DIM)], Size(width, CARD_TEXT_HEIGHT - PADDING), CARD)
+
+
+def _caption(caption: str, width: int) -> Image.Image:
+    headline, *paragraphs = caption.strip().split("\n")
+    lines: list[tuple[str, int, Colour]] = [(line, HEADLINE, BRIGHT) for line in wrap(headline, HEADLINE, width, 2)]
+    for paragraph in paragraphs:
+        lines += [(line, TEXT, DIM) for line in wrap(paragraph, TEXT, width, CAPTION_LINES)]
+    return write_lines(lines, Size(width, max(1, sum(line_height(size) for _, size, _ in lines))), BACKGROUND)
+
+
+def _draw_badge(draw: ImageDraw.ImageDraw, at: tuple[int, int], ordinal: int) -> None:
+    x, y = at
+    draw.rectangle((x, y, x + BADGE.width - 1, y + BADGE.height - 1), fill=_colour(ordinal), outline=INK)
+    draw.text((x + BADGE.width / 2, y + BADGE.height / 2), str(ordinal + 1), font=font(TEXT), fill=INK, anchor="mm")
+
+
+def _free_spot(wanted: tuple[int, int], taken: set[tuple[int, int]]) -> tuple[int, int]:
+    # Boxes often share a corner; their numbers then stand side by side.
+    x, y = wanted
+    while any(abs(x - a) < BADGE.width and abs(y - b) < BADGE.height for a, b in taken):
+        x += 1
+    return x, y
+
+
+def _drawable(box: Box, size: Size) -> tuple[int, int, int, int]:
+    # At least one pixel, whatever a model's box became on its way here.
+    x0, y0, x1, y1 = box.clamped(size).corners()
+    x0, y0 = min(x0, size.width - 1), min(y0, size.height - 1)
+    return x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)
+
+
+def _colour(ordinal: int) -> Colour:
+    return COLOURS[ordinal % len(COLOURS)]
+
+
+def _scaled(image: Image.Image, scale: float) -> Image.Image:
+    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    return image.resize(size, Image.Resampling.NEAREST if scale >= 3 else Image.Resampling.BICUBIC)  # show large pixels as pixels
+
+
+def _grid(images: Sequence[Image.Image], per_row: int) -> Image.Image:
+    return _below([_beside(images[start : start + per_row]) for start in range(0, len(images), per_row)])
+
+
+def _beside(images: Sequence[Image.Image]) -> Image.Image:
+    canvas = Image.new("RGB", (sum(i.width + GAP for i in images) - GAP, max(i.height for i in images)), BACKGROUND)
+    x = 0
+    for image in images:
+        canvas.paste(image, (x, 0))
+        x += image.width + GAP
+    return canvas
+
+
+def _below(images: Sequence[Image.Image]) -> Image.Image:
+    canvas = Image.new("RGB", (max(i.width for i in images), sum(i.height + GAP for i in images) - GAP), BACKGROUND)
+    y = 0
+    for image in images:
+        canvas.paste(image, (0, y))
+        y += image.height + GAP
+    return canvas
+
+
+def _framed(image: Image.Image) -> Image.Image:
+    canvas = Image.new("RGB", (image.width + 2 * GAP, image.height + 2 * GAP), BACKGROUND)
+    canvas.paste(image, (GAP, GAP))
+    return canvas

@@ -1,0 +1,167 @@
+"""Judges many images at once: one coroutine per image on an event loop of its own, one semaphore over all chunks of the process."""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Coroutine, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import structlog
+
+from worker.images.fetch import Fetched, fetch
+from worker.images.pool import DecodePool
+from worker.images.prepare import Evidence
+from worker.intake.storage import Storage
+from worker.moderation.errors import EngineDiedError, MisconfiguredError, TransientError, ZoomInError
+from worker.moderation.outcomes import ItemReference, Outcome
+from worker.moderation.release import Release
+from worker.moderation.settings import Settings
+from worker.queue.moderator import Unfinished
+from worker.vision.load import load_vision_model
+from worker.zoomin.pipeline import moderate
+from worker.zoomin.prompts import load_prompts
+from worker.zoomin.regions import scan_boxes
+from worker.zoomin.release import name_release
+from worker.zoomin.tools import Tools
+
+CLOSE_TIMEOUT_SECONDS = 30  # an engine that will not stop by then is left to the parent-death signal
+Result = TypeVar("Result")
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _EngineDied:
+    error: EngineDiedError
+
+
+class _End:
+    """No further outcome will come."""
+
+
+_Event = Outcome | Unfinished | _EngineDied | _End
+
+
+class EventLoopThread:
+    """An asyncio loop on a thread of its own: vLLM wants one loop for life, Celery's tasks run on threads."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="event-loop", daemon=True)
+        self._thread.start()
+
+    def submit(self, coroutine: Coroutine[Any, Any, Result]) -> "Future[Result]":
+        """Starts a coroutine on the loop, from any other thread."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+    def close(self) -> None:
+        """Stops the loop. Idempotent."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(CLOSE_TIMEOUT_SECONDS)
+            self._loop.close()
+
+
+class AsyncModerator:
+    """A `Moderator` over the real pipeline."""
+
+    def __init__(self, *, loop: EventLoopThread, tools: Tools, release: Release, images_in_flight: int) -> None:
+        self._loop = loop
+        self._tools = tools
+        self._release = release
+        self._capacity = images_in_flight
+        self._places = asyncio.Semaphore(images_in_flight)
+
+    @property
+    def release(self) -> Release:
+        """What judges."""
+        return self._release
+
+    def judge(self, items: Sequence[ItemReference], *, stop: threading.Event, tick_seconds: float) -> Iterator[Outcome | Unfinished | None]:
+        """Outcomes in order of completion; None about every tick. After `stop`, those begun still finish. Raises EngineDiedError."""
+        events: queue.SimpleQueue[_Event] = queue.SimpleQueue()  # bounded by the chunk's size
+        running = self._loop.submit(self._judge_all(items, stop, events))
+        try:
+            while True:
+                try:
+                    event = events.get(timeout=tick_seconds)
+                except queue.Empty:
+                    yield None
+                    continue
+                if isinstance(event, _End):
+                    return
+                if isinstance(event, _EngineDied):
+                    raise event.error
+                yield event
+        finally:
+            running.cancel()  # the caller left early (fenced, cancelled): abort what is in the engine
+
+    async def _judge_all(self, items: Sequence[ItemReference], stop: threading.Event, events: "queue.SimpleQueue[_Event]") -> None:
+        tasks: set[asyncio.Task[None]] = set()
+        try:
+            for item in items:
+                await self._places.acquire()
+                if stop.is_set():
+                    self._places.release()
+                    break
+                task = asyncio.ensure_future(self._judge_one(item, events))
+                task.add_done_callback(lambda _: self._places.release())
+                tasks.add(task)
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            events.put(_End())
+
+    async def _judge_one(self, item: ItemReference, events: "queue.SimpleQueue[_Event]") -> None:
+        try:
+            events.put(await moderate(item, self._tools))
+        except EngineDiedError as error:
+            events.put(_EngineDied(error))
+        except (TransientError, MisconfiguredError) as error:
+            events.put(Unfinished(item.ordinal, error))
+        except Exception:  # a bug met by one image must not take its siblings along; attempts bound how often it is met
+            log.exception("image_met_a_bug", batch_id=str(item.batch_id), ordinal=item.ordinal)
+            events.put(Unfinished(item.ordinal, _bug(item)))
+
+    def close(self) -> None:
+        """Stops engine, decode children and loop. Idempotent."""
+        self._loop.submit(self._tools.vision.close()).result(CLOSE_TIMEOUT_SECONDS)
+        self._tools.decoder.close()
+        self._loop.close()
+
+
+def _bug(item: ItemReference) -> ZoomInError:
+    return TransientError("internal_error", f"{item.source} met a bug of ours; the worker's log has the traceback.")
+
+
+def build_moderator(settings: Settings) -> AsyncModerator:
+    """Loads the model (tens of seconds) and everything around it. Raises MisconfiguredError."""
+    loop = EventLoopThread()
+    storage = Storage(settings)
+    threads = ThreadPoolExecutor(settings.images_in_flight, thread_name_prefix="storage")
+    vision = loop.submit(load_vision_model(settings)).result()
+    prompts = load_prompts()
+    release = name_release(vision.card, prompts, scan_boxes)
+
+    async def fetch_item(item: ItemReference) -> Fetched:
+        limits = {"max_bytes": settings.fetch_max_bytes, "timeout_seconds": settings.fetch_timeout_seconds}
+        return await fetch(item, storage, executor=threads, **limits)
+
+    async def keep_evidence(sent: Sequence[Evidence]) -> None:
+        def put(evidence: Evidence) -> None:
+            storage.put(settings.evidence_bucket, evidence.facts.key, evidence.body, evidence.facts.media_type)
+
+        await asyncio.gather(*(asyncio.get_running_loop().run_in_executor(threads, put, evidence) for evidence in sent))
+
+    tools = Tools(
+        fetch=fetch_item,
+        decoder=DecodePool(settings.decode_processes),
+        keep=keep_evidence,
+        vision=vision,
+        prompts=prompts,
+        choose=scan_boxes,
+        release_id=release.id,
+    )
+    return AsyncModerator(loop=loop, tools=tools, release=release, images_in_flight=settings.images_in_flight)

@@ -1,0 +1,148 @@
+"""Recording outcomes: fenced, exactly once per item and revision, with their regions, traces, evidence, routing and audit event."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Table, insert
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.orm import Session
+
+from worker.moderation.outcomes import EvidenceFacts, Outcome, OutcomeKind, RetentionClass
+from worker.moderation.policy import DEFAULT_POLICY, PolicyVersion, Route, Routing, retention_class, route
+from worker.moderation.release import Release, Training
+from worker.store import audit
+from worker.store.chunks import Lease, Tally, fence, progress
+from worker.store.models import EvidenceRow, OutcomeRow, RegionRow, RoutingRow, TraceRow
+from worker.store.models.intake import BatchState
+from worker.store.outcome_rows import OutcomeRows, Place, outcome_rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """Who judged, and what the scores are worth. `release` is None where no model was asked."""
+
+    actor: str
+    release: Release | None = None
+    policy: PolicyVersion = DEFAULT_POLICY
+    evidence_bucket: str = ""
+
+    def route(self, outcome: Outcome) -> Routing | None:
+        """The live routing of an outcome."""
+        trained = self.release is not None and self.release.training is Training.TRAINED
+        return route(outcome, self.policy, scores_mean_something=trained)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a write did."""
+
+    tally: Tally
+    duplicates: int  # outcomes that were there already: discarded
+    batch_state: BatchState  # as it was when the write was fenced
+
+
+def record_outcomes(session: Session, lease: Lease, outcomes: Sequence[Outcome], judgement: Judgement) -> Recorded:
+    """Writes outcomes in the caller's transaction, whose first statement must be this fence. Raises FencedError."""
+    batch_state = fence(session, lease)
+    place = Place(batch_id=lease.batch_id, revision=lease.revision, chunk_id=lease.chunk_id)
+    tally = insert_outcomes(session, place, outcomes, judgement)
+    if tally.total:
+        progress(session, lease, tally)
+    return Recorded(tally, len(outcomes) - tally.total, batch_state)
+
+
+def insert_outcomes(session: Session, place: Place, outcomes: Sequence[Outcome], judgement: Judgement) -> Tally:
+    """Inserts those outcomes whose item has none at this revision, and everything that hangs on them: how many of which kind."""
+    if not outcomes:
+        return Tally()
+    rows = {outcome.ordinal: outcome_rows(outcome, place) for outcome in outcomes}
+    written = _insert_new(session, [rows[ordinal].outcome for ordinal in sorted(rows)])
+    fresh = [outcome for outcome in outcomes if outcome.ordinal in written]
+    routings = {outcome.ordinal: judgement.route(outcome) for outcome in fresh}
+    kept = [rows[ordinal] for ordinal in sorted(written)]
+    _insert(session, RegionRow, [region for row in kept for region in row.regions])
+    _insert(session, TraceRow, [trace for row in kept for trace in row.traces])
+    _insert(session, RoutingRow, [_routing_row(place, ordinal, r, judgement.policy) for ordinal, r in routings.items() if r])
+    _keep_evidence(session, fresh, routings, judgement.evidence_bucket)
+    audit.record_all(session, [_event(place, row, judgement.actor) for row in kept])
+    return _tally(fresh, routings)
+
+
+def _insert_new(session: Session, rows: Sequence[Mapping[str, Any]]) -> set[int]:
+    statement = postgresql.insert(_table(OutcomeRow)).on_conflict_do_nothing().returning(_table(OutcomeRow).c.ordinal)
+    return set(session.connection().execute(statement, [dict(row) for row in rows]).scalars())
+
+
+def _insert(session: Session, model: type[Any], rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        session.connection().execute(insert(_table(model)), [dict(row) for row in rows])
+
+
+def _keep_evidence(session: Session, outcomes: Sequence[Outcome], routings: Mapping[int, Routing | None], bucket: str) -> None:
+    classes: dict[EvidenceFacts, RetentionClass] = {}
+    for outcome in outcomes:
+        wanted = retention_class(routings[outcome.ordinal])
+        for facts in outcome.evidence:
+            classes[facts] = RetentionClass.CASE if RetentionClass.CASE in (wanted, classes.get(facts)) else wanted
+    # Sorted, so that two writers that keep the same pixels never wait for each other in a circle.
+    rows = [_evidence_row(facts, kept, bucket) for facts, kept in sorted(classes.items(), key=lambda pair: pair[0].sha256)]
+    if rows:
+        upsert = postgresql.insert(_table(EvidenceRow))
+        rises = (EvidenceRow.retention_class == RetentionClass.ROUTINE) & (upsert.excluded.retention_class == RetentionClass.CASE)
+        raised = {"retention_class": upsert.excluded.retention_class}
+        session.connection().execute(upsert.on_conflict_do_update(index_elements=["sha256"], set_=raised, where=rises), rows)
+
+
+def _evidence_row(facts: EvidenceFacts, kept: RetentionClass, bucket: str) -> dict[str, Any]:
+    return {
+        "sha256": facts.sha256,
+        "bucket": bucket,
+        "key": facts.sha256,
+        "media_type": facts.media_type,
+        "byte_count": facts.byte_count,
+        "retention_class": kept.value,
+    }
+
+
+def _routing_row(place: Place, ordinal: int, routing: Routing, policy: PolicyVersion) -> dict[str, Any]:
+    return {
+        "batch_id": place.batch_id,
+        "ordinal": ordinal,
+        "revision": place.revision,
+        "policy_version": policy.name,
+        "mode": "live",
+        "route": routing.route.value,
+        "reason": routing.reason,
+    }
+
+
+def _event(place: Place, rows: OutcomeRows, actor: str) -> audit.AuditEvent:
+    return audit.AuditEvent(
+        actor=actor,
+        action="outcome.recorded",
+        batch_id=place.batch_id,
+        ordinal=rows.outcome["ordinal"],
+        revision=place.revision,
+        payload_digest=rows.digest,
+        detail={"kind": rows.outcome["kind"], "release": rows.outcome["release_id"]},
+    )
+
+
+def _tally(outcomes: Sequence[Outcome], routings: Mapping[int, Routing | None]) -> Tally:
+    def count(kind: OutcomeKind) -> int:
+        return sum(outcome.kind is kind for outcome in outcomes)
+
+    flagged = sum(routing is not None and routing.route is Route.FLAG for routing in routings.values())
+    return Tally(
+        verdicts=count(OutcomeKind.VERDICT),
+        flagged=flagged,
+        unreadable=count(OutcomeKind.UNREADABLE),
+        failed=count(OutcomeKind.FAILED),
+        cancelled=count(OutcomeKind.CANCELLED),
+    )
+
+
+def _table(model: type[Any]) -> Table:
+    table: Table = model.__table__
+    return table

@@ -1,0 +1,113 @@
+"""The end of batches: cancelled items get their outcome, finished batches their event."""
+
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from worker.moderation.outcomes import Outcome, OutcomeKind
+from worker.store import audit, outbox
+from worker.store.chunks import Lease, fence
+from worker.store.models.intake import BatchState
+from worker.store.outcome_rows import Place, canonical, digest_payload, outcome_rows
+
+SLICE = 20  # chunks per transaction: ≈ 5,000 items, a second or so, far below the statement time-out
+
+CANCELLED_CHUNKS = text(
+    """
+    -- cancelled chunks: unfinished ones of cancelling batches that nobody holds
+    SELECT c.id, c.batch_id, c.revision FROM chunks AS c JOIN batches AS b ON b.id = c.batch_id
+     WHERE b.state = 'cancelling' AND c.state IN ('ready', 'announced')
+     ORDER BY c.id LIMIT :slice FOR UPDATE OF c SKIP LOCKED
+    """
+)
+CANCEL_REST = text(
+    """
+    -- cancel rest: every item of the chunk without an outcome gets one, with its audit event, and the chunk is done
+    WITH settled AS (
+        INSERT INTO outcomes (batch_id, ordinal, revision, chunk_id, kind, error_code, error_message)
+        SELECT i.batch_id, i.ordinal, c.revision, c.id, 'cancelled', :code, :message
+          FROM chunks AS c
+          JOIN items AS i ON i.batch_id = c.batch_id AND i.ordinal >= c.lo AND i.ordinal < c.hi
+         WHERE c.id = :chunk_id
+           AND NOT EXISTS (SELECT FROM outcomes AS o
+                            WHERE o.batch_id = i.batch_id AND o.ordinal = i.ordinal AND o.revision = c.revision)
+        ON CONFLICT DO NOTHING
+        RETURNING batch_id, ordinal, revision
+    ), noted AS (
+        INSERT INTO audit_events (actor, action, batch_id, ordinal, revision, payload_digest, detail)
+        SELECT :actor, 'outcome.recorded', batch_id, ordinal, revision,
+               encode(sha256(convert_to(replace(:payload, :placeholder, ordinal::text), 'UTF8')), 'hex'),
+               '{"kind": "cancelled", "release": null}'
+          FROM settled
+    )
+    UPDATE chunks
+       SET cancelled = cancelled + (SELECT count(*) FROM settled), state = 'done', finished_at = now(), suspect = false,
+           lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
+     WHERE id = :chunk_id
+    """
+)
+FINISHED_BATCHES = text(
+    """
+    -- finished batches: intake complete (or cancelled), and no unfinished chunk
+    SELECT b.id, b.tenant_id, b.state, b.revision FROM batches AS b
+     WHERE b.state IN ('running', 'cancelling')
+       AND NOT EXISTS (SELECT FROM chunks AS c WHERE c.batch_id = b.id AND c.state IN ('ready', 'announced', 'leased'))
+     ORDER BY b.id FOR UPDATE OF b SKIP LOCKED
+    """
+)
+FINISH_BATCH = text("UPDATE batches SET state = :state, finished_at = now(), pause_reason = NULL WHERE id = :id")
+COUNTS = text(
+    """
+    -- counts: outcomes of the newest revision by kind, summed over its chunks, split ones included
+    SELECT b.items_accepted AS accepted, b.rows_rejected AS rejected,
+           coalesce(sum(c.verdicts), 0) AS verdicts, coalesce(sum(c.flagged), 0) AS flagged,
+           coalesce(sum(c.unreadable), 0) AS unreadable, coalesce(sum(c.failed), 0) AS failed,
+           coalesce(sum(c.cancelled), 0) AS cancelled
+      FROM batches AS b LEFT JOIN chunks AS c ON c.batch_id = b.id AND c.revision = b.revision
+     WHERE b.id = :id GROUP BY b.id
+    """
+)
+
+ENDS = {BatchState.RUNNING: BatchState.FINISHED, BatchState.CANCELLING: BatchState.CANCELLED}
+CANCELLED_CODE = "batch_cancelled"
+CANCELLED_MESSAGE = "The batch was cancelled before this item was judged."
+PLACEHOLDER_ORDINAL = -7_061_051  # no ordinal is negative; stands for each in the digest's text
+
+
+def settle_cancelled(session: Session, *, actor: str, limit: int = SLICE) -> int:
+    """Ends up to `limit` chunks of cancelling batches that nobody holds: how many. Call again, in a new transaction, until 0."""
+    chunks = session.execute(CANCELLED_CHUNKS, {"slice": limit}).all()
+    for chunk in chunks:
+        _cancel_rest(session, Place(batch_id=chunk.batch_id, revision=chunk.revision, chunk_id=chunk.id), actor)
+    return len(chunks)
+
+
+def cancel_rest(session: Session, lease: Lease, *, actor: str) -> None:
+    """Gives every unsettled item under the lease its cancelled outcome and ends the chunk. Raises FencedError."""
+    fence(session, lease)
+    _cancel_rest(session, Place(batch_id=lease.batch_id, revision=lease.revision, chunk_id=lease.chunk_id), actor)
+    session.execute(text("NOTIFY zoomin_batches"))
+
+
+def finish_batches(session: Session, *, actor: str) -> list[UUID]:
+    """Ends every batch whose chunks are all done, with its `batch.completed` event: which."""
+    batches = session.execute(FINISHED_BATCHES).all()
+    for batch in batches:
+        state = ENDS[BatchState(batch.state)]
+        session.execute(FINISH_BATCH, {"id": batch.id, "state": state.value})
+        counts = {name: int(value) for name, value in session.execute(COUNTS, {"id": batch.id}).one()._asdict().items()}
+        summary = {"batch_id": str(batch.id), "revision": batch.revision, "state": state.value, "counts": counts}
+        outbox.publish(session, batch.tenant_id, "batch.completed", summary)
+        audit.record(session, actor=actor, action=f"batch.{state}", batch_id=batch.id, revision=batch.revision, detail={"counts": counts})
+    if batches:
+        session.execute(text("NOTIFY zoomin_batches"))
+    return [batch.id for batch in batches]
+
+
+def _cancel_rest(session: Session, place: Place, actor: str) -> None:
+    outcome = Outcome(ordinal=PLACEHOLDER_ORDINAL, kind=OutcomeKind.CANCELLED, error_code=CANCELLED_CODE, error_message=CANCELLED_MESSAGE)
+    rows = outcome_rows(outcome, place)
+    parameters = {"chunk_id": place.chunk_id, "actor": actor, "code": CANCELLED_CODE, "message": CANCELLED_MESSAGE}
+    payload = canonical(digest_payload(rows.outcome, rows.regions, rows.traces))
+    session.execute(CANCEL_REST, {**parameters, "payload": payload, "placeholder": str(PLACEHOLDER_ORDINAL)})

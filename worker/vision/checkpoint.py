@@ -1,0 +1,142 @@
+"""What a checkpoint folder says of itself: architecture, coordinates, limits, and how far its verdicts can be trusted."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from worker.moderation.errors import MisconfiguredError
+from worker.moderation.release import Training
+from worker.vision.model import Coordinates, ReplyLimits
+
+CARD_FILE = "zoomin.json"  # made by our lab beside the weights; a checkpoint without it was never trained for this task
+MODEL_FILES = (".safetensors", ".json", ".jinja", ".txt", ".model")  # whatever can change a score
+CONTENTS = "config.json, *.safetensors, tokenizer.json, tokenizer_config.json and preprocessor_config.json"
+
+
+class Limits(BaseModel):
+    """Pixels and tokens per request. The defaults suit a large checkpoint: cap the scan, enlarge the crops."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    scan_min_pixels: int = Field(50_176, ge=784)  # 64 tokens
+    scan_max_pixels: int = Field(1_003_520, ge=784)  # 1,280 tokens of 28×28
+    crop_min_pixels: int = Field(150_528, ge=784)  # 192 tokens: small crops are enlarged to about 256
+    crop_max_pixels: int = Field(200_704, ge=784)  # 256 tokens
+    scan_max_tokens: int = Field(512, ge=16)
+    zoom_max_tokens: int = Field(512, ge=16)
+
+
+@dataclass(frozen=True, slots=True)
+class Convention:
+    """How an architecture measures boxes, and the multiple that image sides must have."""
+
+    coordinates: Coordinates
+    resize_factor: int
+
+
+CONVENTIONS = {
+    "Qwen2_5_VLForConditionalGeneration": Convention(Coordinates.ABSOLUTE, 28),
+    "Qwen3VLForConditionalGeneration": Convention(Coordinates.RELATIVE_1000, 32),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A checkpoint folder, read and found fit."""
+
+    path: Path
+    name: str
+    training: Training
+    convention: Convention
+    limits: Limits
+    reply_limits: ReplyLimits
+    dtype: str  # as the weights are stored
+    quantisation: str | None
+
+
+class _Card(BaseModel):
+    """The content of CARD_FILE."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    training: Training
+    limits: Limits = Limits()
+    reply_limits: ReplyLimits = ReplyLimits()
+
+
+def read_checkpoint(path: Path, name: str | None = None) -> Checkpoint:
+    """The checkpoint in folder `path`; `name` overrides the folder's own. Raises MisconfiguredError saying what is wrong with it."""
+    if not path.is_dir():
+        raise MisconfiguredError("model_missing", f"{path} is not a folder. A checkpoint folder holds {CONTENTS}.")
+    missing = [file for file in ("config.json", "tokenizer.json", "preprocessor_config.json") if not (path / file).is_file()]
+    if not any(path.glob("*.safetensors")):
+        missing.append("*.safetensors")
+    if missing:
+        raise MisconfiguredError("model_incomplete", f"{path} lacks {', '.join(missing)}. A checkpoint folder holds {CONTENTS}.")
+    config = _read_json(path / "config.json")
+    card = _read_card(path, name)
+    return Checkpoint(
+        path=path,
+        name=card.name,
+        training=card.training,
+        convention=_convention(path, config),
+        limits=card.limits,
+        reply_limits=card.reply_limits,
+        dtype=str(config.get("dtype") or config.get("torch_dtype") or "bfloat16"),
+        quantisation=(config.get("quantization_config") or {}).get("quant_method"),
+    )
+
+
+def release_facts(checkpoint: Checkpoint) -> dict[str, Any]:
+    """What of the checkpoint can change a score, as plain JSON: the sha256 of every model file, and the limits. Reads every byte."""
+    files = sorted(path for path in checkpoint.path.iterdir() if path.suffix in MODEL_FILES)
+    return {
+        "files": {path.name: _sha256(path) for path in files},
+        "quantisation": checkpoint.quantisation,
+        "limits": checkpoint.limits.model_dump(),
+        "reply_limits": asdict(checkpoint.reply_limits),
+    }
+
+
+def _convention(path: Path, config: Mapping[str, Any]) -> Convention:
+    architectures = config.get("architectures") or ["none named"]
+    for architecture in architectures:
+        if convention := CONVENTIONS.get(architecture):
+            return convention
+    raise MisconfiguredError(
+        "model_architecture",
+        f"{path / 'config.json'} is of {', '.join(map(str, architectures))}; how it measures boxes is not known here. "
+        f"Known: {', '.join(CONVENTIONS)}.",
+    )
+
+
+def _read_card(path: Path, name: str | None) -> _Card:
+    file = path / CARD_FILE
+    if not file.is_file():
+        return _Card(name=(name or path.resolve().name)[:64], training=Training.ZERO_SHOT)
+    try:
+        return _Card.model_validate(_read_json(file))
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
+        raise MisconfiguredError("model_card_invalid", f"{file}: {problems}") from None
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise MisconfiguredError("model_file_unreadable", f"{path} cannot be read as JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise MisconfiguredError("model_file_unreadable", f"{path} is not a JSON object.")
+    return value
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

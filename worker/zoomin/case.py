@@ -1,0 +1,91 @@
+"""The notebook of one image: fills up from fetch to verdict, and turns into an Outcome at whatever point the work ends."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from worker.images.prepare import ScanImage
+from worker.moderation.errors import RejectedError
+from worker.moderation.outcomes import (
+    EvidenceFacts,
+    ItemReference,
+    Outcome,
+    OutcomeKind,
+    Region,
+    SourceFacts,
+    StageSeconds,
+    StageTrace,
+    Verdict,
+    ZoomPath,
+)
+from worker.zoomin.replies import ScanReply, UnreadableReplyError, ZoomReply
+from worker.zoomin.score import probability_generated
+
+
+@dataclass(slots=True)
+class Case:
+    """Mutable on purpose and seen by one coroutine only: what is known of an image so far, also when the next step fails."""
+
+    item: ItemReference
+    release_id: str
+    source: SourceFacts | None = None
+    sent_sha256: str | None = None
+    evidence: tuple[EvidenceFacts, ...] = ()
+    traces: list[StageTrace] = field(default_factory=list)
+    regions: tuple[Region, ...] = ()
+    scan: ScanReply | None = None
+    scan_p_generated: float | None = None
+    seconds: StageSeconds = field(default_factory=StageSeconds)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Adds the block's wall-clock time to `stage`, also when it raises."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = (getattr(self.seconds, stage) or 0.0) + time.perf_counter() - start
+            self.seconds = replace(self.seconds, **{stage: spent})
+
+    def note_pixels(self, image: ScanImage) -> None:
+        """The image's true format and size, and which pixels the scan is sent."""
+        self.source = replace(self.source, media_type=image.media_type, size=image.original) if self.source else None
+        self.sent_sha256 = image.evidence.facts.sha256
+
+    def judged(self, zoom: ZoomReply, logprobs: Mapping[Verdict, float] | None, path: ZoomPath) -> Outcome:
+        """The verdict."""
+        p_generated = probability_generated(logprobs)
+        return replace(
+            self._outcome(OutcomeKind.VERDICT),
+            verdict=zoom.verdict,
+            p_generated=p_generated,  # no release carries a calibration yet; the lab fits one
+            p_generated_raw=p_generated,
+            explanation=zoom.explanation,
+            path=path,
+        )
+
+    def unreadable(self, error: UnreadableReplyError) -> Outcome:
+        """The model answered, twice, in a way that could not be read."""
+        message = f"The model's reply could not be read, twice: {error}. The raw replies are in the item's traces."
+        return replace(self._outcome(OutcomeKind.UNREADABLE), error_code="reply_unreadable", error_message=message)
+
+    def failed(self, error: RejectedError) -> Outcome:
+        """The image or its fetch failed for good."""
+        return replace(self._outcome(OutcomeKind.FAILED), error_code=error.code, error_message=error.message)
+
+    def _outcome(self, kind: OutcomeKind) -> Outcome:
+        return Outcome(
+            ordinal=self.item.ordinal,
+            kind=kind,
+            release_id=self.release_id,
+            scan_verdict=self.scan.verdict if self.scan else None,
+            scan_p_generated=self.scan_p_generated,
+            scan_explanation=self.scan.explanation if self.scan else None,
+            regions=self.regions,
+            traces=tuple(self.traces),
+            evidence=self.evidence,
+            sent_sha256=self.sent_sha256,
+            source=self.source,
+            seconds=self.seconds,
+        )

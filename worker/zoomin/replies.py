@@ -1,0 +1,180 @@
+"""What the model must reply, as JSON schemas, and how its replies are read.
+
+Guided decoding is no guarantee: replies are cut off, and endpoints ignore schemas. Reading is tolerant of form (fences, Qwen's box
+tokens, `<verdict>` tags, a truncated list) and strict about content. A reply is never evaluated, and an unreadable one is never "real".
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
+
+from worker.moderation.boxes import Box
+from worker.moderation.outcomes import Verdict
+from worker.moderation.text import clean
+from worker.vision.model import ReplyLimits
+
+LARGEST_COORDINATE = 16_384  # the largest side an image may have
+_FENCE = re.compile(r"^\s*```(?:json)?\s*|\s*```\s*$")
+_BOX_TOKENS = re.compile(r"<\|box_start\|>\((\d{1,5}),(\d{1,5})\),\((\d{1,5}),(\d{1,5})\)<\|box_end\|>")
+_VERDICT_TAG = re.compile(r"<verdict>\s*(real|generated)\s*</verdict>", re.IGNORECASE)
+
+Coordinate = Annotated[float, Field(ge=-LARGEST_COORDINATE, le=LARGEST_COORDINATE, allow_inf_nan=False)]
+
+
+class UnreadableReplyError(Exception):
+    """The reply holds no answer that could be read. The message says what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedRegion:
+    """A region as the scan named it; `box` in the model's own coordinates, not yet checked against any image."""
+
+    box: Box
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReply:
+    """The scan's answer. The verdict is provisional and may be missing from a truncated reply."""
+
+    explanation: str
+    regions: tuple[ProposedRegion, ...]
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True, slots=True)
+class ZoomReply:
+    """The zoom's answer. `findings` maps region numbers, from 1, to what was found there."""
+
+    findings: Mapping[int, str]
+    explanation: str
+    verdict: Verdict
+
+
+class _Region(BaseModel):
+    model_config = ConfigDict(strict=False, extra="ignore")
+    bbox_2d: tuple[Coordinate, Coordinate, Coordinate, Coordinate]
+    reason: str = ""
+
+
+class _Finding(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    region: Annotated[int, Field(ge=1, le=99)]
+    finding: str
+
+
+def scan_schema(limits: ReplyLimits) -> dict[str, Any]:
+    """Explanation, then regions, then the provisional verdict: the order matters, each leans on what stands before it."""
+    coordinate = {"type": "integer", "minimum": 0, "maximum": LARGEST_COORDINATE}
+    region = _object(
+        bbox_2d={"type": "array", "items": coordinate, "minItems": 4, "maxItems": 4},
+        reason=_text(limits.reason_chars),
+    )
+    return _object(
+        explanation=_text(limits.explanation_chars),
+        regions={"type": "array", "items": region, "maxItems": limits.proposed_regions},
+        verdict=_VERDICT,
+    )
+
+
+def zoom_schema(limits: ReplyLimits) -> dict[str, Any]:
+    """A finding per region, then the explanation, then the final verdict."""
+    number = {"type": "integer", "minimum": 1, "maximum": limits.zoomed_regions}
+    finding = _object(region=number, finding=_text(limits.finding_chars))
+    return _object(
+        findings={"type": "array", "items": finding, "maxItems": limits.zoomed_regions},
+        explanation=_text(limits.explanation_chars),
+        verdict=_VERDICT,
+    )
+
+
+def read_scan(text: str) -> ScanReply:
+    """The scan's reply. Raises UnreadableReplyError when it holds neither regions nor a verdict."""
+    fields = _fields(text)
+    proposed = [_proposed(entry) for entry in _list(fields.get("regions"))]
+    regions = tuple(region for region in proposed if region is not None) or _tagged_regions(text)
+    verdict = _verdict(fields, text)
+    if not regions and verdict is None:
+        raise UnreadableReplyError("the scan's reply holds neither regions nor a verdict")
+    return ScanReply(clean(_string(fields.get("explanation"))), regions, verdict)
+
+
+def read_zoom(text: str) -> ZoomReply:
+    """The zoom's reply. Raises UnreadableReplyError without a verdict: a cut-off reply judges nothing."""
+    fields = _fields(text)
+    verdict = _verdict(fields, text)
+    if verdict is None:
+        raise UnreadableReplyError("the zoom's reply holds no verdict")
+    findings: dict[int, str] = {}
+    for entry in _list(fields.get("findings")):
+        try:
+            finding = _Finding.model_validate(entry)
+        except ValidationError:
+            continue  # a malformed finding is dropped; the verdict does not hang on it
+        findings.setdefault(finding.region, clean(finding.finding))
+    return ZoomReply(findings, clean(_string(fields.get("explanation"))), verdict)
+
+
+def without_verdict(scan_reply: str) -> str:
+    """The scan's reply up to its verdict, byte for byte, so that the zoom's prompt shares the scan's prefix but not its opinion."""
+    return re.split(r',?\s*"verdict"\s*:|<verdict>', scan_reply, maxsplit=1)[0]
+
+
+_VERDICT: dict[str, Any] = {"type": "string", "enum": [Verdict.REAL.value, Verdict.GENERATED.value]}
+
+
+def _text(limit: int) -> dict[str, Any]:
+    return {"type": "string", "maxLength": limit}
+
+
+def _object(**properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def _fields(text: str) -> dict[str, Any]:
+    """The JSON object in `text`, complete or cut off; empty when there is none."""
+    start = text.find("{")
+    if start < 0:
+        return {}
+    body = _FENCE.sub("", text[start:])
+    end = body.rfind("}")
+    for candidate in (body[: end + 1], body):  # prose after the object, else a truncated object
+        try:
+            value = from_json(candidate, allow_partial=True, allow_inf_nan=False)
+        except ValueError:
+            continue
+        if isinstance(value, dict):
+            return value
+    return {}
+
+
+def _verdict(fields: Mapping[str, Any], text: str) -> Verdict | None:
+    value = fields.get("verdict")
+    if isinstance(value, str) and value.strip().lower() in tuple(Verdict):
+        return Verdict(value.strip().lower())
+    tag = _VERDICT_TAG.search(text)
+    return Verdict(tag[1].lower()) if tag else None
+
+
+def _proposed(entry: object) -> ProposedRegion | None:
+    try:
+        region = _Region.model_validate(entry)
+    except ValidationError:
+        return None  # one malformed box, or the last one of a truncated list: the others stand
+    return ProposedRegion(Box(*region.bbox_2d), clean(region.reason))
+
+
+def _tagged_regions(text: str) -> tuple[ProposedRegion, ...]:
+    return tuple(ProposedRegion(Box(*map(float, match)), "") for match in _BOX_TOKENS.findall(text))
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _string(value: object) -> str:
+    return value if isinstance(value, str) else ""

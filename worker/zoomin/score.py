@@ -1,0 +1,31 @@
+"""P(generated) from the verdict's log-probabilities, and how much of the zoom's prompt could have come from the cache."""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
+
+from worker.moderation.outcomes import Verdict
+from worker.vision.model import Answer
+
+
+def probability_generated(logprobs: Mapping[Verdict, float] | None) -> float | None:
+    """P(generated) among the two verdicts, renormalised; None without log-probabilities. Saturates near 0 and 1."""
+    if logprobs is None:
+        return None
+    difference = logprobs[Verdict.REAL] - logprobs[Verdict.GENERATED]
+    if math.isnan(difference):
+        return None
+    return 1 / (1 + math.exp(min(difference, 700.0)))  # exp overflows above 709; 700 is already P = 1e-304
+
+
+def attainable_tokens(scan: Answer, zoom: Answer, block_tokens: int | None) -> int | None:
+    """Most tokens of the zoom's prompt that whole-block reuse of the scan could give; None where the engine tells no tokens.
+
+    The scan's last sampled token was never computed, and the last token of a prompt is always computed anew.
+    """
+    if not block_tokens or not scan.prompt_token_ids or not zoom.prompt_token_ids:
+        return None
+    computed: Sequence[int] = [*scan.prompt_token_ids, *scan.reply_token_ids[:-1]]
+    reusable = zoom.prompt_token_ids[:-1]
+    common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(computed, reusable, strict=False)))
+    return common // block_tokens * block_tokens

@@ -1,0 +1,55 @@
+"""What the pipeline works with, handed in by the edge."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from worker.images.fetch import Fetched
+from worker.images.prepare import Crop, Evidence, ScanImage
+from worker.images.resize import PixelLimits
+from worker.moderation.boxes import Box
+from worker.moderation.outcomes import ItemReference
+from worker.vision.model import VisionModel
+from worker.zoomin.prompts import PromptSet
+from worker.zoomin.regions import RegionChoice
+
+
+class Fetcher(Protocol):
+    """Gets an item's bytes."""
+
+    async def __call__(self, item: ItemReference) -> Fetched:
+        """The whole object. Raises RejectedError, TransientError, MisconfiguredError."""
+        ...
+
+
+class Decoder(Protocol):
+    """Turns untrusted bytes into pixels, away from this process."""
+
+    async def prepare_scan(self, body: bytes, limits: PixelLimits) -> ScanImage:
+        """The whole image at its legal size. Raises RejectedError, TransientError."""
+        ...
+
+    async def cut_crops(self, body: bytes, boxes: Sequence[Box], limits: PixelLimits) -> Sequence[Crop]:
+        """A crop per box, in order, cut from the full-resolution original. Raises RejectedError, TransientError."""
+        ...
+
+
+class EvidenceKeeper(Protocol):
+    """Keeps what the model was sent."""
+
+    async def __call__(self, evidence: Sequence[Evidence]) -> None:
+        """Stores each under its sha256; idempotent. Raises TransientError, MisconfiguredError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """Everything `moderate` needs; one per worker."""
+
+    fetch: Fetcher
+    decoder: Decoder
+    keep: EvidenceKeeper
+    vision: VisionModel
+    prompts: PromptSet
+    choose: RegionChoice
+    release_id: str
