@@ -19,7 +19,7 @@ from worker.images.reply import NonsenseError, Reply, making_sense, receive_repl
 from worker.images.serve import serve
 from worker.moderation.errors import MisconfiguredError, RejectedError, TransientError, ZoomInError
 
-START_SECONDS = 60.0  # until ready; takes 0.3 s on an idle core
+START_SECONDS = 60.0  # until ready; takes 0.2 s on an idle core
 EXIT_SECONDS = 5.0  # from the end of its pipe to its own
 OWN_FAULT = frozenset(  # signals that a process brings upon itself: the image would do it again
     {signal.SIGXCPU, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGSYS}
@@ -93,7 +93,7 @@ class DecodeChild:
         except (EOFError, OSError):
             raise self._obituary(seconds if expired.is_set() else None) from None
         except NonsenseError:
-            self.kill()
+            self.close()
             raise _poison("breaks the decoder") from None
         finally:
             timer.cancel()
@@ -110,14 +110,15 @@ class DecodeChild:
         was_ready = self._network_isolated is not None
         exit_code = self._bury()
         if expired_after is not None:
-            return TransientError(
-                "decoder_timed_out", f"Decoding took over {expired_after:g} s, mostly waiting: the machine is overloaded."
-            )
-        if exit_code is not None and -exit_code in OWN_FAULT:
-            return _poison(f"crashes or exhausts the decoder ({signal.Signals(-exit_code).name})")
-        if exit_code and exit_code > 0 and not was_ready:
+            message = f"The decode process gave no answer in {expired_after:g} s, mostly waiting: the machine is overloaded."
+            return TransientError("decoder_timed_out", message)
+        if exit_code in (None, -signal.SIGKILL, -signal.SIGTERM):
+            return TransientError("decoder_died", "The decode process was killed from outside.")
+        if not was_ready:
             message = f"Decode processes do not start (exit code {exit_code}). The log has the process's own message."
             return MisconfiguredError("decoder_cannot_start", message)
+        if -exit_code in OWN_FAULT:
+            return _poison(f"crashes or exhausts the decoder ({signal.Signals(-exit_code).name})")
         return TransientError("decoder_died", f"The decode process ended before its answer (exit code {exit_code}).")
 
     def _bury(self) -> int | None:

@@ -18,6 +18,7 @@ from worker.moderation.errors import EngineDiedError, MisconfiguredError, Transi
 from worker.moderation.outcomes import ItemReference, Outcome
 from worker.moderation.release import Release
 from worker.moderation.settings import Settings
+from worker.queue import metrics
 from worker.queue.moderator import Unfinished
 from worker.vision.load import load_vision_model
 from worker.zoomin.pipeline import moderate
@@ -66,9 +67,10 @@ class EventLoopThread:
 class AsyncModerator:
     """A `Moderator` over the real pipeline."""
 
-    def __init__(self, *, loop: EventLoopThread, tools: Tools, release: Release, images_in_flight: int) -> None:
+    def __init__(self, *, loop: EventLoopThread, tools: Tools, decoder: DecodePool, release: Release, images_in_flight: int) -> None:
         self._loop = loop
         self._tools = tools
+        self._decoder = decoder
         self._release = release
         self._capacity = images_in_flight
         self._places = asyncio.Semaphore(images_in_flight)
@@ -116,7 +118,8 @@ class AsyncModerator:
 
     async def _judge_one(self, item: ItemReference, events: "queue.SimpleQueue[_Event]") -> None:
         try:
-            events.put(await moderate(item, self._tools))
+            with metrics.IMAGES_IN_FLIGHT.track_inprogress():
+                events.put(await moderate(item, self._tools))
         except EngineDiedError as error:
             events.put(_EngineDied(error))
         except (TransientError, MisconfiguredError) as error:
@@ -128,7 +131,7 @@ class AsyncModerator:
     def close(self) -> None:
         """Stops engine, decode children and loop. Idempotent."""
         self._loop.submit(self._tools.vision.close()).result(CLOSE_TIMEOUT_SECONDS)
-        self._tools.decoder.close()
+        self._decoder.close()
         self._loop.close()
 
 
@@ -144,10 +147,12 @@ def build_moderator(settings: Settings) -> AsyncModerator:
     vision = loop.submit(load_vision_model(settings)).result()
     prompts = load_prompts()
     release = name_release(vision.card, prompts, scan_boxes)
+    decoder = DecodePool(settings.decode_processes)
 
     async def fetch_item(item: ItemReference) -> Fetched:
-        limits = {"max_bytes": settings.fetch_max_bytes, "timeout_seconds": settings.fetch_timeout_seconds}
-        return await fetch(item, storage, executor=threads, **limits)
+        return await fetch(
+            item, storage, max_bytes=settings.fetch_max_bytes, timeout_seconds=settings.fetch_timeout_seconds, executor=threads
+        )
 
     async def keep_evidence(sent: Sequence[Evidence]) -> None:
         def put(evidence: Evidence) -> None:
@@ -157,11 +162,11 @@ def build_moderator(settings: Settings) -> AsyncModerator:
 
     tools = Tools(
         fetch=fetch_item,
-        decoder=DecodePool(settings.decode_processes),
+        decoder=decoder,
         keep=keep_evidence,
         vision=vision,
         prompts=prompts,
         choose=scan_boxes,
         release_id=release.id,
     )
-    return AsyncModerator(loop=loop, tools=tools, release=release, images_in_flight=settings.images_in_flight)
+    return AsyncModerator(loop=loop, tools=tools, decoder=decoder, release=release, images_in_flight=settings.images_in_flight)

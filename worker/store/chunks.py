@@ -133,6 +133,15 @@ class Tally:
         """All outcomes."""
         return self.verdicts + self.unreadable + self.failed + self.cancelled
 
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(
+            verdicts=self.verdicts + other.verdicts,
+            flagged=self.flagged + other.flagged,
+            unreadable=self.unreadable + other.unreadable,
+            failed=self.failed + other.failed,
+            cancelled=self.cancelled + other.cancelled,
+        )
+
 
 def claim(session: Session, chunk_id: int, owner: str, lease_seconds: float) -> Lease | None:
     """A lease; None when somebody else holds the chunk, it is not announced (any more), or its batch is not open."""

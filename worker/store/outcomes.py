@@ -8,12 +8,13 @@ from sqlalchemy import Table, insert
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
-from worker.moderation.outcomes import EvidenceFacts, Outcome, OutcomeKind, RetentionClass
+from worker.moderation.outcomes import Outcome, OutcomeKind
 from worker.moderation.policy import DEFAULT_POLICY, PolicyVersion, Route, Routing, retention_class, route
 from worker.moderation.release import Release, Training
 from worker.store import audit
 from worker.store.chunks import Lease, Tally, fence, progress
-from worker.store.models import EvidenceRow, OutcomeRow, RegionRow, RoutingRow, TraceRow
+from worker.store.evidence import keep_evidence
+from worker.store.models import OutcomeRow, RegionRow, RoutingRow, TraceRow
 from worker.store.models.intake import BatchState
 from worker.store.outcome_rows import OutcomeRows, Place, outcome_rows
 
@@ -58,13 +59,14 @@ def insert_outcomes(session: Session, place: Place, outcomes: Sequence[Outcome],
         return Tally()
     rows = {outcome.ordinal: outcome_rows(outcome, place) for outcome in outcomes}
     written = _insert_new(session, [rows[ordinal].outcome for ordinal in sorted(rows)])
-    fresh = [outcome for outcome in outcomes if outcome.ordinal in written]
+    fresh = [outcome for ordinal, outcome in {outcome.ordinal: outcome for outcome in outcomes}.items() if ordinal in written]
     routings = {outcome.ordinal: judgement.route(outcome) for outcome in fresh}
     kept = [rows[ordinal] for ordinal in sorted(written)]
     _insert(session, RegionRow, [region for row in kept for region in row.regions])
     _insert(session, TraceRow, [trace for row in kept for trace in row.traces])
     _insert(session, RoutingRow, [_routing_row(place, ordinal, r, judgement.policy) for ordinal, r in routings.items() if r])
-    _keep_evidence(session, fresh, routings, judgement.evidence_bucket)
+    wanted = [(facts, retention_class(routings[outcome.ordinal])) for outcome in fresh for facts in outcome.evidence]
+    keep_evidence(session, wanted, bucket=judgement.evidence_bucket)
     audit.record_all(session, [_event(place, row, judgement.actor) for row in kept])
     return _tally(fresh, routings)
 
@@ -77,32 +79,6 @@ def _insert_new(session: Session, rows: Sequence[Mapping[str, Any]]) -> set[int]
 def _insert(session: Session, model: type[Any], rows: Sequence[Mapping[str, Any]]) -> None:
     if rows:
         session.connection().execute(insert(_table(model)), [dict(row) for row in rows])
-
-
-def _keep_evidence(session: Session, outcomes: Sequence[Outcome], routings: Mapping[int, Routing | None], bucket: str) -> None:
-    classes: dict[EvidenceFacts, RetentionClass] = {}
-    for outcome in outcomes:
-        wanted = retention_class(routings[outcome.ordinal])
-        for facts in outcome.evidence:
-            classes[facts] = RetentionClass.CASE if RetentionClass.CASE in (wanted, classes.get(facts)) else wanted
-    # Sorted, so that two writers that keep the same pixels never wait for each other in a circle.
-    rows = [_evidence_row(facts, kept, bucket) for facts, kept in sorted(classes.items(), key=lambda pair: pair[0].sha256)]
-    if rows:
-        upsert = postgresql.insert(_table(EvidenceRow))
-        rises = (EvidenceRow.retention_class == RetentionClass.ROUTINE) & (upsert.excluded.retention_class == RetentionClass.CASE)
-        raised = {"retention_class": upsert.excluded.retention_class}
-        session.connection().execute(upsert.on_conflict_do_update(index_elements=["sha256"], set_=raised, where=rises), rows)
-
-
-def _evidence_row(facts: EvidenceFacts, kept: RetentionClass, bucket: str) -> dict[str, Any]:
-    return {
-        "sha256": facts.sha256,
-        "bucket": bucket,
-        "key": facts.sha256,
-        "media_type": facts.media_type,
-        "byte_count": facts.byte_count,
-        "retention_class": kept.value,
-    }
 
 
 def _routing_row(place: Place, ordinal: int, routing: Routing, policy: PolicyVersion) -> dict[str, Any]:

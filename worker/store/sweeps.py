@@ -128,10 +128,8 @@ def _fail(session: Session, chunk: _Exhausted, ordinals: list[int], actor: str) 
 def _failure(chunk: _Exhausted, ordinal: int) -> Outcome:
     code, _, message = (chunk.last_error or "").partition(": ")
     if code in DEATHS:
-        code, message = (
-            "image_kills_worker",
-            f"Whatever judged this image died each time, last: {message}. Its siblings were judged without it.",
-        )
+        code = "image_kills_worker"
+        message = f"Whatever judged this image died each time, last: {message}. Its siblings were judged without it."
     return Outcome(ordinal=ordinal, kind=OutcomeKind.FAILED, error_code=code, error_message=message)
 
 

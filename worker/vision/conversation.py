@@ -1,10 +1,61 @@
-"""A conversation as an engine takes it: the chat template's text, and the images in order."""
+"""A conversation as its checkpoint wants it: the chat template, tokenised. Serving and training both go through here."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Self
 
+from worker.moderation.errors import MisconfiguredError
+from worker.vision.checkpoint import Checkpoint
 from worker.vision.model import ImagePart, Turn
+
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f]")
+
+
+class ChatFormat:
+    """A checkpoint's chat template and tokenizer."""
+
+    def __init__(self, processor: Any) -> None:
+        self.processor = processor  # transformers' own: image resizer and tokenizer
+        self._tokenizer = processor.tokenizer
+        control_tokens = sorted(self._tokenizer.get_added_vocab(), key=len, reverse=True)
+        self._control_tokens = re.compile("|".join(map(re.escape, control_tokens)))
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint) -> Self:
+        """Raises MisconfiguredError when the processor does not load, or resizes to another multiple than boxes are read for."""
+        from transformers import AutoProcessor  # noqa: PLC0415  seconds to import
+
+        try:
+            processor = AutoProcessor.from_pretrained(checkpoint.path, local_files_only=True)  # type: ignore[no-untyped-call]
+            factor = processor.image_processor.patch_size * processor.image_processor.merge_size
+        except (OSError, ValueError, RuntimeError, ImportError, TypeError, KeyError, AttributeError) as error:
+            raise MisconfiguredError("model_processor", f"{checkpoint.path}: the processor does not load: {first_line(error)}") from error
+        if factor != checkpoint.convention.resize_factor:
+            raise MisconfiguredError(
+                "model_processor",
+                f"{checkpoint.path}: its processor resizes to multiples of {factor}, but boxes of this architecture are read for "
+                f"{checkpoint.convention.resize_factor}.",
+            )
+        return cls(processor)
+
+    def encode(self, turns: Sequence[Turn]) -> list[int]:
+        """Token ids of the conversation, each image as one placeholder, up to where the assistant begins."""
+        messages = [{"role": turn.role, "content": [self._content(part) for part in turn.parts]} for turn in turns]
+        return self.encode_text(self.processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+
+    def encode_text(self, text: str) -> list[int]:
+        """Token ids of `text`, control tokens included, nothing added."""
+        return list(self._tokenizer.encode(text, add_special_tokens=False))
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """The text of a reply, without control tokens."""
+        return printable(self._tokenizer.decode(list(token_ids), skip_special_tokens=True))
+
+    def _content(self, part: str | ImagePart) -> dict[str, str]:
+        """One part as chat templates read it. A control token in a text is broken: what a model wrote must not end a turn."""
+        if isinstance(part, ImagePart):
+            return {"type": "image"}
+        return {"type": "text", "text": self._control_tokens.sub(lambda match: f"{match[0][0]} {match[0][1:]}", part)}
 
 
 def images(turns: Sequence[Turn]) -> list[ImagePart]:
@@ -12,21 +63,12 @@ def images(turns: Sequence[Turn]) -> list[ImagePart]:
     return [part for turn in turns for part in turn.parts if isinstance(part, ImagePart)]
 
 
-def control_token_breaker(tokens: Iterable[str]) -> Callable[[str], str]:
-    """A function that breaks control tokens (`<|im_end|>`…) in a text, so that what a model wrote cannot end a turn or insert an image."""
-    pattern = re.compile("|".join(re.escape(token) for token in sorted(tokens, key=len, reverse=True)))
-    return lambda text: pattern.sub(lambda match: f"{match[0][0]} {match[0][1:]}", text)
+def printable(reply: str) -> str:
+    """A reply with raw control characters as spaces: xgrammar lets them into bounded strings, where JSON and Postgres refuse them."""
+    return CONTROL_CHARACTERS.sub(" ", reply)
 
 
-def messages(turns: Sequence[Turn], without_control_tokens: Callable[[str], str]) -> list[dict[str, Any]]:
-    """The turns as chat templates of transformers read them."""
-    return [
-        {
-            "role": turn.role,
-            "content": [
-                {"type": "image"} if isinstance(part, ImagePart) else {"type": "text", "text": without_control_tokens(part)}
-                for part in turn.parts
-            ],
-        }
-        for turn in turns
-    ]
+def first_line(error: BaseException) -> str:
+    """What a vendor's exception says, short enough for a person."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else type(error).__name__

@@ -18,7 +18,9 @@ def verdict_tokens(encode: Callable[[str], Sequence[int]]) -> VerdictTokens:
     """
     first = {verdict: encode(verdict.value)[0] for verdict in Verdict}
     if len(set(first.values())) < len(first):
-        raise MisconfiguredError("model_verdicts_alike", "The model's tokenizer gives both verdicts the same first token: no score can be read.")
+        raise MisconfiguredError(
+            "model_verdicts_alike", "The model's tokenizer gives both verdicts the same first token: no score can be read."
+        )
     beginnings = {}
     for verdict in Verdict:
         prefixes = [encode(verdict.value[:length]) for length in range(1, len(verdict.value) + 1)]

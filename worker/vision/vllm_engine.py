@@ -1,10 +1,9 @@
 """vLLM's AsyncLLM as a VisionModel. The only module that knows vLLM; importing it loads none of it."""
 
 import asyncio
-import logging
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
@@ -14,19 +13,18 @@ from worker.moderation.errors import EngineDiedError, MisconfiguredError, Reject
 from worker.moderation.outcomes import Verdict
 from worker.moderation.settings import Settings
 from worker.vision.checkpoint import Checkpoint, release_facts
-from worker.vision.conversation import control_token_breaker, images, messages
+from worker.vision.conversation import ChatFormat, first_line, images
 from worker.vision.model import Answer, ImagePart, ModelCard, Question, Turn
 from worker.vision.verdict import VerdictTokens, read_verdict_logprobs, verdict_tokens
 
 if TYPE_CHECKING:
-    from transformers import ProcessorMixin
-    from vllm import AsyncEngineArgs, RequestOutput, SamplingParams
+    from vllm import AsyncEngineArgs, RequestOutput, SamplingParams, TokensPrompt
     from vllm.v1.engine.async_llm import AsyncLLM
 
-CPU_BLOCK_TOKENS = 32  # the CPU's default of 128 wastes most of nano's reusable prefix; below 32 its kernels slow down
+CPU_BLOCK_TOKENS = 32  # of KV cache; the CPU's default of 128 wastes most of a small model's prefix, and below 32 its kernels slow down
 GIBIBYTE = 2**30
 URGENT = -1  # vLLM serves lower numbers first
-GRAMMAR = {"backend": "xgrammar", "disable_any_whitespace": True}  # whitespace could otherwise run to max_tokens
+SHUTDOWN_SECONDS = 20.0  # EngineCore needs about 5 to end its worker; killed earlier, it leaves it behind
 WARM_UP_SCHEMA = {
     "type": "object",
     "properties": {"verdict": {"type": "string", "enum": [verdict.value for verdict in Verdict]}},
@@ -35,31 +33,26 @@ WARM_UP_SCHEMA = {
 }
 WARM_UP_TOKENS = 24
 
-log = logging.getLogger(__name__)
-
 
 class VllmEngine:
     """A running engine. EngineCore is a child process: its death does not take this process along."""
 
-    def __init__(self, engine: "AsyncLLM", processor: "ProcessorMixin", card: ModelCard, tokens: VerdictTokens) -> None:
-        self._engine = engine
-        self._processor = processor
-        self._tokenizer: Any = processor.tokenizer
-        self._break_control_tokens = control_token_breaker(self._tokenizer.get_added_vocab())
-        self._card = card
+    def __init__(self, engine: "AsyncLLM", chat: ChatFormat, tokens: VerdictTokens, card: ModelCard) -> None:
+        self._engine: AsyncLLM | None = engine
+        self._chat = chat
         self._verdict_tokens = tokens
+        self._card = card
         self._max_model_len: int = engine.model_config.max_model_len
-        self._closed = False
 
     @classmethod
     async def start(cls, checkpoint: Checkpoint, settings: Settings) -> Self:
-        """A warmed-up engine; blocks the event loop while it loads (half a minute on a CPU). Raises MisconfiguredError."""
-        _prepare_environment()
-        processor = _load_processor(checkpoint)
-        tokens = verdict_tokens(lambda text: processor.tokenizer.encode(text, add_special_tokens=False))
+        """A warmed-up engine; blocks the event loop while it loads (20 s on a CPU). Raises MisconfiguredError."""
+        chat = ChatFormat.load(checkpoint)
+        tokens = verdict_tokens(chat.encode_text)
         facts = await asyncio.to_thread(release_facts, checkpoint)
+        _prepare_environment()
         engine = _start_engine(checkpoint, settings)
-        self = cls(engine, processor, _card(checkpoint, engine, facts), tokens)
+        self = cls(engine, chat, tokens, _card(checkpoint, engine, facts))
         try:
             await self._warm_up()
         except BaseException:
@@ -75,7 +68,7 @@ class VllmEngine:
     async def answer(self, question: Question) -> Answer:
         """One reply. Cancelling it aborts the request. Raises RejectedError, TransientError, EngineDiedError."""
         sent = images(question.turns)
-        prompt = self._encode(question.turns)
+        prompt = self._chat.encode(question.turns)
         length = len(prompt) + sum(self._image_tokens(image) - 1 for image in sent)  # each stands as one placeholder in the prompt
         if length + question.max_tokens > self._max_model_len:
             raise RejectedError(
@@ -83,19 +76,18 @@ class VllmEngine:
                 f"A conversation of {length} tokens leaves no room for a reply of {question.max_tokens}: ZOOMIN_MAX_MODEL_LEN is "
                 f"{self._max_model_len}.",
             )
-        request = {
+        request: TokensPrompt = {
             "prompt_token_ids": prompt,
             "multi_modal_data": {"image": [image.pixels for image in sent]},
             "multi_modal_uuids": {"image": [image.uuid for image in sent]},
         }
-        output = await self._generate(request, _sampling(question, self._verdict_tokens), URGENT if question.urgent else 0)
-        return self._read(output)
+        return self._read(await self._generate(request, _sampling(question, self._verdict_tokens), urgent=question.urgent))
 
     async def close(self) -> None:
-        """Stops EngineCore and waits for it. Idempotent."""
-        if not self._closed:
-            self._closed = True
-            self._engine.shutdown()
+        """Stops EngineCore and waits for it; blocks the event loop for some seconds. Idempotent."""
+        if self._engine is not None:
+            engine, self._engine = self._engine, None
+            engine.shutdown(timeout=SHUTDOWN_SECONDS)
 
     async def _warm_up(self) -> None:
         """The first structured call takes seconds: it loads the grammar compiler. No image should pay for it."""
@@ -104,19 +96,16 @@ class VllmEngine:
         turns = (Turn("user", (ImagePart(f"warm-up-{side}", pixels), "real or generated?")),)
         await self.answer(Question(turns=turns, reply_schema=WARM_UP_SCHEMA, max_tokens=WARM_UP_TOKENS))
 
-    def _encode(self, turns: tuple[Turn, ...]) -> list[int]:
-        conversation = messages(turns, self._break_control_tokens)
-        text = self._processor.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True)
-        return list(self._tokenizer.encode(text, add_special_tokens=False))
-
     def _image_tokens(self, image: ImagePart) -> int:
         width, height = image.pixels.size
         return width * height // self._card.resize_factor**2
 
-    async def _generate(self, request: Mapping[str, Any], sampling: "SamplingParams", priority: int) -> "RequestOutput":
+    async def _generate(self, request: "TokensPrompt", sampling: "SamplingParams", *, urgent: bool) -> "RequestOutput":
+        if self._engine is None:
+            raise EngineDiedError("engine_closed", "The engine was closed; this worker is stopping.")
         last: RequestOutput | None = None
         with _errors_translated():
-            async for output in self._engine.generate(request, sampling, uuid4().hex, priority=priority):
+            async for output in self._engine.generate(request, sampling, uuid4().hex, priority=URGENT if urgent else 0):
                 last = output
         if last is None or last.outputs[0].finish_reason == "error":
             raise TransientError("engine_request_failed", "vLLM gave up on a request; it can be sent again.")
@@ -126,7 +115,7 @@ class VllmEngine:
         reply = output.outputs[0]
         positions = [{token: entry.logprob for token, entry in position.items()} for position in reply.logprobs or ()]
         return Answer(
-            text=self._tokenizer.decode(list(reply.token_ids), skip_special_tokens=True),
+            text=self._chat.decode(reply.token_ids),
             finish_reason=reply.finish_reason or "unknown",
             verdict_logprobs=read_verdict_logprobs(positions, self._verdict_tokens),
             prompt_tokens=len(output.prompt_token_ids or ()),
@@ -138,31 +127,12 @@ class VllmEngine:
 
 
 def _prepare_environment() -> None:
-    """What vLLM and its children can only be told through the environment, before the first import of vLLM."""
+    """What vLLM and its child processes can only be told through the environment, before vLLM is first imported."""
     os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "spawn"  # fork would copy a process with threads
     os.environ["HF_HUB_OFFLINE"] = "1"  # the checkpoint is a folder: nothing may be asked of a hub
     os.environ["VLLM_NO_USAGE_STATS"] = "1"  # no telemetry about our users
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads do not survive the forks of others
-
-
-def _load_processor(checkpoint: Checkpoint) -> "ProcessorMixin":
-    """The checkpoint's processor. Raises MisconfiguredError when it does not load, or resizes to another multiple than boxes assume."""
-    from transformers import AutoProcessor  # noqa: PLC0415  seconds to import
-
-    try:
-        processor = AutoProcessor.from_pretrained(checkpoint.path, local_files_only=True)
-    except (OSError, ValueError, RuntimeError, ImportError, TypeError, KeyError) as error:
-        raise MisconfiguredError("model_processor", f"{checkpoint.path}: the processor does not load: {_first_line(error)}") from error
-    resizer = processor.image_processor
-    factor = resizer.patch_size * resizer.merge_size
-    if factor != checkpoint.convention.resize_factor:
-        raise MisconfiguredError(
-            "model_processor",
-            f"{checkpoint.path}: its processor resizes to multiples of {factor}, but boxes of this architecture are read for "
-            f"{checkpoint.convention.resize_factor}.",
-        )
-    return processor
+    os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")  # standard output belongs to results
 
 
 def _start_engine(checkpoint: Checkpoint, settings: Settings) -> "AsyncLLM":
@@ -173,41 +143,50 @@ def _start_engine(checkpoint: Checkpoint, settings: Settings) -> "AsyncLLM":
         return AsyncLLM.from_engine_args(_engine_arguments(checkpoint, settings))
     except (ValueError, RuntimeError, OSError, ImportError) as error:
         raise MisconfiguredError(
-            "engine_start_failed", f"vLLM does not start with {checkpoint.path}: {_first_line(error)} (more in the log above)"
+            "engine_start_failed", f"vLLM does not start with {checkpoint.path}: {first_line(error)} (more in the log above)"
         ) from error
 
 
 def _engine_arguments(checkpoint: Checkpoint, settings: Settings) -> "AsyncEngineArgs":
     from vllm import AsyncEngineArgs  # noqa: PLC0415
-    from vllm.platforms import current_platform  # noqa: PLC0415
+    from vllm.config import StructuredOutputsConfig  # noqa: PLC0415
 
     limits = checkpoint.limits
     pixels = {  # our own resize is the only one: whatever is legal for scan or crop passes unchanged
         "shortest_edge": min(limits.scan_min_pixels, limits.crop_min_pixels),
         "longest_edge": max(limits.scan_max_pixels, limits.crop_max_pixels),
     }
-    device: dict[str, Any] = {"gpu_memory_utilization": settings.gpu_memory_utilization}
-    if current_platform.is_cpu():
-        device = {
-            "enforce_eager": True,
-            "block_size": CPU_BLOCK_TOKENS,
-            "kv_cache_memory_bytes": settings.cpu_kv_cache_gib * GIBIBYTE,
-            "dtype": checkpoint.dtype,  # `auto` would round float32 weights to bfloat16
-        }
     return AsyncEngineArgs(
         model=str(checkpoint.path),
         served_model_name=checkpoint.name,
         max_model_len=settings.max_model_len,
-        max_num_seqs=settings.max_num_seqs,  # vLLM's own default for AsyncLLM is 128 sequences,
+        max_num_seqs=settings.max_num_seqs,  # AsyncLLM's own defaults are 128 sequences
         max_num_batched_tokens=settings.max_num_batched_tokens,  # and 2,048 tokens
         scheduling_policy="priority",
         enable_prefix_caching=True,
         limit_mm_per_prompt={"image": 1 + checkpoint.reply_limits.zoomed_regions, "video": 0},
         mm_processor_kwargs={"size": pixels},
-        structured_outputs_config=GRAMMAR,
+        structured_outputs_config=StructuredOutputsConfig(
+            backend="xgrammar",
+            disable_any_whitespace=True,  # per request it is ignored, and whitespace could run to max_tokens
+        ),
         generation_config="vllm",  # the checkpoint's own sampling defaults must not change a score
-        **device,
+        **_device_arguments(checkpoint, settings),
     )
+
+
+def _device_arguments(checkpoint: Checkpoint, settings: Settings) -> dict[str, Any]:
+    from vllm.platforms import current_platform  # noqa: PLC0415
+
+    if not current_platform.is_cpu():
+        return {"gpu_memory_utilization": settings.gpu_memory_utilization}
+    os.environ["TORCH_COMPILE_DISABLE"] = "1"  # the sampler's one compiled function needs a C++ compiler and 25 s of the first call
+    return {
+        "enforce_eager": True,
+        "block_size": CPU_BLOCK_TOKENS,
+        "kv_cache_memory_bytes": settings.cpu_kv_cache_gib * GIBIBYTE,
+        "dtype": checkpoint.dtype,  # `auto` would round float32 weights to bfloat16
+    }
 
 
 def _card(checkpoint: Checkpoint, engine: "AsyncLLM", facts: Mapping[str, Any]) -> ModelCard:
@@ -218,12 +197,7 @@ def _card(checkpoint: Checkpoint, engine: "AsyncLLM", facts: Mapping[str, Any]) 
         training=checkpoint.training,
         coordinates=checkpoint.convention.coordinates,
         resize_factor=checkpoint.convention.resize_factor,
-        scan_min_pixels=checkpoint.limits.scan_min_pixels,
-        scan_max_pixels=checkpoint.limits.scan_max_pixels,
-        crop_min_pixels=checkpoint.limits.crop_min_pixels,
-        crop_max_pixels=checkpoint.limits.crop_max_pixels,
-        scan_max_tokens=checkpoint.limits.scan_max_tokens,
-        zoom_max_tokens=checkpoint.limits.zoom_max_tokens,
+        **checkpoint.limits.model_dump(),
         cache_block_tokens=engine.vllm_config.cache_config.block_size,
         reply_limits=checkpoint.reply_limits,
         facts={
@@ -259,12 +233,6 @@ def _errors_translated() -> Iterator[None]:
     except EngineDeadError as error:
         raise EngineDiedError("engine_died", "vLLM's EngineCore is gone; this worker must be restarted.") from error
     except (VLLMClientError, ValueError) as error:
-        raise RejectedError("prompt_refused", f"vLLM refuses this conversation: {_first_line(error)}") from error
+        raise RejectedError("prompt_refused", f"vLLM refuses this conversation: {first_line(error)}") from error
     except VLLMError as error:
-        raise TransientError("engine_request_failed", f"vLLM failed on a request; it can be sent again: {_first_line(error)}") from error
-
-
-def _first_line(error: BaseException) -> str:
-    with suppress(IndexError):
-        return str(error).strip().splitlines()[0][:300]
-    return type(error).__name__
+        raise TransientError("engine_request_failed", f"vLLM failed on a request; it can be sent again: {first_line(error)}") from error

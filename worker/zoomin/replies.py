@@ -4,6 +4,7 @@ Guided decoding is no guarantee: replies are cut off, and endpoints ignore schem
 tokens, `<verdict>` tags, a truncated list) and strict about content. A reply is never evaluated, and an unreadable one is never "real".
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from worker.moderation.text import clean
 from worker.vision.model import ReplyLimits
 
 LARGEST_COORDINATE = 16_384  # the largest side an image may have
-_FENCE = re.compile(r"^\s*```(?:json)?\s*|\s*```\s*$")
+_DECODER = json.JSONDecoder()
+_FENCE_END = re.compile(r"\s*```\s*$")
 _BOX_TOKENS = re.compile(r"<\|box_start\|>\((\d{1,5}),(\d{1,5})\),\((\d{1,5}),(\d{1,5})\)<\|box_end\|>")
 _VERDICT_TAG = re.compile(r"<verdict>\s*(real|generated)\s*</verdict>", re.IGNORECASE)
 
@@ -94,8 +96,11 @@ def zoom_schema(limits: ReplyLimits) -> dict[str, Any]:
 
 def read_scan(text: str) -> ScanReply:
     """The scan's reply. Raises UnreadableReplyError when it holds neither regions nor a verdict."""
-    fields = _fields(text)
-    proposed = [_proposed(entry) for entry in _list(fields.get("regions"))]
+    fields, complete = _fields(text)
+    entries = _list(fields.get("regions"))
+    if not complete and entries and not (isinstance(entries[-1], dict) and "reason" in entries[-1]):
+        entries = entries[:-1]  # cut off inside its numbers: 40 may read as 4
+    proposed = [_proposed(entry) for entry in entries]
     regions = tuple(region for region in proposed if region is not None) or _tagged_regions(text)
     verdict = _verdict(fields, text)
     if not regions and verdict is None:
@@ -105,7 +110,7 @@ def read_scan(text: str) -> ScanReply:
 
 def read_zoom(text: str) -> ZoomReply:
     """The zoom's reply. Raises UnreadableReplyError without a verdict: a cut-off reply judges nothing."""
-    fields = _fields(text)
+    fields, _ = _fields(text)
     verdict = _verdict(fields, text)
     if verdict is None:
         raise UnreadableReplyError("the zoom's reply holds no verdict")
@@ -135,21 +140,24 @@ def _object(**properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
-def _fields(text: str) -> dict[str, Any]:
-    """The JSON object in `text`, complete or cut off; empty when there is none."""
+def _fields(text: str) -> tuple[dict[str, Any], bool]:
+    """The first JSON object in `text`, whatever prose or fence stands around it, and whether it is complete; else empty."""
     start = text.find("{")
     if start < 0:
+        return {}, False
+    try:
+        value, _ = _DECODER.raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return _cut_off_fields(text[start:]), False
+    return (value, True) if isinstance(value, dict) else ({}, False)
+
+
+def _cut_off_fields(text: str) -> dict[str, Any]:
+    try:
+        value = from_json(_FENCE_END.sub("", text), allow_partial=True)
+    except ValueError:
         return {}
-    body = _FENCE.sub("", text[start:])
-    end = body.rfind("}")
-    for candidate in (body[: end + 1], body):  # prose after the object, else a truncated object
-        try:
-            value = from_json(candidate, allow_partial=True, allow_inf_nan=False)
-        except ValueError:
-            continue
-        if isinstance(value, dict):
-            return value
-    return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _verdict(fields: Mapping[str, Any], text: str) -> Verdict | None:

@@ -1,6 +1,6 @@
 """What the pipeline works with, handed in by the edge."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,13 +13,10 @@ from worker.vision.model import VisionModel
 from worker.zoomin.prompts import PromptSet
 from worker.zoomin.regions import RegionChoice
 
-
-class Fetcher(Protocol):
-    """Gets an item's bytes."""
-
-    async def __call__(self, item: ItemReference) -> Fetched:
-        """The whole object. Raises RejectedError, TransientError, MisconfiguredError."""
-        ...
+# The whole object of an item. Raises RejectedError, TransientError, MisconfiguredError.
+Fetcher = Callable[[ItemReference], Awaitable[Fetched]]
+# Stores each under its sha256; idempotent. Raises TransientError, MisconfiguredError.
+EvidenceKeeper = Callable[[Sequence[Evidence]], Awaitable[None]]
 
 
 class Decoder(Protocol):
@@ -31,14 +28,6 @@ class Decoder(Protocol):
 
     async def cut_crops(self, body: bytes, boxes: Sequence[Box], limits: PixelLimits) -> Sequence[Crop]:
         """A crop per box, in order, cut from the full-resolution original. Raises RejectedError, TransientError."""
-        ...
-
-
-class EvidenceKeeper(Protocol):
-    """Keeps what the model was sent."""
-
-    async def __call__(self, evidence: Sequence[Evidence]) -> None:
-        """Stores each under its sha256; idempotent. Raises TransientError, MisconfiguredError."""
         ...
 
 

@@ -35,7 +35,7 @@ def write_untrained_weights(checkpoint: Path) -> None:
     config = AutoConfig.from_pretrained(checkpoint)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
-        model = Qwen2_5_VLForConditionalGeneration(config)
+        model = Qwen2_5_VLForConditionalGeneration(config)  # type: ignore[no-untyped-call]
     with tempfile.TemporaryDirectory(dir=checkpoint) as saved:  # save_pretrained also rewrites the config; only the weights are wanted
         model.save_pretrained(saved, safe_serialization=True)
         (Path(saved) / WEIGHTS).rename(checkpoint / WEIGHTS)

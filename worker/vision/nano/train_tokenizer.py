@@ -71,7 +71,7 @@ def sample_reply(chance: random.Random) -> str:
     explanation = f"The {chance.choice(TARGETS)} shows {chance.choice(TRAITS)}; the image is {chance.choice(CERTAINTY)} {verdict}."
     scan = {"explanation": explanation, "regions": regions, "verdict": verdict}
     zoom = {"findings": findings, "explanation": explanation, "verdict": verdict}
-    return json.dumps(chance.choice((scan, zoom)))
+    return json.dumps(chance.choice((scan, zoom)), separators=(",", ":"))  # as the guide spaces it
 
 
 def corpus(prompts: Path) -> Iterator[str]:

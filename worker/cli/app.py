@@ -1,0 +1,34 @@
+"""The commands of `zoomin`, in the order in which a newcomer meets them."""
+
+import typer
+
+from worker.cli import batches, demo, dispatch, results, scan, settings, up
+from worker.cli.bench import bench
+from worker.cli.db import db
+from worker.cli.endings import EXIT_CODES_HELP, Commands
+
+RUN, SUBMIT, READ, OPERATE = "Run it on this machine", "Submit images", "Read results", "Operate"
+
+app = typer.Typer(
+    cls=Commands,
+    name="zoomin",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="ZoomIn: finds AI-generated images in bulk. Every image is scanned whole, looked at closely where it is suspicious, and judged; "
+    "verdicts with boxes and explanations land in Postgres.\n\nNew here? `zoomin demo` shows all of it in two minutes.",
+    epilog=EXIT_CODES_HELP,
+)
+app.command(rich_help_panel=RUN)(demo.demo)
+app.command(rich_help_panel=RUN)(up.up)
+app.command(rich_help_panel=SUBMIT)(scan.scan)
+app.command(rich_help_panel=SUBMIT)(batches.batches)
+app.command(rich_help_panel=SUBMIT)(batches.cancel)
+app.command(rich_help_panel=SUBMIT)(batches.resume)
+app.command(rich_help_panel=SUBMIT)(batches.rescan)
+app.command(rich_help_panel=READ)(results.results)
+app.command(rich_help_panel=READ)(results.errors)
+app.command("settings", rich_help_panel=OPERATE)(settings.show_settings)
+app.command(rich_help_panel=OPERATE)(dispatch.dispatch)
+app.add_typer(db, name="db", rich_help_panel=OPERATE)
+app.add_typer(bench, name="bench", rich_help_panel=OPERATE)

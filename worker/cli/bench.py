@@ -1,0 +1,37 @@
+"""`zoomin bench …`: measurements on this machine."""
+# ruff: noqa: PLC0415  imports wait for their command, so that `--help` answers at once
+
+import sys
+from typing import Annotated
+
+import typer
+
+from worker.cli.batches import JsonOption
+from worker.cli.endings import Commands
+from worker.cli.terminal import report
+from worker.moderation.settings import load_settings
+
+bench = typer.Typer(cls=Commands, no_args_is_help=True, help="Measure this machine.")
+
+
+@bench.callback()
+def group() -> None:
+    """Keeps `intake` a subcommand while it is the only one."""
+
+
+@bench.command()
+def intake(
+    rows: Annotated[int, typer.Option(min=1_000, help="Rows of the manifest.")] = 1_000_000,
+    as_json: JsonOption = False,
+) -> None:
+    """Take in a large manifest, against a raw COPY of the same rows in the same run. Starts Postgres of its own if none is named."""
+    from worker.exports.jsonl import json_line
+    from worker.intake.benchmark import measure_intake
+
+    measured = measure_intake(rows, load_settings())
+    if as_json:
+        figures = {name: getattr(measured, name) for name in ("rows_per_s", "raw_copy_rows_per_s", "peak_rss_mb", "rows")}
+        sys.stdout.write(json_line(figures))
+        return
+    report(f"{measured.rows:,} rows: {measured.rows_per_s:,.0f} rows/s; a raw COPY of them: {measured.raw_copy_rows_per_s:,.0f} rows/s")
+    report(f"That is {measured.rows_per_s / measured.raw_copy_rows_per_s:.2f} of a raw COPY. Peak memory: {measured.peak_rss_mb:.0f} MB")

@@ -1,0 +1,110 @@
+"""Waiting for a batch: a bar on a terminal, a line every few seconds elsewhere, both on stderr."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from sqlalchemy import Engine
+
+from worker.cli.summaries import TERMINAL, in_words
+from worker.cli.terminal import console, people_watch, say
+from worker.moderation.errors import TransientError
+from worker.store.models.intake import BatchState
+from worker.store.progress import BatchProgress, progress
+from worker.store.session import transaction
+
+QUICK_POLL_SECONDS, POLL_SECONDS = 0.2, 1.0  # until the first verdict, and then
+LINE_SECONDS = 5.0  # between lines where nobody draws
+PATIENCE_SECONDS = 60.0  # for a database that is away; a restart takes less
+SILENCE_SECONDS = 20.0  # without any outcome, before the user is told where to look
+SILENCE_HINT = "Nothing judged yet. A worker may still be loading its model (its log tells), or none is running (`zoomin up` starts one)."
+
+Show = Callable[[BatchProgress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """Where the wait ended: with the batch, or at a pause. `first_verdict_seconds` counts from `started`; None without a verdict."""
+
+    batch: BatchProgress
+    first_verdict_seconds: float | None
+
+
+def follow(engine: Engine, batch_id: UUID, *, started: float) -> Followed:
+    """Waits until the batch ends or pauses. `started` is a time.monotonic(). Raises TransientError when the database stays away."""
+    first: float | None = None
+    hint_at: float | None = time.monotonic() + SILENCE_SECONDS
+    with _shown() as show:
+        while True:
+            batch = _patiently(engine, batch_id)
+            show(batch)
+            if first is None and batch.verdicts:
+                first = time.monotonic() - started
+                say(f"First verdict after {first:.1f} s.")
+            if batch.state in TERMINAL or batch.state is BatchState.PAUSED:
+                return Followed(batch, first)
+            if hint_at is not None and (batch.pending < batch.scope or time.monotonic() > hint_at):
+                if batch.pending == batch.scope:
+                    say(SILENCE_HINT)
+                hint_at = None
+            time.sleep(QUICK_POLL_SECONDS if first is None else POLL_SECONDS)
+
+
+def _patiently(engine: Engine, batch_id: UUID) -> BatchProgress:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            with transaction(engine) as session:
+                return progress(session, batch_id)
+        except TransientError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_SECONDS)
+
+
+@contextmanager
+def _shown() -> Iterator[Show]:
+    if people_watch():
+        with _bar() as show:
+            yield show
+    else:
+        yield _Lines().show
+
+
+@contextmanager
+def _bar() -> Iterator[Show]:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[counts]}"),
+    )
+    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
+        task = bar.add_task("judging", total=None, counts="")
+
+        def show(batch: BatchProgress) -> None:
+            described = "waiting for a worker" if batch.pending == batch.scope else "judging"
+            bar.update(
+                task, description=described, total=batch.scope or None, completed=batch.scope - batch.pending, counts=in_words(batch)
+            )
+
+        yield show
+
+
+class _Lines:
+    """A line every LINE_SECONDS, and one at the end."""
+
+    def __init__(self) -> None:
+        self._due = 0.0
+
+    def show(self, batch: BatchProgress) -> None:
+        ended = batch.state in TERMINAL or batch.state is BatchState.PAUSED
+        if ended or time.monotonic() >= self._due:
+            say(f"{batch.state}: {batch.scope - batch.pending:,} of {batch.scope:,} done: {in_words(batch)}")
+            self._due = time.monotonic() + LINE_SECONDS

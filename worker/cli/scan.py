@@ -1,0 +1,95 @@
+"""`zoomin scan`: images in, a batch id out, and with --wait its end."""
+# ruff: noqa: PLC0415  imports wait for their command, so that `--help` answers at once
+
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from worker.cli.batches import JsonOption
+from worker.cli.endings import ExitCode
+from worker.cli.services import Services, locate_services
+from worker.cli.terminal import report, say
+from worker.moderation.text import clean
+
+if TYPE_CHECKING:
+    from worker.cli.submitting import Submitted
+    from worker.store.progress import BatchProgress
+
+
+def scan(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE…",
+            help="An S3 prefix (s3://bucket/photos/), a manifest (.jsonl or .csv, also .gz; on S3 or local), or a local folder, which is "
+            "uploaded first. Each SOURCE becomes one batch.",
+        ),
+    ],
+    wait: Annotated[bool, typer.Option("--wait", help="Stay until every image is judged. Ctrl-C leaves the batch running.")] = False,
+    as_json: JsonOption = False,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="Idempotency key: the same key and SOURCE again give the same batch, and take up an interrupted intake where it stopped.",
+        ),
+    ] = None,
+    priority: Annotated[int, typer.Option(min=-100, max=100, help="Batches of higher priority are judged first.")] = 0,
+    tenant: Annotated[str | None, typer.Option(help="Submit as this tenant. [default: ZOOMIN_TENANT]", show_default=False)] = None,
+) -> None:
+    """Submit images for judging. Prints the batch id; with --json, one JSON object per SOURCE."""
+    if key is not None and len(sources) > 1:
+        raise typer.BadParameter("A key names one batch: give it with one SOURCE.", param_hint="--key")
+    services = locate_services()
+    from worker.cli.submitting import Submission, submit
+
+    submission = Submission(tenant=tenant or services.settings.tenant, key=key, priority=priority)
+    batches = []
+    for source in sources:
+        batches.append(submit(services, source, submission))
+        if not as_json:
+            report(str(batches[-1].batch_id))
+    end = _wait if wait else _leave
+    raise typer.Exit(max(end(services, batch, as_json) for batch in batches))
+
+
+def _leave(services: Services, batch: "Submitted", as_json: bool) -> ExitCode:
+    from worker.cli.summaries import ending_of
+    from worker.store.progress import progress
+    from worker.store.session import transaction
+
+    with transaction(services.engine) as session:
+        standing = progress(session, batch.batch_id)
+    if as_json:
+        _write_summary(standing, None)
+    else:
+        say(f"Follow it: zoomin batches\nResults, at any time: zoomin results {batch.batch_id}")
+    return ending_of(standing)
+
+
+def _wait(services: Services, batch: "Submitted", as_json: bool) -> ExitCode:
+    from worker.cli.following import follow
+    from worker.cli.summaries import ending_of, in_words
+
+    try:
+        followed = follow(services.engine, batch.batch_id, started=batch.started)
+    except KeyboardInterrupt:
+        say(f"\nBatch {batch.batch_id} goes on without you.\nFollow it: zoomin batches\nResults: zoomin results {batch.batch_id}")
+        raise
+    if as_json:
+        _write_summary(followed.batch, followed.first_verdict_seconds)
+    else:
+        say(f"{followed.batch.state} after {time.monotonic() - batch.started:.0f} s: {in_words(followed.batch)}.")
+        if followed.batch.pause_reason:
+            say(f"Paused: {clean(followed.batch.pause_reason)}\nWhen that is mended: zoomin resume {batch.batch_id}")
+        say(f"Results: zoomin results {batch.batch_id}")
+    return ending_of(followed.batch)
+
+
+def _write_summary(standing: "BatchProgress", first_verdict_seconds: float | None) -> None:
+    from worker.cli.summaries import summary
+    from worker.exports.jsonl import json_line
+
+    sys.stdout.write(json_line({**summary(standing), "first_verdict_seconds": first_verdict_seconds}))

@@ -1,0 +1,76 @@
+"""Prometheus metrics of scan worker and dispatcher. vLLM's own (`vllm:…`) are in the same default registry, so one port serves all."""
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
+
+from worker.moderation.outcomes import Outcome, Stage
+from worker.store.announcements import Demand
+from worker.store.chunks import Tally
+
+STAGE_SECONDS_BUCKETS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)  # a cached fetch to a long queue before the engine
+
+IMAGES = Counter("zoomin_images", "Outcomes written", ["outcome"])
+FLAGGED = Counter("zoomin_images_flagged", "Verdicts that the live policy flags")
+STAGE_SECONDS = Histogram("zoomin_stage_seconds", "Seconds per image and stage", ["stage"], buckets=STAGE_SECONDS_BUCKETS)
+ZOOM_TOKENS = Counter("zoomin_zoom_tokens", "Tokens of zoom requests: all of the prompt, cached, attainable by whole blocks", ["kind"])
+DUPLICATES = Counter("zoomin_duplicates_discarded", "Outcomes whose item had one already")
+FENCED = Counter("zoomin_writes_fenced", "Outcomes discarded because the lease was lost")
+UNFINISHED = Counter("zoomin_images_unfinished", "Images left for a later attempt", ["code"])
+ENGINE_DEATHS = Counter("zoomin_engine_deaths", "Times the inference engine died under this process")
+IMAGES_IN_FLIGHT = Gauge("zoomin_images_in_flight", "Images between fetch and outcome; below the limit while chunks wait: starvation")
+CHUNKS_IN_FLIGHT = Gauge("zoomin_chunks_in_flight", "Chunks this worker holds")
+CHUNKS = Gauge("zoomin_chunks", "Unfinished chunks of open batches", ["state"])
+ANNOUNCED = Counter("zoomin_chunks_announced", "Chunk ids put into Redis")
+LEASES_EXPIRED = Counter("zoomin_leases_expired", "Leases that were not renewed in time")
+RERUNG = Counter("zoomin_chunks_rerung", "Announced chunks that nobody claimed in time")
+SPLIT = Counter("zoomin_chunks_split", "Chunks halved because they kept dying")
+OLDEST_CHUNK = Gauge("zoomin_oldest_claimable_chunk_seconds", "Age of the oldest chunk that could be claimed")
+WORKERS = Gauge("zoomin_live_workers", "Workers that hold a live lease")
+
+log = structlog.get_logger(__name__)
+
+
+def count_written(outcomes: list[Outcome], tally: Tally, duplicates: int) -> None:
+    """Counts one write."""
+    for kind, number in (
+        ("verdict", tally.verdicts),
+        ("unreadable", tally.unreadable),
+        ("failed", tally.failed),
+        ("cancelled", tally.cancelled),
+    ):
+        IMAGES.labels(kind).inc(number)
+    FLAGGED.inc(tally.flagged)
+    DUPLICATES.inc(duplicates)
+    for outcome in outcomes:
+        _observe(outcome)
+
+
+def _observe(outcome: Outcome) -> None:
+    seconds = outcome.seconds
+    for stage, spent in (("fetch", seconds.fetch), ("decode", seconds.decode), ("scan", seconds.scan), ("zoom", seconds.zoom)):
+        if spent is not None:
+            STAGE_SECONDS.labels(stage).observe(spent)
+    for trace in outcome.traces:
+        if trace.stage is Stage.ZOOM:
+            ZOOM_TOKENS.labels("prompt").inc(trace.prompt_tokens)
+            ZOOM_TOKENS.labels("cached").inc(trace.cached_tokens or 0)
+            ZOOM_TOKENS.labels("attainable").inc(trace.attainable_tokens or 0)
+
+
+def show_demand(demand: Demand) -> None:
+    """Shows how the queue stands."""
+    for state, number in (("announced", demand.announced), ("leased", demand.leased), ("ready", demand.ready)):
+        CHUNKS.labels(state).set(number)
+    OLDEST_CHUNK.set(demand.oldest_seconds)
+    WORKERS.set(demand.workers)
+
+
+def serve_metrics(host: str, port: int) -> int:
+    """Serves /metrics on a thread: the port, a free one when `port` is 0 or taken."""
+    try:
+        server, _ = start_http_server(port, addr=host)
+    except OSError:
+        server, _ = start_http_server(0, addr=host)
+        log.warning("metrics_port_taken", port=port, serving_on=server.server_port)
+    log.info("metrics_served", url=f"http://{host}:{server.server_port}/metrics")
+    return int(server.server_port)

@@ -1,0 +1,95 @@
+"""How far a batch is: summed over its chunks' counters, so that it costs the same however many outcomes there are."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from worker.moderation.release import Training
+from worker.store.batches import find_batch
+from worker.store.models.intake import BatchState
+
+SAMPLE_ITEMS = 100_000  # shares and releases are read from a batch's first items: exact for most, quick for all
+
+COUNTS = text(
+    """
+    -- counts: outcomes by kind at one revision, split chunks included; `scope` is the union of its chunks' ranges
+    SELECT coalesce(sum(verdicts), 0) AS verdicts, coalesce(sum(flagged), 0) AS flagged, coalesce(sum(unreadable), 0) AS unreadable,
+           coalesce(sum(failed), 0) AS failed, coalesce(sum(cancelled), 0) AS cancelled,
+           coalesce((SELECT sum(upper(r) - lower(r)) FROM unnest(range_agg(int4range(lo, hi))) AS r), 0) AS scope
+      FROM chunks WHERE batch_id = :batch_id AND revision = :revision
+    """
+)
+CACHE = text(
+    """
+    -- cache: how much of the zooms' prompts the prefix cache gave, of all and of what whole blocks could have given
+    SELECT sum(cached_tokens)::float / nullif(sum(prompt_tokens) FILTER (WHERE cached_tokens IS NOT NULL), 0) AS of_prompt,
+           sum(cached_tokens) FILTER (WHERE attainable_tokens IS NOT NULL)::float
+           / nullif(sum(attainable_tokens) FILTER (WHERE cached_tokens IS NOT NULL), 0) AS of_attainable
+      FROM traces
+     WHERE batch_id = :batch_id AND ordinal < :sample AND revision = :revision AND stage = 'zoom'
+    """
+)
+RELEASES = text(
+    """
+    -- releases: which judged
+    SELECT id, training FROM releases
+     WHERE id IN (SELECT DISTINCT release_id FROM outcomes WHERE batch_id = :batch_id AND ordinal < :sample AND revision = :revision)
+     ORDER BY created_at
+    """
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchProgress:
+    """Where a batch stands. accepted and rejected count source rows; the outcomes are those of the newest revision.
+
+    After a full scan verdicts + unreadable + failed + cancelled + pending = accepted; after a rescan of some kinds, = scope.
+    """
+
+    batch_id: UUID
+    state: BatchState
+    pause_reason: str | None
+    revision: int
+    accepted: int
+    rejected: int
+    scope: int  # items that the newest revision judges
+    verdicts: int
+    flagged: int  # among the verdicts
+    unreadable: int
+    failed: int
+    cancelled: int
+    pending: int
+    cached_prompt_share: float | None  # of the zooms' prompt tokens; None without data
+    cached_attainable_share: float | None  # of the prompt tokens that whole-block prefix reuse could have given
+    releases: tuple[str, ...]
+    trainings: tuple[Training, ...]
+
+
+def progress(session: Session, batch_id: UUID) -> BatchProgress:
+    """The batch's standing. Raises RejectedError `batch_missing`."""
+    batch = find_batch(session, batch_id)
+    place = {"batch_id": batch_id, "revision": batch.revision}
+    counts = session.execute(COUNTS, place).one()
+    cache = session.execute(CACHE, {**place, "sample": SAMPLE_ITEMS}).one()
+    releases = session.execute(RELEASES, {**place, "sample": SAMPLE_ITEMS}).all()
+    return BatchProgress(
+        batch_id=batch_id,
+        state=BatchState(batch.state),
+        pause_reason=batch.pause_reason,
+        revision=batch.revision,
+        accepted=batch.items_accepted,
+        rejected=batch.rows_rejected,
+        scope=int(counts.scope),
+        verdicts=int(counts.verdicts),
+        flagged=int(counts.flagged),
+        unreadable=int(counts.unreadable),
+        failed=int(counts.failed),
+        cancelled=int(counts.cancelled),
+        pending=int(counts.scope - counts.verdicts - counts.unreadable - counts.failed - counts.cancelled),
+        cached_prompt_share=cache.of_prompt,
+        cached_attainable_share=cache.of_attainable,
+        releases=tuple(row.id for row in releases),
+        trainings=tuple(dict.fromkeys(Training(row.training) for row in releases)),
+    )
