@@ -1,6 +1,7 @@
 """The real vLLM on nano. Slow to start, so one engine serves all tests but the last, in the order of this file."""
 
 import asyncio
+import gc
 import json
 import math
 import os
@@ -8,7 +9,7 @@ import signal
 import time
 from collections.abc import AsyncIterator
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import psutil
 import pytest
 import pytest_asyncio
@@ -27,6 +28,7 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),  # vLLM's own, as it is imported
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Unclosed context:ResourceWarning"),  # vLLM leaves its ZeroMQ context to the garbage collector
 ]
 SENT = Size(448, 336)
 CANCELLED_IN_FLIGHT = 6
@@ -81,6 +83,7 @@ async def vision(settings: Settings) -> AsyncIterator[VisionModel]:
     model = await load_vision_model(settings)
     yield model
     await model.close()
+    gc.collect()
 
 
 async def test_card_names_what_can_change_a_score(vision: VisionModel) -> None:
@@ -178,3 +181,5 @@ async def test_killed_engine_is_noticed_at_once_and_leaves_no_orphan(settings: S
     assert time.monotonic() - start < PATIENCE_SECONDS / 3
     await vision.close()
     assert end_of(processes) == []
+    del vision, waiting
+    gc.collect()  # here, where the warning above is expected

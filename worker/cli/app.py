@@ -13,6 +13,7 @@ app = typer.Typer(
     cls=Commands,
     name="zoomin",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="ZoomIn: finds AI-generated images in bulk. Every image is scanned whole, looked at closely where it is suspicious, and judged; "
@@ -21,7 +22,7 @@ app = typer.Typer(
 )
 app.command(rich_help_panel=RUN)(demo.demo)
 app.command(rich_help_panel=RUN)(up.up)
-app.command(rich_help_panel=SUBMIT)(scan.scan)
+app.command(rich_help_panel=SUBMIT, epilog=EXIT_CODES_HELP)(scan.scan)
 app.command(rich_help_panel=SUBMIT)(batches.batches)
 app.command(rich_help_panel=SUBMIT)(batches.cancel)
 app.command(rich_help_panel=SUBMIT)(batches.resume)

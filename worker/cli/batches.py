@@ -24,7 +24,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="For machines: JSON on 
 def batches(
     as_json: JsonOption = False,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 20,
-    tenant: Annotated[str | None, typer.Option(help="Only this tenant's. [default: everybody's]", show_default=False)] = None,
+    tenant: Annotated[str | None, typer.Option(help="Only this tenant's. (default: everybody's)", show_default=False)] = None,
 ) -> None:
     """List batches, newest first, and how far each is."""
     services = locate_services()

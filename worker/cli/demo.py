@@ -2,26 +2,23 @@
 # ruff: noqa: PLC0415  imports wait for their command, so that `--help` answers at once
 
 import shutil
-import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli.endings import ExitCode
+from worker.cli.endings import ExitCode, interrupt_on_termination
 from worker.cli.services import LOCATED, Services
 from worker.cli.steps import step
 from worker.cli.terminal import console, say
+from worker.cli.up import started
 from worker.moderation.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from uuid import UUID
-
-    from worker.local.stack import Stack
 
 READY_SECONDS = 600.0  # until the model answers; the nano model takes half a minute on two cores
 SAMPLES = Path(__file__).parent.parent / "local" / "samples"
@@ -30,11 +27,11 @@ SAMPLES = Path(__file__).parent.parent / "local" / "samples"
 def demo(
     pictures: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Where the annotated pictures go. [default: demo/ under ZOOMIN_HOME]", show_default=False),
+        typer.Option(metavar="DIR", help="Where the annotated pictures go. (default: demo/ under ZOOMIN_HOME)", show_default=False),
     ] = None,
 ) -> None:
     """Judge twelve sample images with everything real: Postgres, Valkey, S3, Celery, vLLM. Two minutes on two cores."""
-    signal.signal(signal.SIGTERM, _interrupt)  # what the demo started is stopped on the way out
+    interrupt_on_termination()
     settings = load_settings()
     with _running(settings) as services, tempfile.TemporaryDirectory(prefix="zoomin-demo-") as folder:
         for sample in SAMPLES.glob("*.jpg"):
@@ -55,21 +52,11 @@ def _running(settings: Settings) -> Iterator[Services]:
         say(f"Using the stack that runs under {settings.home}.")
         yield Services(apply(settings, addresses))
     else:
-        with _started(Stack(settings)) as stack:
-            with step("Loading the model into vLLM (Celery worker)"):
+        stack = Stack(settings)
+        with started(stack, "and a worker"):
+            with step("Loading the model into vLLM"):
                 stack.wait_ready(READY_SECONDS)
             yield Services(stack.settings)
-        say("Stopped everything the demo had started. `zoomin up` starts it again, with the same data.")
-
-
-@contextmanager
-def _started(stack: "Stack") -> Iterator["Stack"]:
-    with step("Starting Postgres, Valkey, S3, dispatcher, API and worker"):
-        stack.start()
-    try:
-        yield stack
-    finally:
-        stack.stop()
 
 
 def _judge(services: Services, folder: str, pictures: Path) -> ExitCode:
@@ -97,8 +84,4 @@ def _show(services: Services, batch_id: "UUID", folder: Path) -> None:
         if drawn:
             draw_overview(drawn, folder / "overview.jpg")
     say(f"\nAnnotated pictures: {folder.absolute()}, all on one sheet: {folder.absolute() / 'overview.jpg'}")
-    say(f"The same results as JSON, while a stack runs (`zoomin up`): zoomin results {batch_id} --format jsonl")
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    say(f"The same results as JSON, while a stack runs (`zoomin up`): zoomin results {batch_id} --format jsonl\n")

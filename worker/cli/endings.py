@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import sys
 import traceback
 from contextlib import suppress
@@ -54,6 +55,11 @@ class Commands(TyperGroup):
         except Exception as error:  # noqa: BLE001  the last door before the user
             raise typer.Exit(_end(error)) from None
         return result
+
+
+def interrupt_on_termination() -> None:
+    """Lets SIGTERM leave as Ctrl-C does: through every `finally`, so that what was started is stopped."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _end(error: Exception) -> ExitCode:

@@ -48,9 +48,9 @@ def results(
         typer.Option(metavar="DIR", help="Also write every judged image there, its boxes and zoom crops drawn on it, as JPEG."),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help=f"Stop after so many items. [default: {TABLE_ROWS} for table, else all]", show_default=False)
+        int | None, typer.Option(min=1, help=f"Stop after so many items. (default: {TABLE_ROWS} for table, else all)", show_default=False)
     ] = None,
-    revision: Annotated[int | None, typer.Option(min=1, help="Outcomes of this revision. [default: each item's newest]")] = None,
+    revision: Annotated[int | None, typer.Option(min=1, help="Outcomes of this revision. (default: each item's newest)")] = None,
 ) -> None:
     """Write the results of a batch, finished or not: verdict, P(generated), boxes and explanation of each image."""
     services = locate_services()

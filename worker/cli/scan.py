@@ -22,7 +22,7 @@ def scan(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCE…",
+            metavar="SOURCE",
             help="An S3 prefix (s3://bucket/photos/), a manifest (.jsonl or .csv, also .gz; on S3 or local), or a local folder, which is "
             "uploaded first. Each SOURCE becomes one batch.",
         ),
@@ -37,7 +37,7 @@ def scan(
         ),
     ] = None,
     priority: Annotated[int, typer.Option(min=-100, max=100, help="Batches of higher priority are judged first.")] = 0,
-    tenant: Annotated[str | None, typer.Option(help="Submit as this tenant. [default: ZOOMIN_TENANT]", show_default=False)] = None,
+    tenant: Annotated[str | None, typer.Option(help="Submit as this tenant. (default: ZOOMIN_TENANT)", show_default=False)] = None,
 ) -> None:
     """Submit images for judging. Prints the batch id; with --json, one JSON object per SOURCE."""
     if key is not None and len(sources) > 1:

@@ -69,7 +69,7 @@ def enqueue_batch(
 
     Raises RejectedError for what cannot be taken in, TransientError and MisconfiguredError for the services.
     """
-    found = find_source(source, settings, storage or Storage(settings))
+    found = find_source(source, settings, storage)
     return _take_in(found, _Terms.of(settings, tenant, idempotency_key, priority), settings, engine, progress)
 
 

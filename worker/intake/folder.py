@@ -79,4 +79,4 @@ def _upload(storage: Storage, folder: Path, image: Path, bucket: str, prefix: st
         return RowError(line, error.code, error.message)
     except UnicodeEncodeError:
         return RowError(line, "key_invalid", f"{name!r} has a name that is not UTF-8. Rename it.")
-    return Row(line, address(bucket, prefix + name), name)
+    return Row(address(bucket, prefix + name), name, line=line)

@@ -5,7 +5,7 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator
-from typing import IO, NamedTuple
+from typing import IO
 
 from worker.moderation.errors import RejectedError
 
@@ -17,11 +17,7 @@ MAX_RATIO = 200  # rows with running numbers pack 5 to 30 times; zeros pack 1,00
 GZIP_MAGIC = b"\x1f\x8b"
 
 
-class Line(NamedTuple):
-    """A line without its end. `text` is None when it was longer than MAX_LINE_BYTES and has been skipped."""
-
-    number: int  # from 1
-    text: bytes | None
+Line = tuple[int, bytes | None]  # number from 1, and text without its end: None for one longer than MAX_LINE_BYTES, passed over
 
 
 class _Packed(io.RawIOBase):
@@ -63,12 +59,12 @@ def lines(stream: IO[bytes]) -> Iterator[Line]:
             rest, overlong = b"", True
         for text in others:
             number += 1
-            yield Line(number, None if overlong or len(rest) > MAX_LINE_BYTES else rest)
+            yield number, (None if overlong or len(rest) > MAX_LINE_BYTES else rest)
             rest, overlong = text, False
         if len(rest) > MAX_LINE_BYTES:
             rest, overlong = b"", True
     if rest or overlong:
-        yield Line(number + 1, None if overlong else rest)
+        yield number + 1, None if overlong else rest
 
 
 def _with_line_feeds(source: Iterator[bytes]) -> Iterator[bytes]:

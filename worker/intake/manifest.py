@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import IO, Any
 
-from pydantic_core import from_json  # three to seven times the speed of `json`, and stricter
+import msgspec
 
 from worker.intake.lines import MAX_LINE_BYTES, Line, lines
 from worker.intake.rows import Row, RowError
@@ -43,33 +43,43 @@ def read_manifest(stream: IO[bytes], form: ManifestFormat) -> Iterator[Row | Row
 
 def row_of(line: int, fields: object) -> Row | RowError:
     """A row from decoded JSON, or what is wrong with it."""
-    if not isinstance(fields, dict):
-        return RowError(line, "row_invalid", 'The row is not a JSON object. Write {"source-ref": "s3://bucket/key"}.')
-    source = fields.get(SOURCE_REF)
-    if not isinstance(source, str) or not source:
-        return RowError(line, "source_ref_missing", f'The row has no text under "{SOURCE_REF}".')
-    custom_id, version_id, metadata = fields.get(CUSTOM_ID), fields.get(VERSION_ID), fields.get(METADATA)
-    for name, value in ((CUSTOM_ID, custom_id), (VERSION_ID, version_id)):
-        if value is not None and not isinstance(value, str):
-            return RowError(line, f"{name}_invalid", f'"{name}" must be a text.')
-    if metadata is not None and not isinstance(metadata, dict):
-        return RowError(line, "metadata_invalid", '"metadata" must be a JSON object.')
-    return Row(line, source, custom_id or None, version_id or None, metadata)
+    try:
+        row = msgspec.convert(fields, Row)
+    except msgspec.ValidationError as error:
+        return _explained(line, fields, error)
+    row.line = line
+    return row
 
 
 def _json_rows(stream: IO[bytes]) -> Iterator[Row | RowError]:
+    decode = msgspec.json.Decoder(Row).decode
     for number, text in lines(stream):
         if text is None:
             yield _too_long(number)
         elif text and not text.isspace():
-            yield _json_row(number, text)
+            try:
+                row = decode(text)
+            except (ValueError, RecursionError):
+                yield _refused(number, text)
+            else:
+                row.line = number
+                yield row
 
 
-def _json_row(number: int, text: bytes) -> Row | RowError:
+def _refused(number: int, text: bytes) -> Row | RowError:
     try:
-        return row_of(number, from_json(text, allow_inf_nan=False))
-    except ValueError as error:
+        return row_of(number, msgspec.json.decode(text))
+    except (ValueError, RecursionError) as error:
         return RowError(number, "json_invalid", f"The line is not JSON: {error}.")
+
+
+def _explained(line: int, fields: object, error: msgspec.ValidationError) -> RowError:
+    if not isinstance(fields, dict):
+        return RowError(line, "row_invalid", 'The row is not a JSON object. Write {"source-ref": "s3://bucket/key"}.')
+    if not isinstance(fields.get(SOURCE_REF), str):
+        return RowError(line, "source_ref_missing", f'The row has no text under "{SOURCE_REF}".')
+    name = next((name for name in (CUSTOM_ID, VERSION_ID, METADATA) if f"`$.{name}" in str(error)), "row")
+    return RowError(line, f"{name}_invalid", f"{error}.")
 
 
 def _too_long(number: int) -> RowError:
@@ -144,7 +154,7 @@ def _csv_row(line: int, header: list[str], record: list[str]) -> Row | RowError:
     fields: dict[str, Any] = dict(zip(header, record, strict=True))
     if metadata := fields.pop(METADATA, ""):
         try:
-            fields[METADATA] = from_json(metadata, allow_inf_nan=False)
-        except ValueError as error:
+            fields[METADATA] = msgspec.json.decode(metadata)
+        except (ValueError, RecursionError) as error:
             return RowError(line, "metadata_invalid", f'"metadata" is not JSON: {error}.')
-    return row_of(line, fields)
+    return row_of(line, {name: value for name, value in fields.items() if value != ""})

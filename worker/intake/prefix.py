@@ -15,4 +15,4 @@ def read_prefix(storage: Storage, bucket: str, prefix: str, *, line: int = 0, af
         if listed.size == 0 and listed.key.endswith("/"):
             continue
         line += 1
-        yield Row(line, address(bucket, listed.key), listed.key.removeprefix(prefix) or None)
+        yield Row(address(bucket, listed.key), listed.key.removeprefix(prefix) or None, line=line)

@@ -1,17 +1,18 @@
 """Rows as every reader yields them: one that names an image, or one that says why it cannot."""
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import msgspec
 
-class Row(NamedTuple):
-    """One image reference, not yet checked. A tuple, not a dataclass: ten million are made per large batch."""
 
-    line: int  # from 1
+class Row(msgspec.Struct, gc=False, rename={"source_ref": "source-ref", "line": "zoomin:line"}):
+    """One image reference, not yet checked. A msgspec struct: JSON becomes one, types verified, ten times faster than by `json`."""
+
     source_ref: str
     custom_id: str | None = None
     version_id: str | None = None
-    metadata: Mapping[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
+    line: int = 0  # from 1; set by the reader, not by the submitter
 
 
 class RowError(NamedTuple):

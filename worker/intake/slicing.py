@@ -12,21 +12,22 @@ from worker.store.slices import NewItem, NewRowError, Slice, duplicate
 
 SLICE_ROWS = 10_240  # forty full chunks; a tenth of a second to write, two megabytes to hold
 SLICE_SECONDS = 2.0  # a slow source (uploads, a listing) hands over what it has, so that judging begins
+LOOK_AT_CLOCK_ROWS = 16  # a handful of uploads
 MAX_CUSTOM_ID_BYTES = 1_024  # of UTF-8: a key fits, and an index entry of Postgres too
 MAX_METADATA_CHARACTERS = 16_384
 
 
 def check_row(row: Row, allowed: AllowedSources) -> NewItem | NewRowError:
     """The item that a row asks for, or what is wrong with it."""
-    line, source_ref, custom_id, version_id, metadata = row
+    line, custom_id, version_id, metadata = row.line, row.custom_id, row.version_id, row.metadata
     try:
-        bucket, key, version_in_url = parse_reference(source_ref, allowed)
+        reference = parse_reference(row.source_ref, allowed)
         return NewItem(
             line,
             f"line:{line}" if custom_id is None else _checked_custom_id(custom_id),
-            bucket,
-            key,
-            version_in_url if version_id is None else checked_version(version_id),
+            reference.bucket,
+            reference.key,
+            reference.version_id if version_id is None else checked_version(version_id),
             None if metadata is None else _metadata_text(metadata),
         )
     except RejectedError as error:
@@ -37,12 +38,12 @@ def cut_slices(
     rows: Iterable[Row | RowError], allowed: AllowedSources, *, start: Mapping[str, Any], cursor: Callable[[Row | RowError], dict[str, Any]]
 ) -> Iterator[Slice]:
     """Slices in order. `start` is the cursor before the first row, `cursor` gives that behind a row."""
-    after, last = start, None
+    after, last, count = start, None, 0
     items: list[NewItem] = []
     errors: list[NewRowError] = []
     lines: dict[str, int] = {}  # of the slice's custom ids; those of earlier slices are the database's to find
     due = time.monotonic() + SLICE_SECONDS
-    for count, row in enumerate(rows, 1):
+    for row in rows:
         checked = check_row(row, allowed) if isinstance(row, Row) else NewRowError(*row)
         if isinstance(checked, NewItem):
             first_line = lines.setdefault(checked.custom_id, checked.line)
@@ -52,11 +53,11 @@ def cut_slices(
                 errors.append(duplicate(checked.line, checked.custom_id, first_line))
         else:
             errors.append(checked)
-        last = row
-        if len(items) + len(errors) >= SLICE_ROWS or (count % 16 == 0 and time.monotonic() > due):
+        last, count = row, count + 1
+        if count == SLICE_ROWS or (count % LOOK_AT_CLOCK_ROWS == 0 and time.monotonic() > due):
             part = Slice(items=items, errors=errors, after=after, cursor=cursor(row))
             yield part
-            after, last, items, errors, lines = part.cursor, None, [], [], {}
+            after, last, count, items, errors, lines = part.cursor, None, 0, [], [], {}
             due = time.monotonic() + SLICE_SECONDS
     if last is not None:
         yield Slice(items=items, errors=errors, after=after, cursor=cursor(last))

@@ -74,7 +74,8 @@ class StoredManifest(_Kept):
 
     def rows(self, batch_id: UUID, place: Place) -> Iterator[Row | RowError]:  # noqa: ARG002
         """Read again from the start; rows up to the place are passed over."""
-        with self.storage.open(*self.reference, etag=self.identity) as stream:
+        where = self.reference
+        with self.storage.open(where.bucket, where.key, where.version_id, etag=self.identity) as stream:
             yield from _behind(place, read_manifest(stream, self.form))  # type: ignore[arg-type]
 
 
@@ -143,20 +144,26 @@ class References(_Kept):
             yield row_of(line, {SOURCE_REF: reference} if isinstance(reference, str) else dict(reference))
 
 
-def find_source(text: str, settings: Settings, storage: Storage) -> Source:
+def find_source(text: str, settings: Settings, storage: Storage | None = None) -> Source:
     """What a SOURCE names, after a look that it is there.
 
     Raises RejectedError: source_unknown, source_missing, source_empty and those of a reference, a folder and the store.
     """
     if "://" in text:
-        return _stored(text, settings, storage)
+        return _stored(text, settings, storage or Storage(settings))
     path = Path(text).expanduser()
     if path.is_dir():
         images = find_images(path)
         names = "\0".join(image.as_posix() for image in images).encode(errors="surrogateescape")
         identity = hashlib.sha256(names).hexdigest()
         return LocalFolder(
-            name=text, identity=identity, total=len(images), storage=storage, folder=path, images=images, bucket=settings.upload_bucket
+            name=text,
+            identity=identity,
+            total=len(images),
+            storage=storage or Storage(settings),
+            folder=path,
+            images=images,
+            bucket=settings.upload_bucket,
         )
     if not path.exists():
         raise RejectedError("source_missing", f"There is no file or folder {text}.")
@@ -181,7 +188,7 @@ def _stored(text: str, settings: Settings, storage: Storage) -> Source:
     if (form := manifest_format(reference.key)) is None:
         raise RejectedError("source_unknown", f"{shown(text)} is neither a prefix nor a manifest. {HOW_TO_END}")
     name = address(reference.bucket, reference.key)
-    if (identity := storage.etag(*reference)) is None:
+    if (identity := storage.etag(reference.bucket, reference.key, reference.version_id)) is None:
         raise RejectedError("object_missing", f"{name} does not exist.")
     return StoredManifest(name=name, identity=identity, storage=storage, reference=reference, form=form)
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
+from worker.images.decode import decode
 from worker.lab.networks import Network, Regenerator
 from worker.lab.placement import detailed_boxes, is_apart
 from worker.lab.regenerate import VISIBLE_BELOW, regenerate, visible_change
@@ -55,14 +56,13 @@ def doctor(photograph: Image.Image, count: int, network: Regenerator, seed: list
 
 
 def open_photograph(path: Path) -> Image.Image:
-    """RGB pixels, upright, longest side at most LONGEST_SIDE, without metadata. Raises RejectedError."""
+    """RGB pixels as our pipeline would decode them, longest side at most LONGEST_SIDE, without metadata. Raises RejectedError."""
     try:
-        with Image.open(path) as opened:
-            upright = ImageOps.exif_transpose(opened).convert("RGB")
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
-        raise RejectedError("photograph_unreadable", f"{path.name} cannot be read: {error}") from error
-    upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-    return Image.fromarray(np.asarray(upright))  # pixels only: EXIF, ICC and comments stay behind
+        pixels = decode(path.read_bytes()).pixels
+    except RejectedError as error:
+        raise RejectedError(error.code, f"{path.name}: {error.message}") from None
+    pixels.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+    return Image.fromarray(np.asarray(pixels))  # pixels only: EXIF, ICC and comments stay behind
 
 
 def make_samples(sources: list[Path], target: Path) -> Iterator[str]:

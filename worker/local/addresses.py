@@ -24,7 +24,7 @@ class Addresses:
     s3_endpoint: str
     s3_access_key: str | None  # None: boto3's own chain, for an S3 that is not embedded
     s3_secret_key: str | None
-    api_url: str | None = None  # None without an API
+    api_url: str | None = None  # None with the services alone
     metrics_url: str | None = None  # None without a worker
 
     def __repr__(self) -> str:

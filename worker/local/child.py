@@ -56,7 +56,7 @@ def identify(pid: int) -> Identity:
 
 
 class Child:
-    """A process of the stack. Its identity is written to `run/<name>.json`, for the next stack to find should this one be killed."""
+    """A process of the stack. Its identity is written to `run/<name>.process.json`, for the next stack to find."""
 
     def __init__(self, command: Command, layout: Layout) -> None:
         self.command = command
@@ -158,7 +158,7 @@ def _group_members(identity: Identity, home: Path) -> list[psutil.Process]:
 
 
 def _record(layout: Layout, name: str) -> Path:
-    return layout.run / f"{name}.json"
+    return layout.run / f"{name}.process.json"
 
 
 def last_lines(path: Path, lines: int) -> str:

@@ -1,6 +1,6 @@
 """Becomes a child's program: gives up root where asked, and asks the kernel to end it when the supervisor dies.
 
-Run by path and isolated (`python -I -S launch.py PARENT SIGNAL ACCOUNT REACH COMMAND…`), so that it costs 15 ms and imports nothing of ours.
+Run by path and isolated (`python -I -S launch.py PARENT SIGNAL ACCOUNT REACH COMMAND…`): it costs 15 ms and imports nothing of ours.
 A program of its own rather than a `preexec_fn`, which is unsafe in a process with threads.
 """
 
@@ -55,7 +55,7 @@ def drop_root(libc: ctypes.CDLL, account: str, *, keep_reach: bool) -> None:
     refused = libc.capset(ctypes.byref(CapabilityHeader(CAPABILITY_VERSION_3, 0)), sets)
     if refused or libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_OVERRIDE, 0, 0):
         sys.exit(
-            f"The home or the virtual environment is private to root, and {account} cannot be let in. Set ZOOMIN_HOME to one all users may enter."
+            f"The home or the virtual environment is private to root, and {account} cannot be let in: move both to where all may enter."
         )
 
 

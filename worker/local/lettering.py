@@ -1,18 +1,30 @@
 """Text for pictures: cleaned, wrapped to a width in pixels, cut with an ellipsis. Texts come from a model and must not be trusted."""
 
 import bisect
+import math
 import unicodedata
-from functools import cache
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
 
 from PIL import Image, ImageDraw, ImageFont
 
-from worker.moderation.boxes import Size
-
 MOST_CHARACTERS = 600  # of any one text; more would not fit, and measuring text costs time
 ELLIPSIS = "…"
+# How to write what Pillow's font lacks; it holds ASCII and little more.
+_SPELLINGS = {"×": "x", "−": "-", "–": "-", "—": "-", "•": "·", "≥": ">=", "≤": "<=", "≈": "~", "→": "->", "←": "<-", "ß": "ss"}
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 Colour = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line to write; `size` of its font in pixels."""
+
+    text: str
+    size: int
+    colour: Colour
 
 
 @cache
@@ -21,16 +33,12 @@ def font(size: int) -> Font:
     return ImageFont.load_default(size=size)
 
 
-def line_height(size: int) -> int:
-    """Pixels from one line of `size` to the next."""
-    return round(size * 1.35)
-
-
 def clean(text: str) -> str:
     """`text` on one line, without control, bidirectional, zero-width or private characters, at most MOST_CHARACTERS."""
     # Line breaks are spaces and control characters at once, hence spaces first; the slice before them keeps both cheap.
     spaced = " ".join(text[: 4 * MOST_CHARACTERS].split())
-    plain = "".join(c for c in unicodedata.normalize("NFC", spaced) if unicodedata.category(c)[0] != "C")
+    visible = "".join(c for c in unicodedata.normalize("NFC", spaced) if unicodedata.category(c)[0] != "C")
+    plain = "".join(map(_in_font, visible))
     return plain if len(plain) <= MOST_CHARACTERS else plain[:MOST_CHARACTERS] + ELLIPSIS
 
 
@@ -48,18 +56,35 @@ def wrap(text: str, size: int, width: int, most_lines: int) -> list[str]:
     return lines
 
 
-def write_lines(lines: list[tuple[str, int, Colour]], size: Size, background: Colour) -> Image.Image:
-    """A picture of `size` with `lines` (text, font size, colour) below one another from its top left corner."""
-    picture = Image.new("RGB", (size.width, size.height), background)
+def written(lines: Sequence[Line], width: int, background: Colour) -> Image.Image:
+    """A picture `width` pixels wide and as high as its `lines`, which stand below one another."""
+    picture = Image.new("RGB", (width, max(1, sum(_height(line.size) for line in lines))), background)
     draw, y = ImageDraw.Draw(picture), 0
-    for text, font_size, colour in lines:
-        draw.text((0, y), text, font=font(font_size), fill=colour)
-        y += line_height(font_size)
+    for line in lines:
+        draw.text((0, y), line.text, font=font(line.size), fill=line.colour)
+        y += _height(line.size)
     return picture
 
 
+@lru_cache(maxsize=4096)
+def _in_font(character: str) -> str:
+    # As it is, or spelled, or without its accents; else a question mark, which reads better than the font's empty box.
+    bare = "".join(c for c in unicodedata.normalize("NFKD", character) if not unicodedata.combining(c))
+    candidates = (character, _SPELLINGS.get(character, ""), bare)
+    return next((text for text in candidates if text and all(map(_has_glyph, text))), "?")
+
+
+def _has_glyph(character: str) -> bool:
+    noncharacter = "\uffff"  # never assigned: drawn as the font draws all it lacks
+    return character == " " or bytes(font(16).getmask(character)) != bytes(font(16).getmask(noncharacter))
+
+
+def _height(size: int) -> int:
+    return round(size * 1.35)
+
+
 def _fill_line(text: str, size: int, width: int) -> tuple[str, str]:
-    fitting = bisect.bisect_right(range(1, len(text) + 1), width, key=lambda n: font(size).getlength(text[:n]))
+    fitting = bisect.bisect_right(range(1, len(text) + 1), width, key=lambda n: math.ceil(font(size).getlength(text[:n])))
     if fitting == len(text):
         return text, ""
     # Break between words; within one only where it alone is wider than the line.

@@ -1,6 +1,7 @@
 """SeaweedFS, the S3 server: persistent, on loopback, with one random key pair.
 
-Its master, volume and filer ports serve without a password, so whoever has an account on this machine can reach them: for one person's machine.
+Its master, volume and filer ports serve without a password, so whoever has an account on this machine can reach
+them: for one person's machine.
 """
 
 import json
@@ -44,7 +45,7 @@ def endpoint(ports: StorePorts) -> str:
 
 def object_store_command(layout: Layout, ports: StorePorts, credentials: Credentials) -> Command:
     """Writes the key pair's file and returns the command."""
-    identities = layout.run / "s3.json"
+    identities = layout.run / "s3-identities.json"
     pair = {"accessKey": credentials.s3_access_key, "secretKey": credentials.s3_secret_key}
     rights = ["Admin", "Read", "List", "Tagging", "Write"]
     write_private(identities, json.dumps({"identities": [{"name": "zoomin", "credentials": [pair], "actions": rights}]}))

@@ -5,16 +5,18 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw
 
-from worker.local.lettering import Colour, font, line_height, wrap, write_lines
+from worker.local.lettering import Colour, Line, font, wrap, written
 from worker.moderation.boxes import Box, Size
 from worker.moderation.outcomes import Region
 
 LONGEST_SIDE = 960  # pixels of the photograph as drawn; crops are cut from the original all the same
 SHORTEST_LONGEST_SIDE = 384  # pixels; smaller originals are enlarged until their boxes can be told apart
 GAP, PADDING = 16, 8
-CARD_WIDTH, CARD_IMAGE_HEIGHT, CARD_TEXT_HEIGHT = 228, 170, 116
-HEADLINE, TEXT, SMALL = 21, 15, 13  # font sizes
-CAPTION_LINES = 6  # of each of its paragraphs
+CARD_WIDTHS = (176, 232)  # least and most; as many stand in a row as fit
+BESIDE_UP_TO = 1.2  # width over height of the photograph up to which cards stand beside it, not below
+LEAST_CAPTION_WIDTH = 480  # a caption below a tiny or narrow image must stay readable
+HEADLINE, TEXT, SMALL, SPACE = 21, 15, 13, 5  # font sizes; the last between paragraphs
+REASON_LINES, FINDING_LINES, CAPTION_LINES = 2, 3, 6  # the last of each paragraph
 BADGE = Size(22, 20)
 BACKGROUND, CARD, WELL, INK = (17, 20, 26), (30, 35, 44), (10, 12, 16), (0, 0, 0)
 BRIGHT, DIM = (238, 241, 246), (166, 175, 190)
@@ -29,19 +31,19 @@ def annotate(original: Image.Image, regions: Sequence[Region], caption: str) -> 
     drawn; text too long ends in an ellipsis.
     """
     photograph = _with_boxes(original, regions)
-    cards = [_card(original, region, ordinal) for ordinal, region in enumerate(regions)]
-    body = _arrange(photograph, cards)
-    width = max(body.width, 2 * CARD_WIDTH + GAP)  # a caption below a tiny or narrow image must stay readable
+    body = _with_cards(photograph, original, regions) if regions else photograph
+    width = max(body.width, LEAST_CAPTION_WIDTH)
     return _framed(_below([body, _caption(caption, width)]))
 
 
-def _arrange(photograph: Image.Image, cards: Sequence[Image.Image]) -> Image.Image:
-    if not cards:
-        return photograph
-    if photograph.height > photograph.width:
+def _with_cards(photograph: Image.Image, original: Image.Image, regions: Sequence[Region]) -> Image.Image:
+    if photograph.width <= BESIDE_UP_TO * photograph.height:
+        cards = _cards(original, regions, CARD_WIDTHS[1])
         rows = max(1, (photograph.height + GAP) // (cards[0].height + GAP))
         return _beside([photograph, _grid(cards, math.ceil(len(cards) / rows))])
-    return _below([photograph, _grid(cards, max(2, (photograph.width + GAP) // (CARD_WIDTH + GAP)))])
+    columns = min(max(2, len(regions)), max(2, (photograph.width + GAP) // (CARD_WIDTHS[0] + GAP)))
+    width = min(CARD_WIDTHS[1], (photograph.width + GAP) // columns - GAP)
+    return _below([photograph, _grid(_cards(original, regions, width), columns)])
 
 
 def _with_boxes(original: Image.Image, regions: Sequence[Region]) -> Image.Image:
@@ -63,35 +65,44 @@ def _with_boxes(original: Image.Image, regions: Sequence[Region]) -> Image.Image
     return picture
 
 
-def _card(original: Image.Image, region: Region, ordinal: int) -> Image.Image:
-    card = Image.new("RGB", (CARD_WIDTH, PADDING + CARD_IMAGE_HEIGHT + PADDING + CARD_TEXT_HEIGHT), CARD)
+def _cards(original: Image.Image, regions: Sequence[Region], width: int) -> list[Image.Image]:
+    inner = width - 2 * PADDING
+    corners = [_drawable((region.crop_box or region.box).ordered().outward(), Size(*original.size)) for region in regions]
+    texts = [_card_text(region, corner, inner) for region, corner in zip(regions, corners, strict=True)]
+    size = Size(width, inner + max(text.height for text in texts) + 3 * PADDING)  # of all alike, so that rows line up
+    crops = [original.crop(corner) for corner in corners]
+    return [_card(crop, text, ordinal, size) for ordinal, (crop, text) in enumerate(zip(crops, texts, strict=True))]
+
+
+def _card(crop: Image.Image, text: Image.Image, ordinal: int, size: Size) -> Image.Image:
+    card = Image.new("RGB", (size.width, size.height), CARD)
     draw = ImageDraw.Draw(card)
-    inner = CARD_WIDTH - 2 * PADDING
-    draw.rectangle((PADDING, PADDING, PADDING + inner - 1, PADDING + CARD_IMAGE_HEIGHT - 1), fill=WELL)
-    corners = _drawable((region.crop_box or region.box).ordered().outward(), Size(*original.size))
-    crop = original.crop(corners)
-    crop = _scaled(crop, min(inner / crop.width, CARD_IMAGE_HEIGHT / crop.height))
-    card.paste(crop, (PADDING + (inner - crop.width) // 2, PADDING + (CARD_IMAGE_HEIGHT - crop.height) // 2))
-    draw.rectangle((0, 0, CARD_WIDTH - 1, 2), fill=_colour(ordinal))
+    well = size.width - 2 * PADDING
+    draw.rectangle((PADDING, PADDING, PADDING + well - 1, PADDING + well - 1), fill=WELL)
+    shown = _scaled(crop, well / max(crop.size))
+    card.paste(shown, (PADDING + (well - shown.width) // 2, PADDING + (well - shown.height) // 2))
+    draw.rectangle((0, 0, size.width - 1, 2), fill=_colour(ordinal))
     _draw_badge(draw, (PADDING, PADDING), ordinal)
-    card.paste(_card_text(region, corners, inner), (PADDING, 2 * PADDING + CARD_IMAGE_HEIGHT))
+    card.paste(text, (PADDING, 2 * PADDING + well))
     return card
 
 
 def _card_text(region: Region, corners: tuple[int, int, int, int], width: int) -> Image.Image:
     x0, y0, x1, y1 = corners
     pixels = f"{x1 - x0} × {y1 - y0} px" + (f", sent at {region.scale:.2g} ×" if region.scale else "")
-    lines: list[tuple[str, int, Colour]] = [(line, TEXT, BRIGHT) for line in wrap(region.reason, TEXT, width, 2)]
-    lines += [(line, SMALL, DIM) for line in wrap(region.finding or "The zoom said nothing of it.", SMALL, width, 2)]
-    return write_lines([*lines, (pixels, SMALL, DIM)], Size(width, CARD_TEXT_HEIGHT - PADDING), CARD)
+    finding = region.finding or "The zoom found nothing to say."
+    lines = [Line(line, TEXT, BRIGHT) for line in wrap(region.reason, TEXT, width, REASON_LINES)]
+    lines += [Line(line, SMALL, DIM) for line in wrap(finding, SMALL, width, FINDING_LINES)]
+    lines += [Line(line, SMALL, DIM) for line in wrap(pixels, SMALL, width, 1)]
+    return written(lines, width, CARD)
 
 
 def _caption(caption: str, width: int) -> Image.Image:
     headline, *paragraphs = caption.strip().split("\n")
-    lines: list[tuple[str, int, Colour]] = [(line, HEADLINE, BRIGHT) for line in wrap(headline, HEADLINE, width, 2)]
+    lines = [Line(line, HEADLINE, BRIGHT) for line in wrap(headline, HEADLINE, width, 2)]
     for paragraph in paragraphs:
-        lines += [(line, TEXT, DIM) for line in wrap(paragraph, TEXT, width, CAPTION_LINES)]
-    return write_lines(lines, Size(width, max(1, sum(line_height(size) for _, size, _ in lines))), BACKGROUND)
+        lines += [Line("", SPACE, DIM), *(Line(line, TEXT, DIM) for line in wrap(paragraph, TEXT, width, CAPTION_LINES))]
+    return written(lines, width, BACKGROUND)
 
 
 def _draw_badge(draw: ImageDraw.ImageDraw, at: tuple[int, int], ordinal: int) -> None:

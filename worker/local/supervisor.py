@@ -30,7 +30,7 @@ class Watched:
     def notice_end(self, now: float) -> float:
         """Counts an end and returns the pause before the next start, seconds."""
         self.ends = 1 if now - self.started_at > SETTLED_SECONDS else self.ends + 1
-        pause = min(FIRST_PAUSE_SECONDS * 2 ** (self.ends - 1), LONGEST_PAUSE_SECONDS)
+        pause = min(FIRST_PAUSE_SECONDS * 2.0 ** (self.ends - 1), LONGEST_PAUSE_SECONDS)
         self.start_at = now + pause
         return pause
 

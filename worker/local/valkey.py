@@ -12,6 +12,7 @@ from worker.local.ports import LOOPBACK
 
 START_SECONDS = 20.0
 PROBE_SECONDS = 1.0
+DATABASES = 256  # numbered namespaces; more than the tests have modules
 
 
 def broker_url(port: int, credentials: Credentials) -> str:
@@ -25,6 +26,7 @@ def valkey_command(layout: Layout, port: int, credentials: Credentials) -> Comma
     lines = {
         "bind": LOOPBACK,
         "port": port,
+        "databases": DATABASES,
         "protected-mode": "yes",
         "requirepass": credentials.broker_password,
         "dir": f'"{layout.valkey}"',

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import msgspec
 import psycopg
 from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -66,8 +67,8 @@ COPY_ITEMS = "COPY items (batch_id, ordinal, custom_id, bucket, key, version_id,
 COPY_ROW_ERRORS = "COPY row_errors (batch_id, line, code, message) FROM STDIN"
 
 
-class NewItem(NamedTuple):
-    """A checked row. `metadata` is JSON text. A tuple, not a dataclass: ten million are made per large batch."""
+class NewItem(msgspec.Struct, frozen=True, gc=False):
+    """A checked row, without control characters; `metadata` is JSON text. Ten million are made per large batch: hence a struct."""
 
     line: int
     custom_id: str
@@ -109,6 +110,9 @@ def append_slice(session: Session, batch_id: UUID, part: Slice, *, chunk_items: 
 
     Raises FencedError when the batch is no longer where `part.after` says, RejectedError `batch_closed` when it takes no more rows.
     """
+    # Nothing is promised before `finish_intake`, whose commit waits for the disk. If Postgres crashes before, it loses whole
+    # slices from the end, cursor included, and the intake reads them again.
+    session.execute(text("SET LOCAL synchronous_commit = off"))
     lo = _lock(session, batch_id, part.after)
     items, duplicates = (_without_known(session, batch_id, part.items)) if expect_duplicates else (part.items, [])
     try:
@@ -162,21 +166,35 @@ def duplicate(line: int, custom_id: str, first_line: int) -> NewRowError:
 
 def _copy_items(session: Session, batch_id: UUID, lo: int, items: Sequence[NewItem]) -> None:
     name = str(batch_id)
-    rows = (
-        (name, ordinal, custom_id, bucket, key, version_id, line, metadata)
-        for ordinal, (line, custom_id, bucket, key, version_id, metadata) in enumerate(items, lo)
-    )
+    lines = "".join([_copy_line(name, ordinal, item) for ordinal, item in enumerate(items, lo)])
     if items:
         with session.begin_nested():
-            _copy(session, COPY_ITEMS, rows)
+            _copy(session, COPY_ITEMS, lines)
 
 
-def _copy(session: Session, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+def _copy_line(batch_id: str, ordinal: int, item: NewItem) -> str:
+    """COPY's text format, twice as fast as by psycopg. Control characters were refused, so only backslashes need care."""
+    custom_id, key, version_id, metadata = item.custom_id, item.key, item.version_id, item.metadata
+    if "\\" in custom_id or "\\" in key:
+        custom_id, key = _escaped(custom_id), _escaped(key)
+    version = "\\N" if version_id is None else _escaped(version_id)
+    attributes = "\\N" if metadata is None else _escaped(metadata)
+    return f"{batch_id}\t{ordinal}\t{custom_id}\t{item.bucket}\t{key}\t{version}\t{item.line}\t{attributes}\n"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\")
+
+
+def _copy(session: Session, statement: str, data: str | Iterable[tuple[Any, ...]]) -> None:
     connection = session.connection().connection.driver_connection
     try:
         with connection.cursor() as cursor, cursor.copy(statement) as copy:  # type: ignore[union-attr]  # SQLAlchemy types it as Any | None
-            for row in rows:
-                copy.write_row(row)
+            if isinstance(data, str):
+                copy.write(data)
+            else:
+                for row in data:
+                    copy.write_row(row)
     except psycopg.Error as error:
         # As SQLAlchemy itself would have raised it, for `session.transaction` to class.
         raise DBAPIError.instance(statement, None, error, psycopg.Error) from error

@@ -37,11 +37,13 @@ WARM_UP_TOKENS = 24
 class VllmEngine:
     """A running engine. EngineCore is a child process: its death does not take this process along."""
 
-    def __init__(self, engine: "AsyncLLM", chat: ChatFormat, tokens: VerdictTokens, card: ModelCard) -> None:
+    def __init__(
+        self, engine: "AsyncLLM", checkpoint: Checkpoint, chat: ChatFormat, tokens: VerdictTokens, facts: Mapping[str, Any]
+    ) -> None:
         self._engine: AsyncLLM | None = engine
         self._chat = chat
         self._verdict_tokens = tokens
-        self._card = card
+        self._card = _card(checkpoint, engine, facts)
         self._max_model_len: int = engine.model_config.max_model_len
 
     @classmethod
@@ -51,8 +53,8 @@ class VllmEngine:
         tokens = verdict_tokens(chat.encode_text)
         facts = await asyncio.to_thread(release_facts, checkpoint)
         _prepare_environment()
-        engine = _start_engine(checkpoint, settings)
-        self = cls(engine, chat, tokens, _card(checkpoint, engine, facts))
+        # No local name for the engine: vLLM keeps this frame alive, and a closed engine must be free to go.
+        self = cls(_start_engine(checkpoint, settings), checkpoint, chat, tokens, facts)
         try:
             await self._warm_up()
         except BaseException:

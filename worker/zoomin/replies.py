@@ -78,7 +78,8 @@ def scan_schema(limits: ReplyLimits) -> dict[str, Any]:
     )
     return _object(
         explanation=_text(limits.explanation_chars),
-        regions={"type": "array", "items": region, "maxItems": limits.proposed_regions},
+        # At least one: a box means "worth a closer look", and in the paper's data 99.5 % of images, real ones too, carry one.
+        regions={"type": "array", "items": region, "minItems": 1, "maxItems": limits.proposed_regions},
         verdict=_VERDICT,
     )
 

@@ -19,13 +19,14 @@ def probability_generated(logprobs: Mapping[Verdict, float] | None) -> float | N
 
 
 def attainable_tokens(scan: Answer, zoom: Answer, block_tokens: int | None) -> int | None:
-    """Most tokens of the zoom's prompt that whole-block reuse of the scan could give; None where the engine tells no tokens.
+    """Most tokens of the zoom's prompt that whole-block reuse could give; None where the engine tells no tokens.
 
-    The scan's last sampled token was never computed, and the last token of a prompt is always computed anew.
+    That is the prefix it shares with the scan: whose last sampled token was never computed, as a prompt's last token always is anew.
+    More came from the cache where the same image was zoomed before.
     """
     if not block_tokens or not scan.prompt_token_ids or not zoom.prompt_token_ids:
         return None
     computed: Sequence[int] = [*scan.prompt_token_ids, *scan.reply_token_ids[:-1]]
     reusable = zoom.prompt_token_ids[:-1]
     common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(computed, reusable, strict=False)))
-    return common // block_tokens * block_tokens
+    return max(common // block_tokens * block_tokens, zoom.cached_tokens or 0)

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -46,6 +47,11 @@ def test_only_whole_blocks_of_the_common_prefix_are_attainable() -> None:
     zoom = answer([1] * 100 + [2] * 20 + [3] * 50, [])
     assert attainable_tokens(scan, zoom, 16) == 112  # 120 in common
     assert attainable_tokens(scan, zoom, None) is None
+
+
+def test_an_image_zoomed_before_attains_what_the_cache_gave() -> None:
+    zoom = replace(answer([1] * 100, []), cached_tokens=96)
+    assert attainable_tokens(answer([1] * 40, []), zoom, 32) == 96
 
 
 def test_the_last_token_of_reply_and_prompt_can_never_be_reused() -> None:

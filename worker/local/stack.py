@@ -1,0 +1,158 @@
+"""The whole system on one machine: the embedded services, then API, dispatcher and scan worker as supervised processes."""
+
+import logging
+import os
+import sys
+import time
+from dataclasses import replace
+from enum import StrEnum
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from worker.local.addresses import Addresses, environment, inherited, publish, withdraw
+from worker.local.child import Command
+from worker.local.layout import Layout
+from worker.local.ports import LOOPBACK, claim_port
+from worker.local.services import Services
+from worker.moderation.errors import MisconfiguredError, TransientError
+from worker.moderation.settings import Settings
+
+__all__ = ["Role", "Services", "Stack"]
+
+log = logging.getLogger(__name__)
+
+API_STOP_SECONDS = 5.0
+DISPATCHER_STOP_SECONDS = 10.0
+WORKER_STOP_SECONDS = 60.0  # it finishes the images in flight, then frees the engine
+POLL_SECONDS = 0.1
+HOPELESS_ENDS = 3  # a process that ended that often is not becoming ready
+
+
+class Role(StrEnum):
+    """A process of ours, in the order of starting; stopping goes the other way. The value is its name in logs."""
+
+    API = "api"
+    DISPATCHER = "dispatcher"
+    WORKER = "worker"
+
+
+class Stack:
+    """Everything, as a context manager. Entering takes seconds: the worker may still be loading its model, see `wait_ready`."""
+
+    def __init__(self, settings: Settings, *, worker: bool = True) -> None:
+        self._services = Services(settings)
+        self._roles = tuple(role for role in Role if worker or role is not Role.WORKER)
+        self._addresses: Addresses | None = None
+
+    def __enter__(self) -> Self:
+        """Returns when the services answer, the database is migrated and the processes are started. Raises MisconfiguredError."""
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Stops everything."""
+        self.stop()
+
+    @property
+    def layout(self) -> Layout:
+        """Where data and logs are."""
+        return self._services.layout
+
+    @property
+    def addresses(self) -> Addresses:
+        """Where everything is."""
+        if self._addresses is None:
+            raise RuntimeError("the stack is not running")
+        return self._addresses
+
+    @property
+    def settings(self) -> Settings:
+        """The given settings, with the services filled in."""
+        return self._services.settings
+
+    def start(self) -> None:
+        """Starts services, then processes. Raises MisconfiguredError, with nothing left running."""
+        named = self._services.named
+        self._services.start()
+        try:
+            ports = {  # with the home's lock held, so that an orphan of ours has given its port back
+                "api_port": claim_port(named.api_host, named.api_port, "ZOOMIN_API_PORT"),
+                "metrics_port": claim_port(named.api_host, named.metrics_port, "ZOOMIN_METRICS_PORT"),
+            }
+            self._services.prepare()
+            settings = self.settings.model_copy(update=ports)
+            for role in self._roles:
+                self._services.supervisor.start(_command(role, settings))
+            self._addresses = self._locate(settings)
+            publish(self.layout, self._addresses)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stops worker, dispatcher, API, S3, Valkey, Postgres, in this order, and kills what does not stop in time."""
+        if self._addresses:  # else the file may be that of the stack which refused us
+            withdraw(self.layout)
+        self._addresses = None
+        self._services.stop()
+
+    def wait_ready(self, timeout: float) -> None:
+        """Returns when every part is ready. Raises TransientError after `timeout` seconds, MisconfiguredError when one keeps ending."""
+        deadline = time.monotonic() + timeout
+        while failing := self._failing():
+            for role in self._roles:
+                self._refuse_hopeless(role)
+            if time.monotonic() > deadline:
+                raise TransientError(
+                    "stack_not_ready",
+                    f"Not ready after {timeout:.0f} s: {', '.join(failing)}. Its logs are in {self.layout.logs}.",
+                )
+            time.sleep(POLL_SECONDS)
+
+    def _failing(self) -> list[str]:
+        """Names of the checks that fail, of those that matter with the roles started."""
+        try:
+            checks = httpx.get(f"{self.addresses.api_url}/readyz", timeout=10.0, trust_env=False).json()["checks"]
+        except (httpx.HTTPError, ValueError, KeyError):
+            return ["api"]
+        absent = {role.value for role in Role} - {role.value for role in self._roles}
+        return [name for name, check in checks.items() if not check["ok"] and name not in absent]
+
+    def _refuse_hopeless(self, role: Role) -> None:
+        supervisor = self._services.supervisor
+        if supervisor.ends(role.value) >= HOPELESS_ENDS:
+            child = supervisor.child(role.value)
+            raise MisconfiguredError("process_keeps_ending", f"The {role} keeps ending. The end of {child.log}:\n{child.last_words()}")
+
+    def _locate(self, settings: Settings) -> Addresses:
+        host = LOOPBACK if settings.api_host in {"0.0.0.0", "::"} else settings.api_host  # noqa: S104  compared, not bound
+        return replace(
+            self._services.addresses,
+            api_url=f"http://{host}:{settings.api_port}",
+            metrics_url=f"http://{host}:{settings.metrics_port}/metrics" if Role.WORKER in self._roles else None,
+        )
+
+
+def _command(role: Role, settings: Settings) -> Command:
+    """How a process of ours is started: as an operator would, with the settings in its environment."""
+    seconds, arguments = {
+        Role.API: (API_STOP_SECONDS, _api_arguments(settings)),
+        Role.DISPATCHER: (DISPATCHER_STOP_SECONDS, ("worker.cli", "dispatch")),
+        Role.WORKER: (WORKER_STOP_SECONDS, _worker_arguments(settings)),
+    }[role]
+    variables = {**inherited(os.environ), **environment(settings), "PYTHONUNBUFFERED": "1"}  # noqa: TID251  passed on, not read
+    return Command(name=role.value, argv=(sys.executable, "-m", *arguments), environment=variables, stop_seconds=seconds)
+
+
+def _api_arguments(settings: Settings) -> tuple[str, ...]:
+    where = ("--host", settings.api_host, "--port", str(settings.api_port))
+    quiet = ("--no-access-log", "--no-server-header", "--log-level", settings.log_level.lower())
+    return ("uvicorn", "--factory", "api.app:create_app", *where, *quiet)
+
+
+def _worker_arguments(settings: Settings) -> tuple[str, ...]:
+    name = f"worker-{os.getpid()}@%h"  # two stacks of one machine may share a broker
+    pool = ("-P", "threads", "-c", str(settings.chunks_in_flight), "--prefetch-multiplier", "1")
+    return ("celery", "-A", "worker", "worker", *pool, "-Q", "scan", "-n", name, "-l", settings.log_level)
