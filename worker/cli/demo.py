@@ -15,7 +15,7 @@ from worker.cli.services import LOCATED, Services
 from worker.cli.steps import step
 from worker.cli.terminal import console, say
 from worker.cli.up import started
-from worker.moderation.settings import Settings, load_settings
+from worker.moderation.settings import Mode, Settings, load_settings
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -46,8 +46,8 @@ def _running(settings: Settings) -> Iterator[Services]:
     from worker.local.addresses import apply, running_addresses
     from worker.local.stack import Stack
 
-    if all(getattr(settings, name) for name in LOCATED):
-        yield Services(settings)
+    if settings.mode is Mode.PRODUCTION or all(getattr(settings, name) for name in LOCATED):
+        yield Services(settings.require())
     elif (addresses := running_addresses(settings.home)) is not None:
         say(f"Using the stack that runs under {settings.home}.")
         yield Services(apply(settings, addresses))

@@ -68,7 +68,8 @@ def _end(error: Exception) -> ExitCode:
     if isinstance(error, OSError):
         _abandon_stdout()
     known = error if isinstance(error, ZoomInError) else _from_database(error)
-    say(f"zoomin: {clean(_in_words(known or error))}")
+    lines = f"zoomin: {_in_words(known or error)}".splitlines()  # more than one only where the end of a log is quoted
+    say("\n".join(clean(line) for line in lines))
     return _exit_code(known or error)
 
 

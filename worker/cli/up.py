@@ -1,6 +1,8 @@
 """`zoomin up`: everything on this machine, in the foreground."""
 # ruff: noqa: PLC0415  imports wait for their command, so that `--help` answers at once
 
+import logging
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated
@@ -25,21 +27,21 @@ def up(
     """Run Postgres, Valkey, S3, the dispatcher, the API and a worker here, until Ctrl-C. Data stays under ZOOMIN_HOME."""
     interrupt_on_termination()
     settings = load_settings()
-    from worker.local.stack import ALL_ROLES, Role, Stack
-    from worker.queue.logs import configure_logs
+    from worker.local.stack import Stack
 
-    configure_logs(settings.log_level)
-    stack = Stack(settings, ALL_ROLES - {Role.WORKER} if no_worker else ALL_ROLES)
+    stack = Stack(settings, worker=not no_worker)
     with suppress(KeyboardInterrupt), started(stack, "the worker loads its model meanwhile" if not no_worker else "no worker"):
         _tell(stack)
         _await_model(stack)
-        stack.run()
+        while True:
+            signal.pause()  # the stack watches its processes by itself; Ctrl-C and SIGTERM leave by KeyboardInterrupt
     say("Stopped. The data stays; `zoomin up` goes on with it.")
 
 
 @contextmanager
 def started(stack: "Stack", note: str) -> Iterator[None]:
     """The stack runs for the length of the block; both ends are told."""
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)  # the stack tells when a process had to be started again
     with step(f"Starting Postgres, Valkey, S3, API and dispatcher ({note})"):
         stack.start()
     try:

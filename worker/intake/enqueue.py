@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -70,7 +70,7 @@ def enqueue_batch(
     Raises RejectedError for what cannot be taken in, TransientError and MisconfiguredError for the services.
     """
     found = find_source(source, settings, storage)
-    return _take_in(found, _Terms.of(settings, tenant, idempotency_key, priority), settings, engine, progress)
+    return _take_in(found, _Terms(tenant or settings.tenant, idempotency_key, priority), settings, engine, progress)
 
 
 def enqueue_references(
@@ -89,7 +89,7 @@ def enqueue_references(
     Raises as `enqueue_batch`.
     """
     found = References(name=name, identity="", references=references)
-    return _take_in(found, _Terms.of(settings, tenant, idempotency_key, priority), settings, engine, progress)
+    return _take_in(found, _Terms(tenant or settings.tenant, idempotency_key, priority), settings, engine, progress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +97,14 @@ class _Terms:
     """On whose behalf, under which key, how urgently."""
 
     tenant: str
-    idempotency_key: str
+    given_key: str | None
     priority: int
+    chosen_key: str = field(default_factory=lambda: uuid4().hex)
 
-    @classmethod
-    def of(cls, settings: Settings, tenant: str | None, idempotency_key: str | None, priority: int) -> "_Terms":
-        return cls(tenant or settings.tenant, idempotency_key or uuid4().hex, priority)
+    @property
+    def idempotency_key(self) -> str:
+        """The submitter's own, or one that nobody else has."""
+        return self.given_key or self.chosen_key
 
     def digest(self, source: Source) -> str:
         """What the same key must always mean."""
@@ -218,9 +220,11 @@ def _connected(engine: Engine | None, settings: Settings) -> Iterator[Engine]:
 
 @contextmanager
 def _resumable(terms: _Terms) -> Iterator[None]:
-    """Tells whoever meets an outage how to go on."""
+    """Tells whoever meets an outage how to go on, when they cannot know the key."""
     try:
         yield
     except TransientError as error:
+        if terms.given_key:
+            raise
         how = f"Submit again with the idempotency key {terms.idempotency_key}: it goes on where it stopped."
         raise TransientError(error.code, f"{error.message} {how}") from error

@@ -1,8 +1,8 @@
 """Checks rows and cuts them into slices: what one transaction of the intake writes."""
 
 import json
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from time import monotonic
 from typing import Any
 
 from worker.intake.reference import AllowedSources, checked_version, parse_reference, shown
@@ -42,7 +42,7 @@ def cut_slices(
     items: list[NewItem] = []
     errors: list[NewRowError] = []
     lines: dict[str, int] = {}  # of the slice's custom ids; those of earlier slices are the database's to find
-    due = time.monotonic() + SLICE_SECONDS
+    due = monotonic() + SLICE_SECONDS
     for row in rows:
         checked = check_row(row, allowed) if isinstance(row, Row) else NewRowError(*row)
         if isinstance(checked, NewItem):
@@ -54,11 +54,11 @@ def cut_slices(
         else:
             errors.append(checked)
         last, count = row, count + 1
-        if count == SLICE_ROWS or (count % LOOK_AT_CLOCK_ROWS == 0 and time.monotonic() > due):
+        if count == SLICE_ROWS or (count % LOOK_AT_CLOCK_ROWS == 0 and monotonic() > due):
             part = Slice(items=items, errors=errors, after=after, cursor=cursor(row))
             yield part
             after, last, count, items, errors, lines = part.cursor, None, 0, [], [], {}
-            due = time.monotonic() + SLICE_SECONDS
+            due = monotonic() + SLICE_SECONDS
     if last is not None:
         yield Slice(items=items, errors=errors, after=after, cursor=cursor(last))
 

@@ -11,7 +11,7 @@ from PIL import Image
 from worker.lab.regenerate import FACTOR
 from worker.moderation.errors import MisconfiguredError, TransientError
 
-THREADS = 2  # per image; more gain little on regions of 64 px, and their number never changes the result
+THREADS = 1  # ncnn's threads spin while they wait: two on a busy machine of two cores took ten times as long as one
 
 
 class Network(StrEnum):

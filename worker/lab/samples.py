@@ -11,6 +11,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ LONGEST_SIDE = 768  # pixels; large enough that a zoom sees more than a scan, sm
 JPEG_QUALITY = 95  # of both sides of a pair; high, so that what the network drew survives
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 SEED = 2025
+MOST_TRIED = 8  # boxes; where the most detailed change nothing that can be seen, the others change less
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,7 @@ class Doctored:
 def doctor(photograph: Image.Image, count: int, network: Regenerator, seed: list[int]) -> Doctored:
     """`photograph` (RGB) with `count` detailed regions regenerated, none overlapping. Raises RejectedError where fewer would be visible."""
     image, boxes, changes = photograph, list[Box](), list[float]()
-    for box in detailed_boxes(photograph, np.random.default_rng(seed)):
+    for box in islice(detailed_boxes(photograph, np.random.default_rng(seed)), MOST_TRIED):
         if len(boxes) == count:
             break
         if not is_apart(box, boxes):
@@ -73,7 +75,10 @@ def make_samples(sources: list[Path], target: Path) -> Iterator[str]:
     for ordinal, path in enumerate(sources):
         network = networks[ordinal % len(networks)]
         photograph = open_photograph(path)
-        doctored = doctor(photograph, 1 + ordinal // len(networks) % 2, network, [SEED, zlib.crc32(path.stem.encode())])
+        try:
+            doctored = doctor(photograph, 1 + ordinal // len(networks) % 2, network, [SEED, zlib.crc32(path.stem.encode())])
+        except RejectedError as error:
+            raise RejectedError(error.code, f"{path.name}: {error.message}") from None
         clean_name, doctored_name = f"{path.stem}.jpg", f"{path.stem}-regenerated.jpg"
         (target / clean_name).write_bytes(_jpeg(photograph))
         (target / doctored_name).write_bytes(_jpeg(doctored.image))

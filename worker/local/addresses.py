@@ -34,9 +34,8 @@ class Addresses:
 
 def publish(layout: Layout, addresses: Addresses) -> None:
     """Tells other commands that this process runs a stack, and where."""
-    me = identify(os.getpid())
-    supervisor = {"pid": me.pid, "created": me.created}
-    write_private(_path(layout), json.dumps({"supervisor": supervisor, "addresses": asdict(addresses)}))
+    supervisor = identify(os.getpid())
+    write_private(_path(layout), json.dumps({"supervisor": asdict(supervisor), "addresses": asdict(addresses)}))
 
 
 def withdraw(layout: Layout) -> None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
@@ -36,23 +36,28 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A process that no later one can be mistaken for: pids are reused, start times are not."""
+    """A process that no later one can be mistaken for: pids are reused, but not with the same start in the same boot.
+
+    Not psutil's `create_time`: it is reckoned from the wall clock, and moves when that is set.
+    """
 
     pid: int
-    created: float  # Unix seconds, from psutil
+    started: int  # clock ticks since boot
+    boot: str
 
     def find(self) -> psutil.Process | None:
         """The process, while it lives."""
-        with suppress(psutil.Error):
+        with suppress(psutil.Error, OSError):
             process = psutil.Process(self.pid)
-            if process.create_time() == self.created and process.status() != psutil.STATUS_ZOMBIE:
+            if identify(self.pid) == self and process.status() != psutil.STATUS_ZOMBIE:
                 return process
         return None
 
 
 def identify(pid: int) -> Identity:
-    """Identity of a living process."""
-    return Identity(pid, psutil.Process(pid).create_time())
+    """Identity of a living process. Raises FileNotFoundError when there is none."""
+    after_name = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    return Identity(pid, int(after_name[19]), Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())
 
 
 class Child:
@@ -91,8 +96,7 @@ class Child:
                 start_new_session=True,
             )
         identity = identify(self._popen.pid)
-        stored = {"pid": identity.pid, "created": identity.created, "stop_signal": int(self.command.stop_signal)}
-        write_private(self.record, json.dumps(stored))
+        write_private(self.record, json.dumps({**asdict(identity), "stop_signal": int(self.command.stop_signal)}))
 
     def stop(self) -> None:
         """Asks it to stop, waits, then kills what is left of its group."""
@@ -130,29 +134,29 @@ def stop_orphan(layout: Layout, name: str, seconds: float) -> None:
     if not record.exists():
         return
     stored = json.loads(record.read_text(encoding="utf-8"))
-    identity = Identity(stored["pid"], stored["created"])
-    leader = identity.find()
-    if leader:
+    stop_signal = stored.pop("stop_signal")
+    identity = Identity(**stored)
+    left = _group_members(identity, layout.home)
+    if leader := identity.find():
         log.warning("stopping %s (pid %d), which a killed stack left behind", name, identity.pid)
         with suppress(psutil.Error):
-            leader.send_signal(stored["stop_signal"])
+            leader.send_signal(stop_signal)
             leader.wait(seconds)
-    members = _group_members(identity, layout.home)
-    for process in members:
+        left.append(leader)
+    for process in left:
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(members, KILL_SECONDS)
+    psutil.wait_procs(left, KILL_SECONDS)
     record.unlink(missing_ok=True)
 
 
 def _group_members(identity: Identity, home: Path) -> list[psutil.Process]:
-    """Processes of the group that carry our mark, the home in their environment."""
+    """Processes of the group that the recorded one led, if they carry our mark: the home in their environment."""
     members = []
     for process in psutil.process_iter():
-        with suppress(psutil.Error, ProcessLookupError, PermissionError):
-            if os.getpgid(process.pid) != identity.pid or process.create_time() < identity.created:
-                continue
-            if process.environ().get("ZOOMIN_HOME") == str(home):
+        with suppress(psutil.Error, OSError):
+            ours = os.getpgid(process.pid) == identity.pid and process.environ().get("ZOOMIN_HOME") == str(home)
+            if ours and process.pid != identity.pid:
                 members.append(process)
     return members
 

@@ -9,6 +9,8 @@ from functools import cache, lru_cache
 
 from PIL import Image, ImageDraw, ImageFont
 
+from worker.moderation.text import clean
+
 MOST_CHARACTERS = 600  # of any one text; more would not fit, and measuring text costs time
 ELLIPSIS = "…"
 # How to write what Pillow's font lacks; it holds ASCII and little more.
@@ -33,18 +35,16 @@ def font(size: int) -> Font:
     return ImageFont.load_default(size=size)
 
 
-def clean(text: str) -> str:
-    """`text` on one line, without control, bidirectional, zero-width or private characters, at most MOST_CHARACTERS."""
-    # Line breaks are spaces and control characters at once, hence spaces first; the slice before them keeps both cheap.
-    spaced = " ".join(text[: 4 * MOST_CHARACTERS].split())
-    visible = "".join(c for c in unicodedata.normalize("NFC", spaced) if unicodedata.category(c)[0] != "C")
-    plain = "".join(map(_in_font, visible))
-    return plain if len(plain) <= MOST_CHARACTERS else plain[:MOST_CHARACTERS] + ELLIPSIS
+def spelled(text: str) -> str:
+    """`text`, cleaned, in characters that the font can draw, about MOST_CHARACTERS at most."""
+    # Cut before cleaning as well: a text of megabytes must not cost more than what is drawn of it.
+    composed = unicodedata.normalize("NFC", text[: 4 * MOST_CHARACTERS])
+    return "".join(map(_in_font, clean(composed, MOST_CHARACTERS)))
 
 
 def wrap(text: str, size: int, width: int, most_lines: int) -> list[str]:
     """`text`, cleaned, in at most `most_lines` lines of at most `width` pixels; what does not fit gives way to an ellipsis."""
-    lines, rest = list[str](), clean(text)
+    lines, rest = list[str](), spelled(text)
     while rest and len(lines) < most_lines:
         line, rest = _fill_line(rest, size, width)
         lines.append(line)

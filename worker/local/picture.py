@@ -14,6 +14,7 @@ SHORTEST_LONGEST_SIDE = 384  # pixels; smaller originals are enlarged until thei
 GAP, PADDING = 16, 8
 CARD_WIDTHS = (176, 232)  # least and most; as many stand in a row as fit
 BESIDE_UP_TO = 1.2  # width over height of the photograph up to which cards stand beside it, not below
+COLUMNS_BESIDE = 2  # more cards than fit in so many columns stand below
 LEAST_CAPTION_WIDTH = 480  # a caption below a tiny or narrow image must stay readable
 HEADLINE, TEXT, SMALL, SPACE = 21, 15, 13, 5  # font sizes; the last between paragraphs
 REASON_LINES, FINDING_LINES, CAPTION_LINES = 2, 3, 6  # the last of each paragraph
@@ -39,10 +40,11 @@ def annotate(original: Image.Image, regions: Sequence[Region], caption: str) -> 
 def _with_cards(photograph: Image.Image, original: Image.Image, regions: Sequence[Region]) -> Image.Image:
     if photograph.width <= BESIDE_UP_TO * photograph.height:
         cards = _cards(original, regions, CARD_WIDTHS[1])
-        rows = max(1, (photograph.height + GAP) // (cards[0].height + GAP))
-        return _beside([photograph, _grid(cards, math.ceil(len(cards) / rows))])
+        columns = math.ceil(len(cards) / max(1, (photograph.height + GAP) // (cards[0].height + GAP)))
+        if columns <= COLUMNS_BESIDE:
+            return _beside([photograph, _grid(cards, columns)])
     columns = min(max(2, len(regions)), max(2, (photograph.width + GAP) // (CARD_WIDTHS[0] + GAP)))
-    width = min(CARD_WIDTHS[1], (photograph.width + GAP) // columns - GAP)
+    width = min(CARD_WIDTHS[1], (max(photograph.width, LEAST_CAPTION_WIDTH) + GAP) // columns - GAP)
     return _below([photograph, _grid(_cards(original, regions, width), columns)])
 
 

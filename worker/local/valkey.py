@@ -34,6 +34,7 @@ def valkey_command(layout: Layout, port: int, credentials: Credentials) -> Comma
         "appendfsync": "everysec",
         "save": '""',  # the append-only file is the one truth
         "maxmemory-policy": "noeviction",  # a full broker refuses; it never forgets
+        "set-proc-title": "no",  # a new title overwrites the environment, by which we know our own
         "logfile": '""',  # standard output, our log
     }
     write_private(configuration, "".join(f"{name} {value}\n" for name, value in lines.items()))

@@ -9,11 +9,6 @@ from worker.moderation.outcomes import EvidenceFacts, RetentionClass
 from worker.store.models import EvidenceRow
 
 
-def evidence_key(sha256: str) -> str:
-    """The object's key in the evidence bucket."""
-    return sha256
-
-
 def keep_evidence(session: Session, wanted: Sequence[tuple[EvidenceFacts, RetentionClass]], *, bucket: str) -> None:
     """Notes the objects; the retention class of one that is known already can only rise."""
     classes: dict[EvidenceFacts, RetentionClass] = {}
@@ -23,7 +18,7 @@ def keep_evidence(session: Session, wanted: Sequence[tuple[EvidenceFacts, Retent
         {
             "sha256": facts.sha256,
             "bucket": bucket,
-            "key": evidence_key(facts.sha256),
+            "key": facts.key,
             "media_type": facts.media_type,
             "byte_count": facts.byte_count,
             "retention_class": retention.value,

@@ -19,7 +19,7 @@ from worker.moderation.text import clean
 from worker.vision.model import ReplyLimits
 
 LARGEST_COORDINATE = 16_384  # the largest side an image may have
-_DECODER = json.JSONDecoder()
+_DECODER = json.JSONDecoder(strict=False)  # models put raw line breaks into strings
 _FENCE_END = re.compile(r"\s*```\s*$")
 _BOX_TOKENS = re.compile(r"<\|box_start\|>\((\d{1,5}),(\d{1,5})\),\((\d{1,5}),(\d{1,5})\)<\|box_end\|>")
 _VERDICT_TAG = re.compile(r"<verdict>\s*(real|generated)\s*</verdict>", re.IGNORECASE)

@@ -60,6 +60,10 @@ def test_a_zoom_without_a_verdict_is_unreadable(text: str) -> None:
         read_zoom(text)
 
 
+def test_raw_control_characters_inside_strings_do_not_make_a_reply_unreadable() -> None:
+    assert read_zoom('{"findings":[],"explanation":"two\nlines\t","verdict":"real"}').explanation == "two lines"
+
+
 def test_findings_go_to_their_regions_and_malformed_ones_are_dropped() -> None:
     reply = read_zoom('{"findings":[{"region":2,"finding":"b"},{"region":"x","finding":"c"},{"region":2,"finding":"d"}],"verdict":"real"}')
     assert dict(reply.findings) == {2: "b"}

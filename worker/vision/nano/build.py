@@ -10,7 +10,7 @@ from transformers import AutoConfig, Qwen2_5_VLForConditionalGeneration
 
 SHIPPED = Path(__file__).parent / "checkpoint"
 WEIGHTS = "model.safetensors"
-SEED = 20251004  # of the untrained weights; another seed is another release
+SEED = 327  # of the untrained weights; chosen so that on most samples some box lands inside the image, and zooming is exercised
 
 
 def materialise(directory: Path) -> Path:
