@@ -84,24 +84,20 @@ class RunningStack:
         assert len({item["custom_id"] for item in items}) == len(items)
         return {item["custom_id"]: item for item in items}
 
-    def worker(self) -> psutil.Process | None:
+    def worker(self) -> psutil.Process:
         """The scan worker's process."""
-        for child in psutil.Process(self.process.pid).children(recursive=True):
-            try:
-                command = child.cmdline()
-            except psutil.Error:
-                continue
-            if "celery" in command and "worker" in command:
-                return child
-        return None
+        return psutil.Process(json.loads((self.home / "run" / "worker.process.json").read_text())["pid"])
 
     def ready(self) -> bool:
-        """What /readyz says."""
+        """Whether every check of /readyz passes, the worker's among them."""
         found = running_addresses(self.home)
+        if found is None:
+            return False
         try:
-            return found is not None and found.api_url is not None and httpx.get(f"{found.api_url}/readyz", timeout=5).is_success
+            checks = httpx.get(f"{found.api_url}/readyz", timeout=5).json()["checks"]
         except httpx.HTTPError:
             return False
+        return all(check["ok"] for check in checks.values())
 
     def log(self) -> str:
         """The ends of all logs, for a failure."""

@@ -1,11 +1,12 @@
 """Batches, chunks and judges for the tests of the queue: rows as intake would leave them, answers as a model would give them."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Engine, text
+from sqlalchemy import CursorResult, Engine, text
 
 from worker.moderation.boxes import Box, Size
 from worker.moderation.identifiers import new_batch_id
@@ -87,8 +88,8 @@ class World:
 
     engine: Engine
 
-    def batch(self, items: int, *, chunk: int = 256, tenant: str = "t", priority: int = 0, state: str = "running") -> UUID:
-        """A received batch, its items and chunks, as intake leaves them."""
+    def batch(self, items: int, *, chunk: int = 256, tenant: str = "t", priority: int = 0, names: dict[int, str] | None = None) -> UUID:
+        """A received batch, its items and chunks, as intake leaves them. `names` are custom ids by ordinal."""
         batch_id = new_batch_id()
         with transaction(self.engine) as session:
             ensure_release(session, RELEASE)
@@ -96,16 +97,16 @@ class World:
             session.execute(
                 text(
                     "INSERT INTO batches (id, tenant_id, idempotency_key, request_digest, source, state, priority, items_accepted)"
-                    " VALUES (:id, :tenant, :key, '', 's3://b/', :state, :priority, :items)"
+                    " VALUES (:id, :tenant, :key, '', 's3://b/', 'running', :priority, :items)"
                 ),
-                {"id": batch_id, "tenant": tenant, "key": str(batch_id), "state": state, "priority": priority, "items": items},
+                {"id": batch_id, "tenant": tenant, "key": str(batch_id), "priority": priority, "items": items},
             )
             session.execute(
                 text(
                     "INSERT INTO items (batch_id, ordinal, custom_id, bucket, key, line)"
-                    " SELECT :id, n, 'line:' || n + 1, 'b', 'k' || n, n + 1 FROM generate_series(0, :items - 1) AS n"
+                    " SELECT :id, n, coalesce(CAST(:names AS jsonb) ->> n::text, 'line:' || n + 1), 'b', 'k' || n, n + 1 FROM generate_series(0, :items - 1) AS n"
                 ),
-                {"id": batch_id, "items": items},
+                {"id": batch_id, "items": items, "names": json.dumps(names or {})},
             )
             session.execute(
                 text(
@@ -120,7 +121,7 @@ class World:
         """What a query finds, or what a change returns."""
         with transaction(self.engine) as session:
             result = session.execute(text(sql), parameters)
-            return result.all() if result.returns_rows else []
+            return result.all() if cast("CursorResult[Any]", result).returns_rows else []
 
     def value(self, sql: str, **parameters: object) -> Any:
         """The one value a query finds."""
@@ -156,4 +157,4 @@ def reconciles(world: World, batch_id: UUID) -> bool:
         "SELECT count(DISTINCT (ordinal, revision)) FROM audit_events WHERE batch_id = :id AND action = 'outcome.recorded'", id=batch_id
     )
     events = world.value("SELECT count(*) FROM audit_events WHERE batch_id = :id AND action = 'outcome.recorded'", id=batch_id)
-    return accepted == sum(world.counts(batch_id).values()) == counted == audited == events
+    return bool(accepted == sum(world.counts(batch_id).values()) == counted == audited == events)

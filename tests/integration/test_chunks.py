@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -140,7 +141,7 @@ def test_retention_class_of_evidence_only_rises(world: World) -> None:
     for item, p in zip(items, (0.05, 0.9, 0.05), strict=True):
         outcome = verdict(item, p)
         with transaction(world.engine) as session:
-            record_outcomes(session, lease, [Outcome(**{**_fields(outcome), "evidence": shared})], JUDGEMENT)
+            record_outcomes(session, lease, [replace(outcome, evidence=shared)], JUDGEMENT)
         found.append(world.value("SELECT retention_class FROM evidence WHERE sha256 = :sha", sha=shared[0].sha256))
     assert found == ["routine", "case", "case"]
 
@@ -276,10 +277,10 @@ def test_cancelling_settles_what_nobody_holds_in_slices(world: World) -> None:
     lease = take(world, held)
     write(world, lease, [world.chunk(held).lo])
     world.rows("UPDATE batches SET state = 'cancelling' WHERE id = :id", id=batch_id)
-    settled = []
+    settled: list[int] = []
     while not settled or settled[-1]:
         with transaction(world.engine) as session:
-            settled.append(settle_cancelled(session, actor="test", limit=3))
+            settled.append(settle_cancelled(session, actor="test", limit=3).chunks)
     assert settled == [3, 1, 0]
     assert world.chunk(announced).state == "done"
     with transaction(world.engine) as session:
@@ -377,7 +378,3 @@ def test_demand_counts_open_chunks_and_live_workers(world: World) -> None:
 def test_unknown_chunk_is_not_claimed(world: World) -> None:
     with transaction(world.engine) as session:
         assert claim(session, 2**40, str(uuid4()), 60) is None
-
-
-def _fields(outcome: Outcome) -> dict[str, object]:
-    return {name: getattr(outcome, name) for name in Outcome.__dataclass_fields__}

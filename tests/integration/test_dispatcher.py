@@ -41,9 +41,9 @@ def world(engine: Engine) -> Iterator[World]:
 def valkey(settings: Settings) -> Iterator["redis.Redis"]:
     assert settings.broker_url
     client = redis.Redis.from_url(settings.broker_url.get_secret_value())
-    client.flushall()
+    client.flushdb()
     yield client
-    client.flushall()
+    client.flushdb()
     client.close()
 
 
@@ -85,7 +85,7 @@ def test_crash_between_commit_and_ring_is_repaired(world: World, valkey: "redis.
 def test_flushed_redis_is_refilled(world: World, valkey: "redis.Redis", dispatcher: Dispatcher) -> None:
     world.batch(3, chunk=1)
     dispatcher.turn()
-    valkey.flushall()
+    valkey.flushdb()
     world.rows("UPDATE chunks SET announced_at = now() - interval '1 hour' WHERE state = 'announced'")
     dispatcher.sweep()
     dispatcher.turn()

@@ -35,7 +35,7 @@ def eventually(holds: Callable[[], bool], seconds: float = DEADLINE_SECONDS) -> 
 def world(engine: Engine, settings: Settings) -> Iterator[World]:
     assert settings.broker_url
     with redis.Redis.from_url(settings.broker_url.get_secret_value()) as valkey:
-        valkey.flushall()
+        valkey.flushdb()
     world = World(engine)
     world.retire()
     yield world
@@ -96,7 +96,7 @@ def test_small_batch_behind_a_huge_one_finishes_first_and_repeated_messages_are_
     doorbell = Doorbell(quick)
     doorbell.ring([done] * 10)
     doorbell.close()
-    assert eventually(lambda: sum(e.get("chunk_id") == done and e.get("ending") == "not_claimed" for e in worker.events()) == 10)
+    assert eventually(lambda: sum(e.get("chunk_id") == done and e["event"] == "chunk_not_claimed" for e in worker.events()) == 10)
     assert reconciles(world, small)
     world.rows("UPDATE batches SET state = 'cancelling' WHERE id = :id", id=huge)
     assert eventually(lambda: state(world, huge) == "cancelled")
@@ -146,9 +146,8 @@ def test_sigquit_leaves_at_once_and_the_leases_expire(world: World, start: Calla
 def test_image_that_kills_the_engine_fails_alone_after_its_workers_left_with_an_error(
     world: World, start: Callable[[], WorkerProcess]
 ) -> None:
-    batch_id = world.batch(4)
-    world.rows("UPDATE items SET custom_id = :deadly WHERE batch_id = :id AND ordinal = 1", id=batch_id, deadly=DEADLY)
-    exits = []
+    batch_id = world.batch(4, names={1: DEADLY})
+    exits: list[int] = []
     while len(exits) < 6 and state(world, batch_id) != "finished":
         worker = start().wait_ready()
         assert eventually(lambda worker=worker: worker.process.poll() is not None or state(world, batch_id) == "finished")  # type: ignore[misc]

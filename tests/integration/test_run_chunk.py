@@ -55,7 +55,7 @@ class Interrupted:
     """Judges like a scripted moderator and calls `interrupt` once, after `after` outcomes."""
 
     after: int
-    interrupt: Callable[[], None]
+    interrupt: Callable[[], object]
     seconds: float = 0.0
     release: Release = RELEASE
 

@@ -124,7 +124,7 @@ def test_a_dripping_body_ends_at_the_deadline() -> None:
 
 def test_a_silent_store_ends_at_the_socket_time_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "READ_TIMEOUT_SECONDS", 0.3)
-    with BrokenStore(drip(10, seconds_between=2)) as store, pytest.raises(TransientError):
+    with BrokenStore(drip(10, seconds_between=0.6)) as store, pytest.raises(TransientError):
         get(broken(store), timeout_seconds=0.2)
 
 

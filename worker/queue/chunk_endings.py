@@ -23,7 +23,8 @@ def conclude(chunk: ChunkWork, errors: list[ZoomInError], *, drained: bool) -> C
     """Ends the lease in the way that fits what happened; most pressing first."""
     lease, persist = chunk.lease, chunk.writer.persist
     if chunk.writer.batch_state is BatchState.CANCELLING:
-        persist(lambda session: cancel_rest(session, lease, actor=chunk.owner))
+        cancelled = persist(lambda session: cancel_rest(session, lease, actor=chunk.owner))
+        metrics.IMAGES.labels("cancelled").inc(cancelled)
         return chunk.report(Ending.CANCELLED)
     if misconfigured := next((error for error in errors if isinstance(error, MisconfiguredError)), None):
         return _pause(chunk, misconfigured)
@@ -74,7 +75,6 @@ def discard(chunk: ChunkWork) -> ChunkReport:
 
 def release_suspect(chunk: ChunkWork, error: EngineDiedError) -> None:
     """Saves what was judged, then hands the chunk back as a suspect; best effort, since an expiring lease does the same, later."""
-    metrics.ENGINE_DEATHS.inc()
     limit = chunk.settings.max_attempts
     try:
         chunk.writer.flush()

@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import Engine
 
 from worker.moderation.errors import TransientError
-from worker.moderation.settings import Settings
+from worker.moderation.settings import Mode, Settings
 from worker.queue import metrics
 from worker.queue.doorbell import Doorbell
 from worker.store.announcements import announce, demand, rering, unring
@@ -30,6 +30,8 @@ def run_dispatcher(settings: Settings, stop: threading.Event) -> None:
     """Dispatches until `stop` is set, through outages of Postgres and Redis. Raises MisconfiguredError at the start."""
     engine = connect(settings, application="zoomin-dispatcher")
     doorbell = Doorbell(settings)
+    # On one machine the configured port is the scan worker's; in production each process has an address of its own.
+    server = metrics.serve_metrics(settings.api_host, settings.metrics_port if settings.mode is Mode.PRODUCTION else 0)
     reachable = True
     try:
         while not stop.is_set():
@@ -44,6 +46,7 @@ def run_dispatcher(settings: Settings, stop: threading.Event) -> None:
                 reachable = False
                 stop.wait(RETRY_SECONDS)
     finally:
+        server.close()
         doorbell.close()
         engine.dispose()
 
@@ -96,7 +99,8 @@ class Dispatcher:
         # Ring after the commit: a worker that is faster than the commit would find nothing to claim. A crash in between leaves
         # chunks announced that nobody has heard of; `rering` finds them.
         self._ring(chunk_ids)
-        return settled == SLICE
+        metrics.IMAGES.labels("cancelled").inc(settled.items)
+        return settled.chunks == SLICE
 
     def sweep(self) -> None:
         """Repairs: expired leases, announcements that nobody answered, chunks that keep dying."""
@@ -110,6 +114,7 @@ class Dispatcher:
         metrics.LEASES_EXPIRED.inc(expired)
         metrics.RERUNG.inc(rerung)
         metrics.SPLIT.inc(bisection.split)
+        metrics.IMAGES.labels("failed").inc(bisection.failed)
         if expired or rerung or bisection.split or bisection.failed:
             log.info("swept", expired=expired, rerung=rerung, split=bisection.split, failed=bisection.failed, next="announced again")
 

@@ -1,5 +1,9 @@
 """Prometheus metrics of scan worker and dispatcher. vLLM's own (`vllm:…`) are in the same default registry, so one port serves all."""
 
+import threading
+from dataclasses import dataclass
+from wsgiref.simple_server import WSGIServer
+
 import structlog
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
@@ -65,12 +69,26 @@ def show_demand(demand: Demand) -> None:
     WORKERS.set(demand.workers)
 
 
-def serve_metrics(host: str, port: int) -> int:
-    """Serves /metrics on a thread: the port, a free one when `port` is 0 or taken."""
+@dataclass(frozen=True, slots=True)
+class MetricsServer:
+    """A /metrics that is being served."""
+
+    server: WSGIServer
+    thread: threading.Thread
+
+    def close(self) -> None:
+        """Stops serving."""
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+def serve_metrics(host: str, port: int) -> MetricsServer:
+    """Serves /metrics on a thread; on a free port, named in the log, when `port` is 0 or taken."""
     try:
-        server, _ = start_http_server(port, addr=host)
+        server, thread = start_http_server(port, addr=host)
     except OSError:
-        server, _ = start_http_server(0, addr=host)
-        log.warning("metrics_port_taken", port=port, serving_on=server.server_port)
+        server, thread = start_http_server(0, addr=host)
+        log.warning("metrics_port_taken", port=port, next=f"serving on {server.server_port} instead")
     log.info("metrics_served", url=f"http://{host}:{server.server_port}/metrics")
-    return int(server.server_port)
+    return MetricsServer(server, thread)

@@ -33,25 +33,31 @@ def run_chunk(
         lease = claim(session, chunk_id, owner, settings.lease_seconds)
         items = pending_items(session, lease) if lease else []
     if lease is None:
+        log.info("chunk_not_claimed", chunk_id=chunk_id, next="nothing to do: a repeated or late message")
         return ChunkReport(chunk_id, Ending.NOT_CLAIMED)
     judgement = Judgement(actor=owner, release=moderator.release, evidence_bucket=settings.evidence_bucket)
     chunk = ChunkWork(lease, LeaseWriter(engine, lease, judgement, settings), engine, settings, owner)
-    with (
-        structlog.contextvars.bound_contextvars(batch_id=str(lease.batch_id), chunk_id=chunk_id),
-        metrics.CHUNKS_IN_FLIGHT.track_inprogress(),
-    ):
-        try:
-            errors = _judge(chunk, items, moderator, drain)
-            chunk.writer.flush()
-            return conclude(chunk, errors, drained=drain.is_set())
-        except FencedError:
-            return discard(chunk)
-        except EngineDiedError as error:
-            release_suspect(chunk, error)
-            raise
-        except Exception as error:
-            give_back(chunk, error)
-            raise
+    ids = structlog.contextvars.bound_contextvars(batch_id=str(lease.batch_id), chunk_id=chunk_id)
+    with ids, metrics.CHUNKS_IN_FLIGHT.track_inprogress():
+        log.info("chunk_claimed", items=len(items), attempt=lease.attempts)
+        report = _judge_and_conclude(chunk, items, moderator, drain)
+        log.info("chunk_ended", ending=report.ending, outcomes=report.tally.total, duplicates=report.duplicates)
+        return report
+
+
+def _judge_and_conclude(chunk: ChunkWork, items: list[ItemReference], moderator: Moderator, drain: threading.Event) -> ChunkReport:
+    try:
+        errors = _judge(chunk, items, moderator, drain)
+        chunk.writer.flush()
+        return conclude(chunk, errors, drained=drain.is_set())
+    except FencedError:
+        return discard(chunk)
+    except EngineDiedError as error:
+        release_suspect(chunk, error)
+        raise
+    except Exception as error:
+        give_back(chunk, error)
+        raise
 
 
 def _judge(chunk: ChunkWork, items: list[ItemReference], moderator: Moderator, drain: threading.Event) -> list[ZoomInError]:

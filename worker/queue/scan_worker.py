@@ -24,8 +24,8 @@ from sqlalchemy import Engine
 
 from worker.moderation.errors import EngineDiedError, TransientError, ZoomInError
 from worker.moderation.settings import Settings, load_settings
+from worker.queue import metrics
 from worker.queue.logs import configure_logs
-from worker.queue.metrics import serve_metrics
 from worker.queue.moderator import Moderator
 from worker.queue.run_chunk import run_chunk
 from worker.store.releases import ensure_release
@@ -48,16 +48,13 @@ class ScanWorker:
     def scan(self, chunk_id: int) -> None:
         """Judges and records what is pending in a chunk. An engine's death ends the process, for its supervisor to restart."""
         try:
-            report = run_chunk(
-                chunk_id, engine=self.engine, moderator=self.moderator, settings=self.settings, owner=self.owner, drain=self.drain
-            )
+            run_chunk(chunk_id, engine=self.engine, moderator=self.moderator, settings=self.settings, owner=self.owner, drain=self.drain)
         except EngineDiedError as error:
             log.critical("engine_died", chunk_id=chunk_id, error=error.message, next="this process leaves; its supervisor restarts it")
+            metrics.ENGINE_DEATHS.inc(not self.drain.is_set())  # every chunk in flight meets the one death
             self.leave(EXIT_FAILURE)
         except TransientError as error:
             log.warning("chunk_left", chunk_id=chunk_id, error=error.message, next="the dispatcher rings the chunk again")
-        else:
-            log.info("chunk_ended", chunk_id=chunk_id, ending=report.ending, outcomes=report.tally.total)
 
     def leave(self, exit_code: int) -> None:
         """Claims nothing more, finishes what is begun, and exits. The first exit code given stands."""
@@ -98,7 +95,7 @@ def open_worker(sender: Any, **_: Any) -> None:
         configure_logs(settings.log_level)
         owner = f"{socket.gethostname()}:{os.getpid()}"
         engine = connect(settings, application=f"zoomin-worker {owner}")
-        serve_metrics(settings.api_host, settings.metrics_port)
+        metrics.serve_metrics(settings.api_host, settings.metrics_port)
         build: Callable[[Settings], Moderator] = symbol_by_name(sender.app.conf.zoomin_moderator)
         moderator = build(settings)
         with transaction(engine) as session:
@@ -132,6 +129,8 @@ def _exit_while_loading(number: int, _frame: FrameType | None) -> None:
 
 
 def _drain_on_signal(_number: int, _frame: FrameType | None) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)  # a Python handler is gone while the interpreter shuts down: a repeat would kill then
     current_worker().leave(EXIT_CLEAN)
 
 

@@ -1,5 +1,6 @@
 """The end of batches: cancelled items get their outcome, finished batches their event."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import text
@@ -45,6 +46,7 @@ CANCEL_REST = text(
        SET cancelled = cancelled + (SELECT count(*) FROM settled), state = 'done', finished_at = now(), suspect = false,
            lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
      WHERE id = :chunk_id
+    RETURNING (SELECT count(*) FROM settled)
     """
 )
 FINISHED_BATCHES = text(
@@ -75,19 +77,27 @@ CANCELLED_MESSAGE = "The batch was cancelled before this item was judged."
 PLACEHOLDER_ORDINAL = -7_061_051  # no ordinal is negative; stands for each in the digest's text
 
 
-def settle_cancelled(session: Session, *, actor: str, limit: int = SLICE) -> int:
-    """Ends up to `limit` chunks of cancelling batches that nobody holds: how many. Call again, in a new transaction, until 0."""
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a slice of settling ended."""
+
+    chunks: int
+    items: int
+
+
+def settle_cancelled(session: Session, *, actor: str, limit: int = SLICE) -> Settled:
+    """Ends up to `limit` chunks of cancelling batches that nobody holds. Call again, in a new transaction, until there are none."""
     chunks = session.execute(CANCELLED_CHUNKS, {"slice": limit}).all()
-    for chunk in chunks:
-        _cancel_rest(session, Place(batch_id=chunk.batch_id, revision=chunk.revision, chunk_id=chunk.id), actor)
-    return len(chunks)
+    places = [Place(batch_id=chunk.batch_id, revision=chunk.revision, chunk_id=chunk.id) for chunk in chunks]
+    return Settled(len(chunks), sum(_cancel_rest(session, place, actor) for place in places))
 
 
-def cancel_rest(session: Session, lease: Lease, *, actor: str) -> None:
-    """Gives every unsettled item under the lease its cancelled outcome and ends the chunk. Raises FencedError."""
+def cancel_rest(session: Session, lease: Lease, *, actor: str) -> int:
+    """Gives every unsettled item under the lease its cancelled outcome and ends the chunk: how many. Raises FencedError."""
     fence(session, lease)
-    _cancel_rest(session, Place(batch_id=lease.batch_id, revision=lease.revision, chunk_id=lease.chunk_id), actor)
+    items = _cancel_rest(session, Place(batch_id=lease.batch_id, revision=lease.revision, chunk_id=lease.chunk_id), actor)
     session.execute(text("NOTIFY zoomin_batches"))
+    return items
 
 
 def finish_batches(session: Session, *, actor: str) -> list[UUID]:
@@ -105,9 +115,9 @@ def finish_batches(session: Session, *, actor: str) -> list[UUID]:
     return [batch.id for batch in batches]
 
 
-def _cancel_rest(session: Session, place: Place, actor: str) -> None:
+def _cancel_rest(session: Session, place: Place, actor: str) -> int:
     outcome = Outcome(ordinal=PLACEHOLDER_ORDINAL, kind=OutcomeKind.CANCELLED, error_code=CANCELLED_CODE, error_message=CANCELLED_MESSAGE)
     rows = outcome_rows(outcome, place)
     parameters = {"chunk_id": place.chunk_id, "actor": actor, "code": CANCELLED_CODE, "message": CANCELLED_MESSAGE}
     payload = canonical(digest_payload(rows.outcome, rows.regions, rows.traces))
-    session.execute(CANCEL_REST, {**parameters, "payload": payload, "placeholder": str(PLACEHOLDER_ORDINAL)})
+    return int(session.execute(CANCEL_REST, {**parameters, "payload": payload, "placeholder": str(PLACEHOLDER_ORDINAL)}).scalar_one())

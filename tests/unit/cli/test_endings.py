@@ -57,20 +57,20 @@ def test_no_stack_and_no_settings_say_how_to_get_one(tmp_path: Path) -> None:
 
 
 def test_a_misspelt_setting_is_refused_with_the_right_name(tmp_path: Path) -> None:
-    ended = zoomin("batches", home=tmp_path, ZOOMIN_DATABASE_URLL="x")
+    ended = zoomin("batches", home=tmp_path, settings={"ZOOMIN_DATABASE_URLL": "x"})
     assert ended.code == 2
     assert "Did you mean ZOOMIN_DATABASE_URL?" in ended.err
 
 
 def test_a_database_that_is_away_is_exit_4_without_its_password(tmp_path: Path) -> None:
-    ended = zoomin("batches", home=tmp_path, ZOOMIN_DATABASE_URL="postgresql+psycopg://me:hunter2@127.0.0.1:9/none")
+    ended = zoomin("batches", home=tmp_path, settings={"ZOOMIN_DATABASE_URL": "postgresql+psycopg://me:hunter2@127.0.0.1:9/none"})
     assert ended.code == 4
     assert "hunter2" not in ended.err
     assert len(ended.err.strip().splitlines()) == 1
 
 
 def test_half_a_production_configuration_names_what_is_missing(tmp_path: Path) -> None:
-    ended = zoomin("batches", home=tmp_path, ZOOMIN_MODE="production", ZOOMIN_DATABASE_URL="postgresql+psycopg://h/d")
+    ended = zoomin("batches", home=tmp_path, settings={"ZOOMIN_MODE": "production", "ZOOMIN_DATABASE_URL": "postgresql+psycopg://h/d"})
     assert ended.code == 2
     assert "ZOOMIN_BROKER_URL" in ended.err
 
@@ -113,6 +113,6 @@ def test_a_reader_that_leaves_ends_the_command_quietly() -> None:
 
 
 def test_debugging_shows_the_traceback(tmp_path: Path) -> None:
-    ended = zoomin("batches", home=tmp_path, ZOOMIN_LOG_LEVEL="DEBUG")
+    ended = zoomin("batches", home=tmp_path, settings={"ZOOMIN_LOG_LEVEL": "DEBUG"})
     assert "Traceback" in ended.err
     assert ended.err.strip().splitlines()[-1].startswith("zoomin: No stack is running")

@@ -5,7 +5,7 @@ from worker.moderation.settings import PREFIX, Settings
 
 
 def test_secrets_are_said_to_be_set_and_not_shown(tmp_path: Path) -> None:
-    ended = zoomin("settings", home=tmp_path, ZOOMIN_S3_SECRET_KEY="hunter2", ZOOMIN_TENANT="acme")
+    ended = zoomin("settings", home=tmp_path, settings={"ZOOMIN_S3_SECRET_KEY": "hunter2", "ZOOMIN_TENANT": "acme"})
     assert ended.code == 0
     assert "hunter2" not in ended.out
     assert "(set)" in ended.out

