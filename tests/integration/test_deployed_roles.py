@@ -43,7 +43,20 @@ def _run_roles(layout: Layout) -> None:
     assert spec is not None
     assert spec.origin is not None
     psql = Path(spec.origin).parent / "pginstall" / "bin" / "psql"
-    command = [psql, "-v", "ON_ERROR_STOP=1", "--no-psqlrc", "-h", layout.sockets, "-U", "postgres", "-d", "postgres", "-f", ROLES]
+    command: list[str | Path] = [
+        psql,
+        "-v",
+        "ON_ERROR_STOP=1",
+        "--no-psqlrc",
+        "-h",
+        layout.sockets,
+        "-U",
+        "postgres",
+        "-d",
+        "postgres",
+        "-f",
+        ROLES,
+    ]
     passwords = {"OWNER_PASSWORD": "owner's secret", "DATABASE_PASSWORD": "login's secret"}
     done = subprocess.run(command, env=passwords, capture_output=True, text=True, check=False, timeout=30)
     assert done.returncode == 0, done.stderr

@@ -86,13 +86,12 @@ def _bar() -> Iterator[Show]:
         TextColumn("{task.fields[counts]}"),
     )
     with Progress(*columns, console=console(stderr=True), transient=True) as bar:
-        task = bar.add_task("judging", total=None, counts="")
+        task = bar.add_task("waiting for the first verdict", total=None, counts="")
 
         def show(batch: BatchProgress) -> None:
-            described = "waiting for a worker" if batch.pending == batch.scope else "judging"
-            bar.update(
-                task, description=described, total=batch.scope or None, completed=batch.scope - batch.pending, counts=in_words(batch)
-            )
+            done = batch.scope - batch.pending
+            description = "judging" if done else "waiting for the first verdict"
+            bar.update(task, description=description, total=batch.scope or None, completed=done, counts=in_words(batch))
 
         yield show
 

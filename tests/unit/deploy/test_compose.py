@@ -128,7 +128,7 @@ def test_the_buckets_of_the_settings_are_created() -> None:
     assert VARIABLE.sub(r"\3", created) == f"-bucket=zoomin-images,{defaults.upload_bucket},{defaults.evidence_bucket}"
 
 
-@pytest.mark.parametrize("path", sorted(DEPLOY.glob("Dockerfile.*")) + [COMPOSE, DEPLOY / ".env.example"], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*sorted(DEPLOY.glob("Dockerfile.*")), COMPOSE, DEPLOY / ".env.example"], ids=lambda path: path.name)
 def test_every_zoomin_variable_is_a_setting(path: Path) -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     assert set(re.findall(r"\bZOOMIN_[A-Z0-9_]+", path.read_text())) <= known
