@@ -26,7 +26,6 @@ TORCH_HASHES = {  # sha256 of torch-2.13.0+cpu, manylinux_2_28, as PyTorch's CPU
 }
 # Those of pyproject's dependencies that `api`, with all of moderation, store and intake, imports; and its server. A test tries it.
 API = ("alembic", "boto3", "fastapi", "msgspec", "prometheus-client", "psycopg", "pydantic", "pydantic-settings", "sqlalchemy", "uvicorn")
-UNDECLARED = {"packaging"}  # kombu's Redis transport imports it; workers have it through vLLM
 
 
 def header(name: str, left_out: tuple[str, ...]) -> str:
@@ -77,7 +76,7 @@ def lock(project: Path, uv_arguments: list[str]) -> None:
         "worker-cpu": resolve(project, uv_arguments, ("cpu",)),
     }
     for image, needed in images.items():
-        names = {name(block) for block in needed} | (UNDECLARED if image == "control" else set())
+        names = {name(block) for block in needed}
         write(project / "deploy" / f"requirements.{image}.lock", [block for block in everything if name(block) in names])
     on_gpu = [block for block in resolve(project, uv_arguments, ("gpu",)) if name(block) not in LEFT_OUT]
     write(project / "deploy" / "requirements.worker-gpu.lock", on_gpu, LEFT_OUT)

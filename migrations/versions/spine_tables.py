@@ -279,7 +279,13 @@ def upgrade() -> None:
             comment="Not announced before this, by the database's clock",
         ),
         sa.Column("announced_at", sa.DateTime(timezone=True), nullable=True, comment="When its id was last put into Redis"),
-        sa.Column("announcements", sa.Integer(), server_default=sa.text("0"), nullable=False, comment="How often it was announced"),
+        sa.Column(
+            "announcements",
+            sa.Integer(),
+            server_default=sa.text("0"),
+            nullable=False,
+            comment="How often it was announced since the last progress",
+        ),
         sa.Column("attempts", sa.SmallInteger(), server_default=sa.text("0"), nullable=False, comment="Claims since the last progress"),
         sa.Column(
             "suspect",
@@ -312,16 +318,18 @@ def upgrade() -> None:
     op.create_index(
         "ix_chunks_unfinished",
         "chunks",
-        ["batch_id", "state"],
+        ["batch_id", "state", "lo"],
         unique=False,
         postgresql_where=sa.text("state IN ('ready','announced','leased')"),
     )
+    op.create_index("ix_chunks_suspect", "chunks", ["id"], unique=False, postgresql_where=sa.text("suspect"))
     for table in PARTITIONED:
         op.execute(f"CREATE TABLE {table}_p_default PARTITION OF {table} DEFAULT")
 
 
 def downgrade() -> None:
     """Back."""
+    op.drop_index("ix_chunks_suspect", table_name="chunks", postgresql_where=sa.text("suspect"))
     op.drop_index("ix_chunks_unfinished", table_name="chunks", postgresql_where=sa.text("state IN ('ready','announced','leased')"))
     op.drop_table("chunks")
     op.drop_index("ix_batches_open", table_name="batches", postgresql_where=sa.text("state IN ('receiving','running','cancelling')"))

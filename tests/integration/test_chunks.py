@@ -19,7 +19,7 @@ from worker.store.outcome_rows import digest
 from worker.store.outcomes import Judgement, record_outcomes
 from worker.store.session import transaction
 from worker.store.settlement import cancel_rest, finish_batches, settle_cancelled
-from worker.store.sweeps import expire_leases, split_or_fail
+from worker.store.sweeps import expire_leases, leaseholders, split_or_fail, void_leases
 
 JUDGEMENT = Judgement(actor="test", release=RELEASE, evidence_bucket="evidence")
 
@@ -144,6 +144,20 @@ def test_retention_class_of_evidence_only_rises(world: World) -> None:
             record_outcomes(session, lease, [replace(outcome, evidence=shared)], JUDGEMENT)
         found.append(world.value("SELECT retention_class FROM evidence WHERE sha256 = :sha", sha=shared[0].sha256))
     assert found == ["routine", "case", "case"]
+
+
+def test_the_leases_of_a_dead_worker_need_not_run_out(world: World) -> None:
+    world.batch(4)
+    (chunk_id,) = world.announced()
+    lease = take(world, chunk_id, "dead", seconds=600)
+    with transaction(world.engine) as session:
+        assert leaseholders(session) == ["dead"]
+        assert void_leases(session, ["somebody else"]) == 0
+        assert void_leases(session, ["dead"]) == 1
+    with transaction(world.engine) as session:
+        assert expire_leases(session, max_attempts=MAX_ATTEMPTS) == 1
+    with pytest.raises(FencedError), transaction(world.engine) as session:
+        fence(session, lease)
 
 
 def test_expired_lease_reruns_only_unfinished_items(world: World) -> None:

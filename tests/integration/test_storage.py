@@ -2,9 +2,9 @@ import time
 from pathlib import Path
 
 import pytest
-from broken_store import Answer, BrokenStore, answer, drip
 from pydantic import SecretStr
 
+from tests.integration.broken_store import Answer, BrokenStore, answer, drip
 from worker.intake import storage as module
 from worker.intake.storage import Storage
 from worker.moderation.errors import MisconfiguredError, RejectedError, TransientError

@@ -108,7 +108,9 @@ def _from_database(error: Exception) -> ZoomInError | None:
         return MisconfiguredError(
             "database_url_invalid", "ZOOMIN_DATABASE_URL must look like postgresql+psycopg://user:password@host/name."
         )
-    return TransientError("database_unavailable", f"Postgres: {reason}") if state is None else None
+    if state is None or state.startswith(("08", "53", "57")):  # connection lost, out of disk or memory, cancelled or going down
+        return TransientError("database_unavailable", f"Postgres: {reason}")
+    return None
 
 
 def _debugging() -> bool:

@@ -65,6 +65,8 @@ def results(
         say(f"\nThe first {written:,} of {found.items_accepted:,}. All of them: zoomin results {found.id} --format jsonl")
     if output is not None:
         say(f"{written:,} images are in {output}.")
+    if form is Format.COCO and written < min(found.items_accepted, limit or found.items_accepted):
+        say("Images without a decoded size are not in it: COCO needs one.")
     if pictures is not None:
         _draw(services, islice(stream_results(services.engine, found.id, revision), limit), pictures)
 

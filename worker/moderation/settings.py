@@ -71,6 +71,7 @@ class Settings(BaseSettings):
     api_host: str = Field("127.0.0.1", description="address the API listens on")
     api_port: int = Field(8080, ge=0, le=65535, description="port of the API; 0 takes a free one")
     metrics_port: int = Field(0, ge=0, le=65535, description="port of the worker's /metrics; 0: a free one, named in the log")
+    dispatcher_metrics_port: int = Field(0, ge=0, le=65535, description="port of the dispatcher's /metrics; 0: a free one")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="log level")
 
     @field_validator("buckets", mode="before")

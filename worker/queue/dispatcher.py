@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import Engine
 
 from worker.moderation.errors import TransientError
-from worker.moderation.settings import Mode, Settings
+from worker.moderation.settings import Settings
 from worker.queue import metrics
 from worker.queue.doorbell import Doorbell
 from worker.store.announcements import announce, demand, rering, unring
@@ -31,7 +31,7 @@ def run_dispatcher(settings: Settings, stop: threading.Event) -> None:
     engine = connect(settings, application="zoomin-dispatcher")
     doorbell = Doorbell(settings)
     # On one machine the configured port is the scan worker's; in production each process has an address of its own.
-    server = metrics.serve_metrics(settings.api_host, settings.metrics_port if settings.mode is Mode.PRODUCTION else 0)
+    server = metrics.serve_metrics(settings.api_host, settings.dispatcher_metrics_port)
     reachable = True
     try:
         while not stop.is_set():

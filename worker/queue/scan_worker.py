@@ -7,7 +7,6 @@ leases expire by themselves. Celery's own cold shutdown is not used: its cancell
 
 import os
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -27,9 +26,11 @@ from worker.moderation.settings import Settings, load_settings
 from worker.queue import metrics
 from worker.queue.logs import configure_logs
 from worker.queue.moderator import Moderator
+from worker.queue.owners import is_gone, owner_name
 from worker.queue.run_chunk import run_chunk
 from worker.store.releases import ensure_release
 from worker.store.session import connect, transaction
+from worker.store.sweeps import leaseholders, void_leases
 
 EXIT_CLEAN, EXIT_FAILURE = 0, 1
 log = structlog.get_logger(__name__)
@@ -93,13 +94,14 @@ def open_worker(sender: Any, **_: Any) -> None:
     try:
         settings = load_settings()
         configure_logs(settings.log_level)
-        owner = f"{socket.gethostname()}:{os.getpid()}"
+        owner = owner_name(os.getpid())
         engine = connect(settings, application=f"zoomin-worker {owner}")
         metrics.serve_metrics(settings.api_host, settings.metrics_port)
         build: Callable[[Settings], Moderator] = symbol_by_name(sender.app.conf.zoomin_moderator)
         moderator = build(settings)
         with transaction(engine) as session:
             ensure_release(session, moderator.release)
+            void_leases(session, [other for other in leaseholders(session) if is_gone(other)])
     except ZoomInError as error:
         log.critical("worker_cannot_start", code=error.code, error=error.message)
         raise SystemExit(EXIT_FAILURE) from None

@@ -30,6 +30,18 @@ EXPIRE_LEASES = text(
      WHERE id IN (SELECT id FROM chunks WHERE state = 'leased' AND lease_expires_at < now() ORDER BY id FOR UPDATE SKIP LOCKED)
     """
 )
+LEASEHOLDERS = text(
+    """
+    -- leaseholders: every worker that holds a lease
+    SELECT DISTINCT lease_owner FROM chunks WHERE state = 'leased'
+    """
+)
+VOID_LEASES = text(
+    """
+    -- void leases: those of workers known to be dead need not run out; the next sweep finds them expired
+    UPDATE chunks SET lease_expires_at = now() WHERE state = 'leased' AND lease_owner = ANY(:owners)
+    """
+)
 EXHAUSTED = text(
     """
     -- exhausted chunks: out of attempts, a page by id
@@ -90,6 +102,16 @@ class _Exhausted:
 def expire_leases(session: Session, *, max_attempts: int) -> int:
     """Voids every lease that was not renewed in time: how many."""
     return rows_changed(session, EXPIRE_LEASES, max_attempts=max_attempts, suspect_from=SUSPECT_FROM_ATTEMPTS)
+
+
+def leaseholders(session: Session) -> list[str]:
+    """Names of all workers that hold a lease."""
+    return list(session.execute(LEASEHOLDERS).scalars())
+
+
+def void_leases(session: Session, owners: list[str]) -> int:
+    """Ends the leases of dead workers now: the number of chunks."""
+    return rows_changed(session, VOID_LEASES, owners=owners) if owners else 0
 
 
 def split_or_fail(session: Session, *, max_attempts: int, actor: str) -> Bisection:

@@ -20,7 +20,7 @@ from worker.moderation.outcomes import (
     ZoomPath,
 )
 from worker.zoomin.replies import ScanReply, UnreadableReplyError, ZoomReply
-from worker.zoomin.score import probability_generated
+from worker.zoomin.score import likelier, probability_generated
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ class Case:
         p_generated = probability_generated(logprobs)
         return replace(
             self._outcome(OutcomeKind.VERDICT),
-            verdict=zoom.verdict,
+            verdict=likelier(p_generated, zoom.verdict),
             p_generated=p_generated,  # no release carries a calibration yet; the lab fits one
             p_generated_raw=p_generated,
             explanation=zoom.explanation,
@@ -79,7 +79,7 @@ class Case:
             ordinal=self.item.ordinal,
             kind=kind,
             release_id=self.release_id,
-            scan_verdict=self.scan.verdict if self.scan else None,
+            scan_verdict=likelier(self.scan_p_generated, self.scan.verdict) if self.scan and self.scan.verdict else None,
             scan_p_generated=self.scan_p_generated,
             scan_explanation=self.scan.explanation if self.scan else None,
             regions=self.regions,

@@ -7,6 +7,8 @@ from itertools import takewhile
 from worker.moderation.outcomes import Verdict
 from worker.vision.model import Answer
 
+EVEN = 0.5
+
 
 def probability_generated(logprobs: Mapping[Verdict, float] | None) -> float | None:
     """P(generated) among the two verdicts, renormalised; None without log-probabilities. Saturates near 0 and 1."""
@@ -16,6 +18,17 @@ def probability_generated(logprobs: Mapping[Verdict, float] | None) -> float | N
     if math.isnan(difference):
         return None
     return 1 / (1 + math.exp(min(difference, 700.0)))  # exp overflows above 709; 700 is already P = 1e-304
+
+
+def likelier(p_generated: float | None, written: Verdict) -> Verdict:
+    """The verdict that the score favours; the word that was written where there is no score.
+
+    Greedy decoding takes the likeliest token, which may begin the less likely word when several tokens can begin each. A record whose
+    verdict contradicts its score would be read as a fault; the word itself stays in the trace.
+    """
+    if p_generated is None:
+        return written
+    return Verdict.GENERATED if p_generated >= EVEN else Verdict.REAL
 
 
 def attainable_tokens(scan: Answer, zoom: Answer, block_tokens: int | None) -> int | None:

@@ -23,7 +23,7 @@ def tell_confinement() -> Reply:
     """What the child has of its parent's belongings, and its limits."""
     return Reply(
         {
-            "environment": Path("/proc/self/environ").read_bytes().decode(errors="replace") + repr(dict(os.environ)),  # noqa: TID251
+            "environment": Path("/proc/self/environ").read_bytes().decode(errors="replace") + repr(dict(os.environ)),
             "network": str(Path("/proc/self/ns/net").readlink()),
             "core": resource.getrlimit(resource.RLIMIT_CORE),
             "memory": resource.getrlimit(resource.RLIMIT_AS),

@@ -1,5 +1,6 @@
 import hashlib
 import io
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -13,7 +14,8 @@ from worker.zoomin.pipeline import moderate
 
 
 async def test_an_image_is_scanned_zoomed_and_judged() -> None:
-    world = World([said(SCAN), said(ZOOM)])
+    real = {Verdict.REAL: -0.2876820724517809, Verdict.GENERATED: -1.3862943611198906}
+    world = World([replace(said(SCAN), verdict_logprobs=real), said(ZOOM)])
     outcome = await moderate(ITEM, world.tools)
     assert outcome.kind is OutcomeKind.VERDICT
     assert (outcome.verdict, outcome.scan_verdict) == (Verdict.GENERATED, Verdict.REAL)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from worker.moderation.outcomes import Verdict
 from worker.vision.model import Answer
-from worker.zoomin.score import attainable_tokens, probability_generated
+from worker.zoomin.score import attainable_tokens, likelier, probability_generated
 
 
 def answer(prompt: list[int], reply: list[int]) -> Answer:
@@ -40,6 +40,12 @@ def test_the_score_is_a_probability(real: float, generated: float) -> None:
     p = probability_generated({Verdict.REAL: real, Verdict.GENERATED: generated})
     assert p is not None
     assert 0 <= p <= 1
+
+
+def test_the_verdict_never_contradicts_its_score() -> None:
+    assert likelier(0.48, Verdict.GENERATED) is Verdict.REAL
+    assert likelier(0.5, Verdict.REAL) is Verdict.GENERATED
+    assert likelier(None, Verdict.REAL) is Verdict.REAL
 
 
 def test_only_whole_blocks_of_the_common_prefix_are_attainable() -> None:

@@ -29,7 +29,8 @@ class ChunkRow(Base):
         CheckConstraint("lo < hi", name="range"),
         CheckConstraint(one_of("state", ChunkState), name="state"),
         CheckConstraint("(state = 'leased') = (lease_token IS NOT NULL)", name="lease"),
-        Index("ix_chunks_unfinished", "batch_id", "state", postgresql_where=text("state IN ('ready','announced','leased')")),
+        Index("ix_chunks_unfinished", "batch_id", "state", "lo", postgresql_where=text("state IN ('ready','announced','leased')")),
+        Index("ix_chunks_suspect", "id", postgresql_where=text("suspect")),
         {"comment": "A range of items: the unit of lease and of a message"},
     )
 
@@ -41,7 +42,7 @@ class ChunkRow(Base):
     state: Mapped[str] = mapped_column(server_default=text("'ready'"), comment="ready | announced | leased | done | split")
     next_attempt_at: Mapped[Now] = mapped_column(comment="Not announced before this, by the database's clock")
     announced_at: Mapped[datetime | None] = mapped_column(comment="When its id was last put into Redis")
-    announcements: Mapped[int] = mapped_column(server_default=text("0"), comment="How often it was announced")
+    announcements: Mapped[int] = mapped_column(server_default=text("0"), comment="How often it was announced since the last progress")
     attempts: Mapped[Small] = mapped_column(server_default=text("0"), comment="Claims since the last progress")
     suspect: Mapped[bool] = mapped_column(server_default=text("false"), comment="In flight when an engine died: rerun one at a time")
     lease_owner: Mapped[str | None] = mapped_column(comment="Which worker holds it")
