@@ -40,8 +40,9 @@ format: $(READY) ## Format the code and mend what lint can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(READY) ## Measure intake of a million rows against a raw COPY
+bench: $(READY) ## Measure intake of a million rows against a raw COPY, and time to the first verdict
 	@$(BIN)/zoomin bench intake
+	@$(BIN)/zoomin bench scan
 
 lock: $(READY) ## Resolve requirements.lock anew from pyproject.toml
 	@$(PYTHON) deploy/lock.py --extra-index-url https://download.pytorch.org/whl/cpu

@@ -61,11 +61,9 @@ def zoom_question(vision: VisionModel, scan: Question, answer: Answer, seed: int
 
 
 def engine_processes() -> list[psutil.Process]:
-    """This process's descendants, without Python's own resource tracker and whatever has ended."""
-    family = psutil.Process().children(recursive=True)
-    return [
-        one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE and "resource_tracker" not in str(one.cmdline())
-    ]
+    """The engine's processes; this process may have other children, such as the services of other tests."""
+    cores = [child for child in psutil.Process().children() if "VLLM::" in " ".join(child.cmdline())]
+    return [process for core in cores for process in (core, *core.children(recursive=True))]
 
 
 def end_of(processes: list[psutil.Process]) -> list[psutil.Process]:

@@ -2,6 +2,7 @@
 # ruff: noqa: PLC0415  imports wait for their command, so that `--help` answers at once
 
 import sys
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -12,11 +13,6 @@ from worker.cli.terminal import report
 from worker.moderation.settings import load_settings
 
 bench = typer.Typer(cls=Commands, no_args_is_help=True, help="Measure this machine.")
-
-
-@bench.callback()
-def group() -> None:
-    """Keeps `intake` a subcommand while it is the only one."""
 
 
 @bench.command()
@@ -35,3 +31,27 @@ def intake(
         return
     report(f"{measured.rows:,} rows: {measured.rows_per_s:,.0f} rows/s; a raw COPY of them: {measured.raw_copy_rows_per_s:,.0f} rows/s")
     report(f"That is {measured.rows_per_s / measured.raw_copy_rows_per_s:.2f} of a raw COPY. Peak memory: {measured.peak_rss_mb:.0f} MB")
+
+
+@bench.command()
+def scan(
+    rounds: Annotated[int, typer.Option(min=1, help="How often the samples are scanned.")] = 5,
+    as_json: JsonOption = False,
+) -> None:
+    """Scan the samples again and again: time to the first verdict, images per second, share of the prompts that came from the cache."""
+    settings = load_settings()
+    from worker.cli.measuring import measure_scans
+    from worker.cli.running import running_services, sample_folder
+    from worker.exports.jsonl import json_line
+
+    with running_services(settings) as services, sample_folder() as folder:
+        measured = measure_scans(services, folder, rounds)
+    if as_json:
+        sys.stdout.write(json_line(asdict(measured)))
+        return
+    report(f"{rounds} scans of {measured.images} images. Release {measured.release}.")
+    report(f"First verdict after {measured.first_verdict_seconds:.1f} s (median), {measured.slowest_first_verdict_seconds:.1f} s at most.")
+    report(f"{measured.images_per_s:.2f} images/s (median, intake included).")
+    report(
+        f"From the cache: {measured.cached_attainable_share:.3f} of what is attainable, {measured.cached_prompt_share:.3f} of the prompt."
+    )

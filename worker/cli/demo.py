@@ -1,27 +1,20 @@
 """`zoomin demo`: a dozen sample images through the real path, shown step by step."""
 # ruff: noqa: PLC0415  imports wait for their command, so that `--help` answers at once
 
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from worker.cli.endings import ExitCode, interrupt_on_termination
-from worker.cli.services import LOCATED, Services
+from worker.cli.running import running_services, sample_folder
+from worker.cli.services import Services
 from worker.cli.steps import step
 from worker.cli.terminal import console, say
-from worker.cli.up import started
-from worker.moderation.settings import Mode, Settings, load_settings
+from worker.moderation.settings import load_settings
 
 if TYPE_CHECKING:
     from uuid import UUID
-
-READY_SECONDS = 600.0  # until the model answers; the nano model takes half a minute on two cores
-SAMPLES = Path(__file__).parent.parent / "local" / "samples"
 
 
 def demo(
@@ -33,30 +26,9 @@ def demo(
     """Judge twelve sample images with everything real: Postgres, Valkey, S3, Celery, vLLM. Two minutes on two cores."""
     interrupt_on_termination()
     settings = load_settings()
-    with _running(settings) as services, tempfile.TemporaryDirectory(prefix="zoomin-demo-") as folder:
-        for sample in SAMPLES.glob("*.jpg"):
-            shutil.copy(sample, folder)
+    with running_services(settings) as services, sample_folder() as folder:
         code = _judge(services, folder, pictures or settings.home / "demo")
     raise typer.Exit(code)
-
-
-@contextmanager
-def _running(settings: Settings) -> Iterator[Services]:
-    """The named services, or the stack that runs already, or one for the length of the block."""
-    from worker.local.addresses import apply, running_addresses
-    from worker.local.stack import Stack
-
-    if settings.mode is Mode.PRODUCTION or all(getattr(settings, name) for name in LOCATED):
-        yield Services(settings.require())
-    elif (addresses := running_addresses(settings.home)) is not None:
-        say(f"Using the stack that runs under {settings.home}.")
-        yield Services(apply(settings, addresses))
-    else:
-        stack = Stack(settings)
-        with started(stack, "and a worker"):
-            with step("Loading the model into vLLM"):
-                stack.wait_ready(READY_SECONDS)
-            yield Services(stack.settings)
 
 
 def _judge(services: Services, folder: str, pictures: Path) -> ExitCode:
