@@ -11,6 +11,7 @@ import zlib
 from pathlib import Path
 from uuid import UUID
 
+import psutil
 import pytest
 from PIL import Image
 from sqlalchemy import func, select, text
@@ -162,7 +163,9 @@ def test_a_killed_worker_costs_nothing_and_repeats_nothing(stack: RunningStack, 
     wait_for(lambda: _outcomes(stack, batch) > 0, seconds=120, what="the first outcomes")
     victim = stack.worker()
     assert _outcomes(stack, batch) < KILLED_BATCH_IMAGES
+    engine = victim.children(recursive=True)
     os.kill(victim.pid, signal.SIGKILL)
+    assert psutil.wait_procs(engine, timeout=10)[1] == []  # an engine without its worker would keep the memory the next one needs
     wait_for(lambda: _outcomes(stack, batch) == KILLED_BATCH_IMAGES, seconds=300, what=f"the batch to finish\n{stack.log()}")
     with stack.engine.connect() as connection:
         audited = connection.execute(

@@ -110,6 +110,11 @@ class Child:
         self._popen.wait(KILL_SECONDS)
         self.record.unlink(missing_ok=True)
 
+    def bury(self) -> None:
+        """Kills what an ended child left of its group: an engine that outlives its worker would keep the memory the next one needs."""
+        if self._popen is not None:
+            kill_group(self._popen.pid)
+
     def last_words(self, lines: int = 3) -> str:
         """The end of its log, for an error message."""
         return last_lines(self.log, lines)

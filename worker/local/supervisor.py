@@ -105,6 +105,7 @@ class Supervisor:
                 watched.start_again(now)
         elif child.exit_code is not None:
             code = child.exit_code
+            child.bury()
             pause = watched.notice_end(now)
             log.warning("%s ended (%s); starting it again in %.0f s; its log: %s", child.name, told(code), pause, child.log)
 
