@@ -18,7 +18,7 @@ from worker.store.outcomes import Judgement, record_outcomes
 from worker.store.session import transaction
 
 WRITE_OUTCOMES = 200  # at most this many per transaction
-WRITE_SECONDS = 1.0  # and none waits longer than this for its transaction
+WRITE_SECONDS = 1.0  # between transactions, so that no outcome waits longer; a chunk's first does not wait at all
 FIRST_PAUSE_SECONDS = 0.2  # before a failed write is tried again; doubles
 LONGEST_PAUSE_SECONDS = 5.0
 Result = TypeVar("Result")
@@ -36,7 +36,7 @@ class LeaseWriter:
         self._heartbeat_seconds = settings.heartbeat_seconds
         self._held_since = time.monotonic()  # local, for waiting only: whether the lease is lost, Postgres decides
         self._waiting: list[Outcome] = []
-        self._oldest = 0.0
+        self._wrote_at = float("-inf")
         self.batch_state = BatchState.RUNNING
         self.tally = Tally()
         self.duplicates = 0
@@ -48,14 +48,12 @@ class LeaseWriter:
 
     def add(self, outcome: Outcome) -> None:
         """Takes an outcome; it is written by the next `keep_up` that finds it due."""
-        if not self._waiting:
-            self._oldest = time.monotonic()
         self._waiting.append(outcome)
 
     def keep_up(self) -> None:
         """Writes what is due, renews the lease when that is due. Call at least every second. Raises FencedError, TransientError."""
         now = time.monotonic()
-        if self._waiting and (len(self._waiting) >= WRITE_OUTCOMES or now - self._oldest >= WRITE_SECONDS):
+        if self._waiting and (len(self._waiting) >= WRITE_OUTCOMES or now - self._wrote_at >= WRITE_SECONDS):
             self.flush()
         if now - self._held_since >= self._heartbeat_seconds:
             began = time.monotonic()
@@ -64,6 +62,7 @@ class LeaseWriter:
 
     def flush(self) -> None:
         """Writes all that waits. Raises FencedError, TransientError."""
+        self._wrote_at = time.monotonic()
         while self._waiting:
             part = self._waiting[:WRITE_OUTCOMES]
             recorded = self.persist(lambda session, part=part: record_outcomes(session, self._lease, part, self._judgement))  # type: ignore[misc]
