@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from tests.integration.queue_world import MAX_ATTEMPTS, RELEASE, World, answers, judge, reconciles, verdict
-from worker.moderation.errors import EngineDiedError, MisconfiguredError, TransientError
+from worker.moderation.errors import EngineDiedError, MisconfiguredError, OutageError, TransientError
 from worker.moderation.outcomes import ItemReference, Outcome
 from worker.moderation.release import Release
 from worker.moderation.settings import Settings
@@ -167,7 +167,7 @@ def test_misconfiguration_pauses_the_batch_with_its_reason(worker: Worker, world
 
 def test_outage_is_not_charged_and_backs_off(worker: Worker, world: World) -> None:
     world.batch(2)
-    away = TransientError("object_store_unavailable", "S3 is away")
+    away = OutageError("object_store_unavailable", "S3 is away")
     delays = []
     for _ in range(4):
         (chunk_id,) = world.announced()

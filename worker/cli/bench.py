@@ -30,7 +30,7 @@ def intake(
         sys.stdout.write(json_line(figures))
         return
     report(f"{measured.rows:,} rows: {measured.rows_per_s:,.0f} rows/s; a raw COPY of them: {measured.raw_copy_rows_per_s:,.0f} rows/s")
-    report(f"That is {measured.rows_per_s / measured.raw_copy_rows_per_s:.2f} of a raw COPY. Peak memory: {measured.peak_rss_mb:.0f} MB")
+    report(f"That is {measured.ratio:.2f} of a raw COPY. Peak memory: {measured.peak_rss_mb:.0f} MB")
 
 
 @bench.command()

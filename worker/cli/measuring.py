@@ -16,7 +16,7 @@ from worker.store.progress import BatchProgress
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanFigures:
-    """Medians over rounds; shares over all of them. Seconds count from the command, upload and intake included."""
+    """Medians over rounds. Seconds count from the command, upload and intake included."""
 
     images: int
     first_verdict_seconds: float

@@ -46,13 +46,16 @@ def scan(
     from worker.cli.submitting import Submission, submit
 
     submission = Submission(tenant=tenant or services.settings.tenant, key=key, priority=priority)
-    batches = []
+    batches, endings = [], [ExitCode.DONE]
     for source in sources:
         batches.append(submit(services, source, submission))
         if not as_json:
             report(str(batches[-1].batch_id))
-    end = _wait if wait else _leave
-    raise typer.Exit(max(end(services, batch, as_json) for batch in batches))
+        if not wait:  # told at once: should a later SOURCE be refused, this batch is known
+            endings.append(_leave(services, batches[-1], as_json))
+    if wait:
+        endings += [_wait(services, batch, as_json) for batch in batches]
+    raise typer.Exit(max(endings))
 
 
 def _leave(services: Services, batch: "Submitted", as_json: bool) -> ExitCode:

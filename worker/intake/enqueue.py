@@ -88,7 +88,8 @@ def enqueue_references(
 
     Raises as `enqueue_batch`.
     """
-    found = References(name=name, identity="", references=references)
+    identity = hashlib.sha256(json.dumps(references).encode()).hexdigest() if isinstance(references, list | tuple) else ""
+    found = References(name=name, identity=identity, references=references)
     return _take_in(found, _Terms(tenant or settings.tenant, idempotency_key, priority), settings, engine, progress)
 
 
@@ -118,6 +119,11 @@ def _take_in(source: Source, terms: _Terms, settings: Settings, engine: Engine |
         created, batch_id = batch.id == batch_id, batch.id
         if batch.state in OPEN and batch.received_at is None:
             _receive(batch, source, settings, database, progress)
+        elif batch.intake_cursor.get("identity", source.identity) != source.identity:
+            raise RejectedError(
+                "idempotency_conflict",
+                f"Key {terms.idempotency_key!r} took in {batch.source} as batch {batch_id}; its content is another one now. Use a new key.",
+            )
         with transaction(database) as session:
             batch = find_batch(session, batch_id)
     return BatchReceipt(batch_id, created, batch.items_accepted, batch.rows_rejected)
@@ -227,4 +233,4 @@ def _resumable(terms: _Terms) -> Iterator[None]:
         if terms.given_key:
             raise
         how = f"Submit again with the idempotency key {terms.idempotency_key}: it goes on where it stopped."
-        raise TransientError(error.code, f"{error.message} {how}") from error
+        raise type(error)(error.code, f"{error.message} {how}") from error

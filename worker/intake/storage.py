@@ -3,7 +3,8 @@
 Errors name `s3://bucket/key`, never a query string or a credential, and are classed by what the caller does next:
 
 RejectedError       object_missing, bucket_missing, object_too_large, object_changed, object_archived, key_invalid
-TransientError      object_store_unavailable
+TransientError      object_incomplete (the store began to send, and did not finish)
+OutageError         object_store_unavailable
 MisconfiguredError  bucket_denied, object_store_refused, credentials_missing
 """
 
@@ -32,7 +33,7 @@ from botocore.exceptions import (
 from urllib3.exceptions import HTTPError
 
 from worker.intake.resuming import ResumingStream
-from worker.moderation.errors import MisconfiguredError, RejectedError, TransientError, ZoomInError
+from worker.moderation.errors import MisconfiguredError, OutageError, RejectedError, TransientError, ZoomInError
 from worker.moderation.settings import Settings
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ class _Body:
             piece = self._raw.read1(limit)
         self._left -= len(piece)
         if not piece and self._left > 0:
-            raise TransientError("object_store_unavailable", f"{self._where} ended {self._left} bytes too early.")
+            raise TransientError("object_incomplete", f"{self._where} ended {self._left} bytes too early.")
         return piece
 
     def close(self) -> None:
@@ -220,7 +221,7 @@ def border(where: str, version_id: str | None = None) -> Iterator[None]:
     except ClientError as error:
         raise _refusal(error, where, version_id) from error
     except (HTTPClientError, StoreConnectionError, HTTPError, OSError) as error:
-        raise TransientError("object_store_unavailable", f"The object store did not answer for {where}. It will be tried again.") from error
+        raise OutageError("object_store_unavailable", f"The object store did not answer for {where}. It will be tried again.") from error
     except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError) as error:
         raise MisconfiguredError("credentials_missing", "No S3 credentials: set ZOOMIN_S3_ACCESS_KEY and ZOOMIN_S3_SECRET_KEY.") from error
     except ParamValidationError as error:
@@ -233,7 +234,7 @@ def _refusal(error: ClientError, where: str, version_id: str | None) -> ZoomInEr
     code = str(error.response.get("Error", {}).get("Code", ""))
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if status >= 500 or status == 429 or code in {"SlowDown", "RequestTimeout", "InternalError"}:
-        return TransientError("object_store_unavailable", f"The object store answered {status} for {where}. It will be tried again.")
+        return OutageError("object_store_unavailable", f"The object store answered {status} for {where}. It will be tried again.")
     if rejected := _rejection(code, status, where, version_id):
         return rejected
     if status == 403 or code in _CREDENTIALS:
@@ -308,11 +309,13 @@ def _read_whole(response: "GetObjectOutputTypeDef", where: str, max_bytes: int, 
                     "object_too_large", f"{where} is longer than the limit of {max_bytes:,} bytes (ZOOMIN_FETCH_MAX_BYTES)."
                 )
             if time.monotonic() > deadline:
-                raise TransientError("object_store_unavailable", f"{where} came too slowly: {len(body):,} bytes at the deadline.")
+                raise TransientError("object_incomplete", f"{where} came too slowly: {len(body):,} bytes at the deadline.")
+    except (HTTPClientError, HTTPError, OSError) as error:
+        raise TransientError("object_incomplete", f"{where} broke off after {len(body):,} bytes.") from error
     finally:
         response["Body"].close()
     if expected is not None and len(body) != expected:
-        raise TransientError("object_store_unavailable", f"{where} ended after {len(body):,} of {expected:,} bytes.")
+        raise TransientError("object_incomplete", f"{where} ended after {len(body):,} of {expected:,} bytes.")
     return bytes(body)
 
 

@@ -154,5 +154,5 @@ def _api_arguments(settings: Settings) -> tuple[str, ...]:
 
 def _worker_arguments(settings: Settings) -> tuple[str, ...]:
     name = f"worker-{os.getpid()}@%h"  # two stacks of one machine may share a broker
-    pool = ("-P", "threads", "-c", str(settings.chunks_in_flight), "--prefetch-multiplier", "1", "--without-mingle", "--without-gossip")
+    pool = ("-P", "threads", "--prefetch-multiplier", "1", "--without-mingle", "--without-gossip")
     return ("celery", "-A", "worker", "worker", *pool, "-Q", "scan", "-n", name, "-l", settings.log_level)

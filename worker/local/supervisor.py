@@ -102,12 +102,18 @@ class Supervisor:
         child = watched.child
         if watched.start_at is not None:
             if now >= watched.start_at:
-                watched.start_again(now)
+                self._start_again(watched, now)
         elif child.exit_code is not None:
             code = child.exit_code
             child.bury()
             pause = watched.notice_end(now)
             log.warning("%s ended (%s); starting it again in %.0f s; its log: %s", child.name, told(code), pause, child.log)
+
+    def _start_again(self, watched: Watched, now: float) -> None:
+        try:
+            watched.start_again(now)
+        except OSError as error:  # a full disk must not end the watch: whoever frees it expects things to go on
+            log.warning("%s cannot be started: %s; trying again in %.0f s", watched.child.name, error, watched.notice_end(now))
 
 
 def rotate(child: Child) -> None:

@@ -44,6 +44,12 @@ class Box:
             min(max(self.y1, 0), size.height),
         )
 
+    def moved_into(self, size: Size) -> "Box":
+        """Moved by as little as brings it inside an image of `size`; where it is larger, its left or top edge is brought to 0."""
+        x = max(-self.x0, 0) or min(0, max(size.width - self.x1, -self.x0))
+        y = max(-self.y0, 0) or min(0, max(size.height - self.y1, -self.y0))
+        return Box(self.x0 + x, self.y0 + y, self.x1 + x, self.y1 + y)
+
     def scaled(self, x: float, y: float) -> "Box":
         """Coordinates multiplied by `x` and `y`."""
         return Box(self.x0 * x, self.y0 * y, self.x1 * x, self.y1 * y)

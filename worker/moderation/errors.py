@@ -3,6 +3,7 @@
 ZoomInError
 ├── RejectedError       this input can never work: record it, do not retry
 ├── TransientError      may work later: leave the item unfinished, try again
+│   └── OutageError     a service that every item needs is away: wait, and hold it against no item
 ├── MisconfiguredError  an operator must act: pause the batch, or refuse to start
 ├── FencedError         the lease is somebody else's now: discard the work
 └── EngineDiedError     the inference engine is gone: exit, let the supervisor restart
@@ -31,6 +32,10 @@ class RejectedError(ZoomInError):
 
 class TransientError(ZoomInError):
     """May work later."""
+
+
+class OutageError(TransientError):
+    """A service that every item needs is away."""
 
 
 class MisconfiguredError(ZoomInError):

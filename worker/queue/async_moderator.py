@@ -76,7 +76,7 @@ class AsyncModerator:
         self._tools = tools
         self._decoder = decoder
         self._release = release
-        self._capacity = images_in_flight
+        self._closed = False
         self._places = asyncio.Semaphore(images_in_flight)
 
     @property
@@ -134,6 +134,9 @@ class AsyncModerator:
 
     def close(self) -> None:
         """Stops engine, decode children and loop. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
         self._loop.submit(self._tools.vision.close()).result(CLOSE_TIMEOUT_SECONDS)
         self._decoder.close()
         self._loop.close()

@@ -4,7 +4,7 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from worker.moderation.errors import EngineDiedError, MisconfiguredError, ZoomInError
+from worker.moderation.errors import EngineDiedError, MisconfiguredError, OutageError, ZoomInError
 from worker.queue import metrics
 from worker.queue.chunk_work import ChunkReport, ChunkWork, Ending
 from worker.store import audit
@@ -15,7 +15,6 @@ from worker.store.session import transaction
 from worker.store.settlement import cancel_rest
 
 LONGEST_DELAY_SECONDS = 300  # between attempts; they double from 2 s
-OUTAGES = frozenset({"object_store_unavailable", "database_unavailable"})  # the machine's fault, never charged to images
 log = structlog.get_logger(__name__)
 
 
@@ -51,7 +50,7 @@ def _pause(chunk: ChunkWork, error: MisconfiguredError) -> ChunkReport:
 
 def _retry_later(chunk: ChunkWork, errors: list[ZoomInError]) -> ChunkReport:
     lease = chunk.lease
-    charged = [error for error in errors if error.code not in OUTAGES]
+    charged = [error for error in errors if not isinstance(error, OutageError)]
     error = (charged or errors)[0]
     row = lease.attempts if charged else lease.announcements
     delay = min(2.0 ** min(row, 20), LONGEST_DELAY_SECONDS)
@@ -86,7 +85,7 @@ def release_suspect(chunk: ChunkWork, error: EngineDiedError) -> None:
 def give_back(chunk: ChunkWork, error: Exception) -> None:
     """A bug of ours, or Postgres away for the whole lease: hand the chunk back at once if that is still possible."""
     reason = _reason(error) if isinstance(error, ZoomInError) else f"internal_error: {type(error).__name__}"
-    charge = not (isinstance(error, ZoomInError) and error.code in OUTAGES)
+    charge = not isinstance(error, OutageError)
     delay = min(2.0**chunk.lease.attempts, LONGEST_DELAY_SECONDS)
     try:
         with transaction(chunk.engine) as session:

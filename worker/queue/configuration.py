@@ -38,6 +38,7 @@ def celery_configuration(settings: Settings) -> dict[str, Any]:
         "task_acks_late": True,
         "task_reject_on_worker_lost": False,  # a poison message would run for ever; attempts are counted in Postgres
         "task_publish_retry": False,  # the dispatcher's next turn is the retry
+        "worker_concurrency": settings.chunks_in_flight,
         "worker_prefetch_multiplier": 1,  # a chunk waits in Redis, where any worker can take it
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,

@@ -105,6 +105,9 @@ def open_worker(sender: Any, **_: Any) -> None:
     except ZoomInError as error:
         log.critical("worker_cannot_start", code=error.code, error=error.message)
         raise SystemExit(EXIT_FAILURE) from None
+    except Exception as error:  # Celery swallows what a signal handler raises: the worker would eat messages without a model
+        log.exception("worker_cannot_start", code="internal_error", error=type(error).__name__)
+        raise SystemExit(EXIT_FAILURE) from None
     _worker = ScanWorker(settings, engine, moderator, owner)
     log.info("worker_loaded", owner=owner, release=moderator.release.id, training=moderator.release.training)
 

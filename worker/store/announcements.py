@@ -58,7 +58,7 @@ RERING = text(
     UPDATE chunks SET state = 'ready', next_attempt_at = now()
      WHERE id IN (SELECT id FROM chunks
                    WHERE state = 'announced'
-                     AND announced_at < now() - make_interval(secs => :timeout * least(2 ^ greatest(announcements - 1, 0), :patience))
+                     AND announced_at < now() - make_interval(secs => :timeout * least(2 ^ least(announcements, 10) / 2, :patience))
                    ORDER BY id FOR UPDATE SKIP LOCKED)
     """
 )

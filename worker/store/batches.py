@@ -33,6 +33,12 @@ RESUME = text(
      WHERE id = :batch_id AND state = 'paused'
     """
 )
+UNANNOUNCE = text(
+    """
+    -- un-announce: while the batch was paused, workers dropped the messages of its announced chunks; they would block others' room
+    UPDATE chunks SET state = 'ready' WHERE batch_id = :batch_id AND state = 'announced'
+    """
+)
 RESCAN_ALL = text(
     """
     -- rescan all: new chunks over the whole batch at the new revision
@@ -123,6 +129,7 @@ def resume_batch(session: Session, batch_id: UUID, *, actor: str) -> BatchState:
     """Lets a paused batch go on. Raises RejectedError `batch_missing`, or `batch_not_paused`."""
     if not rows_changed(session, RESUME, batch_id=batch_id):
         raise RejectedError("batch_not_paused", f"Batch {batch_id} is {find_batch(session, batch_id).state}, not paused.")
+    rows_changed(session, UNANNOUNCE, batch_id=batch_id)
     audit.record(session, actor=actor, action="batch.resumed", batch_id=batch_id)
     wake_dispatcher(session)
     return BatchState(find_batch(session, batch_id).state)

@@ -7,7 +7,7 @@ import psycopg
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from worker.moderation.errors import TransientError
+from worker.moderation.errors import OutageError
 
 DISPATCHER_LOCK = 0x5A444953  # "ZDIS"
 
@@ -45,4 +45,4 @@ def open_listener(engine: Engine) -> Iterator[Listener]:
             yield Listener(connection)
     except (DBAPIError, psycopg.OperationalError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
-        raise TransientError("database_unavailable", f"Postgres: {str(cause).splitlines()[0]}") from error
+        raise OutageError("database_unavailable", f"Postgres: {str(cause).splitlines()[0]}") from error

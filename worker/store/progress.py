@@ -46,6 +46,7 @@ class BatchProgress:
     """Where a batch stands. accepted and rejected count source rows; the outcomes are those of the newest revision.
 
     After a full scan verdicts + unreadable + failed + cancelled + pending = accepted; after a rescan of some kinds, = scope.
+    Shares, releases and trainings are read from the batch's first 10,000 items.
     """
 
     batch_id: UUID

@@ -7,14 +7,16 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
-from worker.moderation.errors import MisconfiguredError, TransientError
+from worker.moderation.errors import MisconfiguredError, OutageError
 from worker.moderation.settings import Settings
 
 STATEMENT_TIMEOUT_MS = 15_000  # longer means a lost index or a lock, not work
 LOCK_TIMEOUT_MS = 3_000  # a held lock is somebody's bug; fail and retry instead of queueing behind it
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 30_000  # no transaction stays open while a model works
 CONNECT_TIMEOUT_SECONDS = 5
-RETRYABLE_SQLSTATES = ("08", "57P", "40")  # connection lost, server going down, deadlock or serialisation
+# Connection lost; server going down; deadlock or serialisation; out of disk, memory or connections; a lock or a statement that took too
+# long. None of them is an image's fault.
+RETRYABLE_SQLSTATES = ("08", "57P", "40", "53", "55P03", "57014")
 
 
 def connect(settings: Settings, *, application: str) -> Engine:
@@ -36,7 +38,7 @@ def connect(settings: Settings, *, application: str) -> Engine:
 
 
 def is_retryable(error: DBAPIError) -> bool:
-    """True for lost connections, servers going down, deadlocks and serialisation failures."""
+    """True for what passes by itself or by an operator's hand, whatever was being written."""
     state = getattr(error.orig, "sqlstate", None)
     return (
         error.connection_invalidated
@@ -53,7 +55,7 @@ def transaction(engine: Engine) -> Iterator[Session]:
             yield session
     except DBAPIError as error:
         if is_retryable(error):
-            raise TransientError(
+            raise OutageError(
                 "database_unavailable", f"Postgres: {str(error.orig).splitlines()[0] if error.orig else 'connection lost'}"
             ) from error
         raise

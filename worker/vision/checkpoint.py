@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -116,10 +117,15 @@ def _convention(path: Path, config: Mapping[str, Any]) -> Convention:
     )
 
 
+def card_name(text: str) -> str:
+    """`text` as the name of a model: letters, digits, dots, underscores and hyphens, at most 64."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", text).strip("._-")[:64] or "model"
+
+
 def _read_card(path: Path, name: str | None) -> _Card:
     file = path / CARD_FILE
     if not file.is_file():
-        return _Card(name=(name or path.resolve().name)[:64], training=Training.ZERO_SHOT)
+        return _Card(name=card_name(name or path.resolve().name), training=Training.ZERO_SHOT)
     try:
         return _Card.model_validate(_read_json(file))
     except ValidationError as error:

@@ -12,10 +12,10 @@ from typing import Any
 
 import httpx
 
-from worker.moderation.errors import MisconfiguredError, RejectedError, TransientError, ZoomInError
+from worker.moderation.errors import MisconfiguredError, OutageError, RejectedError, TransientError, ZoomInError
 from worker.moderation.outcomes import Verdict
 from worker.moderation.release import Training
-from worker.vision.checkpoint import CONVENTIONS, Convention, Limits
+from worker.vision.checkpoint import CONVENTIONS, Convention, Limits, card_name
 from worker.vision.conversation import printable
 from worker.vision.model import Answer, ImagePart, ModelCard, Question
 
@@ -73,7 +73,7 @@ class EndpointVision:
             transport=transport,
         )
         self._card = ModelCard(
-            name=re.sub(r"[^A-Za-z0-9._-]", "-", address.model),
+            name=card_name(address.model),
             training=Training.ZERO_SHOT,
             coordinates=address.convention.coordinates,
             resize_factor=address.convention.resize_factor,
@@ -93,7 +93,7 @@ class EndpointVision:
         try:
             response = await self._client.post("/chat/completions", json=body)
         except httpx.HTTPError as error:
-            raise TransientError(
+            raise OutageError(
                 "endpoint_unreachable", f"{self._address.base_url} does not answer ({type(error).__name__}); the request can be sent again."
             ) from error
         if not response.is_success:
@@ -128,7 +128,7 @@ class EndpointVision:
                 "endpoint_refused", f"{where} answered {status}: check ZOOMIN_MODEL_API_KEY, and model and address in ZOOMIN_MODEL."
             )
         if status == HTTPStatus.TOO_MANY_REQUESTS or status == HTTPStatus.REQUEST_TIMEOUT or response.is_server_error:
-            return TransientError("endpoint_busy", f"{where} answered {status}; the request can be sent again.")
+            return OutageError("endpoint_busy", f"{where} answered {status}; the request can be sent again.")
         return RejectedError("endpoint_rejected", f"{where} refuses this conversation ({status}).")
 
 

@@ -77,9 +77,15 @@ async def kept(sent: Sequence[Evidence], case: Case, tools: Tools) -> AsyncItera
     storing = asyncio.ensure_future(tools.keep(sent))
     try:
         yield
-    finally:
+    except (RejectedError, UnreadableReplyError):  # outcomes too: what could not be judged is there to look at
         await storing
         case.evidence += tuple(evidence.facts for evidence in sent)
+        raise
+    except BaseException:  # no outcome comes of this attempt, and a failed put must not hide why
+        storing.cancel()
+        raise
+    await storing
+    case.evidence += tuple(evidence.facts for evidence in sent)
 
 
 def scan_limits(card: ModelCard) -> PixelLimits:

@@ -1,5 +1,6 @@
 """From what the scan named to what is cut: coordinates, filter, crop rectangles."""
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -11,6 +12,7 @@ LARGEST_SHARE = 0.5  # of the image's area: a box over this frames the subject i
 SAME_REGION_IOU = 0.7  # boxes that overlap this much are one region
 CROP_MARGIN = 0.10  # of the box's side, on each side: scan boxes cut hands and captions
 SMALLEST_CROP_SIDE = 32  # source pixels: less carries no texture to judge
+THINNEST_CROP = 50  # sides' ratio; the image processor refuses 200, and a sliver shows nothing
 RELATIVE_SCALE = 1000
 
 
@@ -50,5 +52,6 @@ def scan_boxes(proposed: Sequence[ProposedRegion], size: Size, limit: int) -> tu
 
 
 def crop_box(box: Box, size: Size) -> Box:
-    """What is cut for a region: padded, at least 32 source pixels a side where the image has them, whole pixels."""
-    return box.padded(CROP_MARGIN, SMALLEST_CROP_SIDE).outward().clamped(size)
+    """What is cut for a region: padded, at least 32 source pixels a side and not too thin, as far as the image allows; whole pixels."""
+    longest = max(box.x1 - box.x0, box.y1 - box.y0) * (1 + 2 * CROP_MARGIN)
+    return box.padded(CROP_MARGIN, max(SMALLEST_CROP_SIDE, math.ceil(longest / THINNEST_CROP))).outward().moved_into(size).clamped(size)

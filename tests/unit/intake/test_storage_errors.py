@@ -7,9 +7,9 @@ import urllib3.exceptions
 from botocore.exceptions import BotoCoreError, ClientError
 
 from worker.intake.storage import border
-from worker.moderation.errors import MisconfiguredError, RejectedError, TransientError, ZoomInError
+from worker.moderation.errors import MisconfiguredError, OutageError, RejectedError, TransientError, ZoomInError
 
-REJECTED, TRANSIENT, MISCONFIGURED = RejectedError, TransientError, MisconfiguredError
+REJECTED, OUTAGE, MISCONFIGURED = RejectedError, OutageError, MisconfiguredError
 
 
 def refused(code: str, status: int) -> ClientError:
@@ -38,10 +38,10 @@ def met(error: Exception, version_id: str | None = None) -> ZoomInError:
         ("InvalidAccessKeyId", 403, MISCONFIGURED, "bucket_denied"),
         ("ExpiredToken", 400, MISCONFIGURED, "bucket_denied"),
         ("PermanentRedirect", 301, MISCONFIGURED, "object_store_refused"),
-        ("SlowDown", 503, TRANSIENT, "object_store_unavailable"),
-        ("InternalError", 500, TRANSIENT, "object_store_unavailable"),
-        ("TooManyRequests", 429, TRANSIENT, "object_store_unavailable"),
-        ("RequestTimeout", 400, TRANSIENT, "object_store_unavailable"),
+        ("SlowDown", 503, OUTAGE, "object_store_unavailable"),
+        ("InternalError", 500, OUTAGE, "object_store_unavailable"),
+        ("TooManyRequests", 429, OUTAGE, "object_store_unavailable"),
+        ("RequestTimeout", 400, OUTAGE, "object_store_unavailable"),
     ],
 )
 def test_an_answer_is_classed_by_what_to_do_next(code: str, status: int, kind: type[ZoomInError], ours: str) -> None:
@@ -81,5 +81,5 @@ def test_no_exception_of_botocore_leaks(kind: type[BotoCoreError]) -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_a_broken_connection_is_transient(error: Exception) -> None:
-    assert type(met(error)) is TransientError
+def test_a_broken_connection_is_an_outage(error: Exception) -> None:
+    assert type(met(error)) is OutageError

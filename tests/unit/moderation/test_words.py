@@ -111,3 +111,9 @@ def test_buckets_are_split_at_commas(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_secrets_do_not_show_in_a_settings_repr() -> None:
     assert "hunter2" not in repr(Settings(database_url="postgresql://u:hunter2@h/d"))
+
+
+def test_a_lease_shorter_than_its_heartbeats_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZOOMIN_LEASE_SECONDS", "30")
+    with pytest.raises(MisconfiguredError, match="at least twice ZOOMIN_HEARTBEAT_SECONDS"):
+        load_settings()

@@ -121,3 +121,12 @@ async def test_the_choice_of_regions_is_injected() -> None:
 
     outcome = await moderate(ITEM, World([said(SCAN), said(ZOOM)], choose=whole_left).tools)
     assert [region.box.corners() for region in outcome.regions] == [(0, 0, 64, 448)]
+
+
+async def test_a_failed_put_does_not_hide_a_dead_engine() -> None:
+    async def broken(_: object) -> None:
+        raise TransientError("object_store_unavailable", "x")
+
+    tools = replace(World([EngineDiedError("engine_died", "x")]).tools, keep=broken)
+    with pytest.raises(EngineDiedError):
+        await moderate(ITEM, tools)

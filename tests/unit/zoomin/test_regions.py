@@ -77,3 +77,13 @@ def test_a_small_box_is_cut_with_at_least_32_pixels_a_side() -> None:
     crop = crop_box(Box(50, 50, 54, 54), Size(500, 500))
     assert crop.x1 - crop.x0 >= 32
     assert crop.y1 - crop.y0 >= 32
+
+
+def test_a_thin_box_is_cut_wide_enough_for_the_image_processor() -> None:
+    crop = crop_box(Box(0, 3000, 8000, 3028), Size(8000, 6000))
+    assert (crop.x1 - crop.x0) / (crop.y1 - crop.y0) < 60
+
+
+def test_a_crop_at_the_corner_is_moved_inside_instead_of_shrunk() -> None:
+    assert crop_box(Box(0, 0, 4, 4), Size(8000, 6000)) == Box(0, 0, 32, 32)
+    assert crop_box(Box(7996, 5996, 8000, 6000), Size(8000, 6000)) == Box(7968, 5968, 8000, 6000)
