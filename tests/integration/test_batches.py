@@ -188,6 +188,17 @@ def test_a_paused_batch_resumes_what_it_was_doing(engine: Engine, received: bool
     assert refused.value.code == "batch_not_paused"
 
 
+def test_a_resumed_batch_gives_back_what_workers_dropped_while_it_was_paused(engine: Engine) -> None:
+    batch_id = opened(engine).id
+    append(engine, batch_id, [item(1)])
+    with transaction(engine) as session:
+        session.execute(text("UPDATE chunks SET state = 'announced' WHERE batch_id = :id"), {"id": batch_id})
+        session.execute(text("UPDATE batches SET state = 'paused' WHERE id = :id"), {"id": batch_id})
+    with transaction(engine) as session:
+        resume_batch(session, batch_id, actor="test")
+    assert rows(engine, "SELECT state FROM chunks WHERE batch_id = :batch_id", batch_id) == [("ready",)]
+
+
 def test_batches_are_listed_newest_first_by_pages(engine: Engine) -> None:
     made = [opened(engine, tenant="lister").id for _ in range(5)]
     with transaction(engine) as session:

@@ -110,6 +110,25 @@ def test_references_from_code_become_a_batch(settings: Settings, engine: Engine,
     assert errors(engine, receipt.batch_id) == [(3, "source_ref_missing"), (4, "scheme_refused")]
 
 
+def test_a_key_never_stands_for_other_references(settings: Settings, engine: Engine, bucket: str) -> None:
+    first, other = [f"s3://{bucket}/a.jpg"], [f"s3://{bucket}/b.jpg", f"s3://{bucket}/c.jpg"]
+    receipt = enqueue_references(first, settings=settings, engine=engine, idempotency_key="references")
+    assert enqueue_references(first, settings=settings, engine=engine, idempotency_key="references").batch_id == receipt.batch_id
+    with pytest.raises(RejectedError) as refused:
+        enqueue_references(other, settings=settings, engine=engine, idempotency_key="references")
+    assert refused.value.code == "idempotency_conflict"
+
+
+def test_a_key_never_stands_for_a_manifest_that_changed(settings: Settings, engine: Engine, tmp_path: Path, bucket: str) -> None:
+    path = tmp_path / "m.jsonl"
+    path.write_bytes(manifest(range(3), bucket))
+    enqueue_batch(str(path), settings=settings, engine=engine, idempotency_key="edited")
+    path.write_bytes(manifest(range(5), bucket))
+    with pytest.raises(RejectedError) as refused:
+        enqueue_batch(str(path), settings=settings, engine=engine, idempotency_key="edited")
+    assert refused.value.code == "idempotency_conflict"
+
+
 def test_the_same_key_submits_once(settings: Settings, engine: Engine, tmp_path: Path, bucket: str) -> None:
     path = tmp_path / "m.jsonl"
     path.write_bytes(manifest(range(3), bucket))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy import event as hook
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
@@ -19,7 +19,7 @@ from worker.moderation.settings import Settings
 from worker.queue.chunk_work import ChunkReport, Ending
 from worker.queue.moderator import Moderator, Unfinished
 from worker.queue.run_chunk import run_chunk
-from worker.store.session import transaction
+from worker.store.session import LOCK_TIMEOUT_MS, transaction
 from worker.store.sweeps import expire_leases, split_or_fail
 
 
@@ -176,6 +176,23 @@ def test_outage_is_not_charged_and_backs_off(worker: Worker, world: World) -> No
         delays.append(world.value("SELECT extract(epoch FROM next_attempt_at - now()) FROM chunks WHERE id = :id", id=chunk_id))
         world.rows("UPDATE chunks SET next_attempt_at = now() WHERE id = :id", id=chunk_id)
     assert [round(float(delay)) for delay in delays] == [2, 4, 8, 16]
+
+
+def test_a_table_locked_for_longer_than_the_lock_timeout_costs_no_outcome(worker: Worker, world: World) -> None:
+    batch_id = world.batch(3)
+    (chunk_id,) = world.announced()
+    assert worker.settings.owner_url is not None
+    owner = create_engine(worker.settings.owner_url.get_secret_value())
+    other = owner.connect()
+    other.execute(text("LOCK TABLE outcomes IN SHARE MODE"))  # what CREATE INDEX takes
+    unlock = threading.Timer(LOCK_TIMEOUT_MS / 1000 + 1, other.rollback)
+    unlock.start()
+    report = worker.run(chunk_id, judge())
+    unlock.join()
+    other.close()
+    owner.dispose()
+    assert (report.ending, report.tally.total) == (Ending.COMPLETED, 3)
+    assert reconciles(world, batch_id)
 
 
 def test_transient_error_of_an_image_is_charged_until_it_fails_alone(worker: Worker, world: World) -> None:
