@@ -9,6 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
 
 import migrations
 from worker.moderation.errors import MisconfiguredError, TransientError
@@ -53,7 +54,7 @@ def current(engine: Engine) -> str | None:
 
 def differences(url: str) -> list[str]:
     """What autogeneration would still change; empty when models and migrations agree."""
-    engine = create_engine(url)
+    engine = create_engine(url, poolclass=NullPool)
     with engine.connect() as connection:
         options = {"include_name": include_name, "compare_type": True, "compare_server_default": True}
         return [str(change) for change in compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata)]
