@@ -61,6 +61,13 @@ def visible_change(before: Image.Image, after: Image.Image, box: Box) -> float:
     return 10 * math.log10(255**2 / mean_square) if mean_square else math.inf
 
 
+def feathered_opacity(width: int, height: int) -> np.ndarray:
+    """Opacity of a region, height × width in 0..1: rises linearly over FEATHER px from the box's edge inwards, 0 beyond it."""
+    across, down = (np.minimum(np.arange(n) + 0.5, n - np.arange(n) - 0.5) / FEATHER for n in (width, height))
+    opacity: np.ndarray = np.minimum(across[None, :], down[:, None]).clip(0, 1)
+    return opacity
+
+
 def _checked_corners(image: Image.Image, box: Box) -> tuple[int, int, int, int]:
     x0, y0, x1, y1 = box.corners()
     if box != Box(x0, y0, x1, y1) or box != box.clamped(Size(*image.size)) or min(x1 - x0, y1 - y0) <= 2 * FEATHER:
@@ -83,7 +90,4 @@ def _cut_with_context(image: Image.Image, corners: tuple[int, int, int, int]) ->
 
 
 def _feathered_mask(width: int, height: int) -> Image.Image:
-    # Opacity rises linearly from the box's edge inwards and never reaches beyond it.
-    across, down = (np.minimum(np.arange(n) + 0.5, n - np.arange(n) - 0.5) / FEATHER for n in (width, height))
-    opacity = np.minimum(across[None, :], down[:, None]).clip(0, 1)
-    return Image.fromarray(np.rint(opacity * 255).astype(np.uint8))
+    return Image.fromarray(np.rint(feathered_opacity(width, height) * 255).astype(np.uint8))

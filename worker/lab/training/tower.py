@@ -1,0 +1,168 @@
+"""The first stage: teaches the vision tower, densely, which tokens a network drew. Next-token training alone never finds out.
+
+The tower is a checkpoint's own (`Qwen2_5_VisionTransformerPretrainedModel`); its heads are thrown away afterwards. It starts from what
+is known of such traces: patches become their DCT, the first MLP squares it and pools it into radial bands, and an auxiliary head keeps
+the bands' log-energies in sight.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from worker.lab.training.tokens import GRID, TOKEN
+
+BANDS = 16
+FREE = 16  # dimensions of the hidden state that the patch embedding leaves to the band energies
+LUMA = (0.299, 0.587, 0.114)
+AUXILIARY_WEIGHT = 0.2
+ENERGY_FLOOR = 1e-4  # of squared DCT coefficients in 0..1 luma: below is rounding
+
+
+@dataclass(frozen=True, slots=True)
+class PatchFormat:
+    """How a checkpoint's processor cuts and scales pixels."""
+
+    patch: int
+    merge: int
+    temporal: int
+    mean: tuple[float, float, float]
+    deviation: tuple[float, float, float]
+
+    def patches(self, images: Tensor) -> Tensor:
+        """uint8 images of one size (N × H × W × 3) → float patches as the processor orders them (N × patches × values)."""
+        count, height, width, _ = images.shape
+        block = self.patch * self.merge
+        scaled = (images.float() / 255 - torch.tensor(self.mean)) / torch.tensor(self.deviation)
+        cut = scaled.view(count, height // block, self.merge, self.patch, width // block, self.merge, self.patch, 3)
+        ordered = cut.permute(0, 1, 4, 2, 5, 7, 3, 6).reshape(count, -1, 3, 1, self.patch * self.patch)
+        return ordered.expand(-1, -1, -1, self.temporal, -1).reshape(count, ordered.shape[1], -1)
+
+
+class TowerWithHeads(nn.Module):
+    """A vision tower, and on each of its merged tokens a logit of "drawn by a network" and the bands' log-energies."""
+
+    def __init__(self, tower: Any, features: int) -> None:
+        super().__init__()
+        self.tower = tower
+        self.drawn = nn.Linear(features, 1)
+        self.energies = nn.Linear(features, BANDS)
+
+    def forward(self, patches: Tensor) -> tuple[Tensor, Tensor]:
+        """Patches of whole crops (N × patches × values) → logits (N × tokens), band log-energies (N × tokens × BANDS)."""
+        features = crop_features(self.tower, patches)
+        return self.drawn(features).squeeze(-1), self.energies(features)
+
+
+def crop_features(tower: Any, patches: Tensor) -> Tensor:
+    """The tower's merged tokens (N × tokens × features) of crops that are one attention window each.
+
+    The same arithmetic as the tower's own forward, which loops over windows and convolves where a matrix product does.
+    """
+    count, length, values = patches.shape
+    hidden = functional.linear(patches, tower.patch_embed.proj.weight.view(-1, values))
+    rows, columns = _positions(length, tower.spatial_merge_size)
+    cosine, sine = _rotations(tower, rows, columns)
+    for block in tower.blocks:
+        attention = block.attn
+        qkv = attention.qkv(block.norm1(hidden)).view(count, length, 3, attention.num_heads, -1).permute(2, 0, 3, 1, 4)
+        query, key = (_rotated(part, cosine, sine) for part in (qkv[0], qkv[1]))
+        mixed = functional.scaled_dot_product_attention(query, key, qkv[2])
+        hidden = hidden + attention.proj(mixed.transpose(1, 2).reshape(count, length, -1))
+        hidden = hidden + block.mlp(block.norm2(hidden))
+    merged: Tensor = tower.merger(hidden.reshape(count * length, -1))
+    return merged.view(count, length // tower.spatial_merge_size**2, -1)
+
+
+def initialise(tower: Any, crops: Tensor, patch_format: PatchFormat) -> None:
+    """Sets the patch embedding to luma DCT coefficients, each of unit variance over `crops`, and the first MLP to their band energies."""
+    side = patch_format.patch
+    basis, radius = _basis(side)
+    order = np.argsort(radius, kind="stable")
+    hidden = tower.patch_embed.proj.weight.shape[0]
+    kept = order[: hidden - FREE]
+    weight = torch.zeros(hidden, 3, patch_format.temporal, side, side)
+    for row, coefficient in enumerate(kept):
+        for channel, share in enumerate(LUMA):  # undoes the processor's scaling, so that one basis serves all channels
+            weight[row, channel] = share * patch_format.deviation[channel] * basis[coefficient] / patch_format.temporal
+    with torch.no_grad():
+        flat = weight.view(hidden, -1)
+        spread = (patch_format.patches(crops).reshape(-1, flat.shape[1]) @ flat.T).std(dim=0)
+        tower.patch_embed.proj.weight.copy_((flat / spread.clamp(min=1e-6)[:, None]).view_as(tower.patch_embed.proj.weight))
+        _square_into_bands(tower.blocks[0].mlp, _bands(radius[kept]), hidden)
+
+
+def band_energies(crops: np.ndarray) -> np.ndarray:
+    """Log-energies of BANDS radial DCT bands of each token: crops N × CROP × CROP × 3 uint8 → N × tokens × BANDS, about unit scale."""
+    luma = (crops.astype(np.float32) / 255) @ np.asarray(LUMA, np.float32)
+    tokens = luma.reshape(-1, GRID, TOKEN, GRID, TOKEN).transpose(0, 1, 3, 2, 4)
+    cosine = _cosines(TOKEN)
+    energy = np.square(cosine @ tokens @ cosine.T).reshape(len(crops), GRID * GRID, -1)
+    radius = np.hypot(*np.meshgrid(np.arange(TOKEN), np.arange(TOKEN), indexing="ij")).ravel()
+    pooled = np.stack([energy[..., _bands(radius) == band].mean(-1) for band in range(BANDS)], axis=-1)
+    logarithms: np.ndarray = np.log(pooled + ENERGY_FLOOR)
+    return (logarithms + 6) / 3
+
+
+def token_loss(model: TowerWithHeads, batch: dict[str, Tensor], patch_format: PatchFormat) -> tuple[Tensor, Tensor]:
+    """The loss of a batch of `TokenSample`s, and the logits (N × tokens)."""
+    logits, energies = model(patch_format.patches(batch["pixels"]))
+    drawn, counted = batch["drawn"].flatten(1), batch["counted"].flatten(1)
+    found = functional.binary_cross_entropy_with_logits(logits, drawn, weight=counted, reduction="sum") / counted.sum()
+    return found + AUXILIARY_WEIGHT * functional.smooth_l1_loss(energies, batch["energies"]), logits
+
+
+def _square_into_bands(mlp: Any, bands: np.ndarray, hidden: int) -> None:
+    # silu(x)·x + silu(−x)·(−x) = x²: a pair of SwiGLU units squares a coefficient, the down projection pools a band's squares.
+    pairs = min(len(bands), mlp.gate_proj.weight.shape[0] // 2)
+    for index in range(pairs):
+        for unit, sign in ((2 * index, 1.0), (2 * index + 1, -1.0)):
+            for projection in (mlp.gate_proj, mlp.up_proj):
+                projection.weight[unit].zero_()
+                projection.weight[unit, index] = sign
+                projection.bias[unit] = 0
+            mlp.down_proj.weight[:, unit].zero_()
+            mlp.down_proj.weight[hidden - FREE + bands[index], unit] = 1 / (bands == bands[index]).sum()
+
+
+def _bands(radius: np.ndarray) -> np.ndarray:
+    return np.minimum((radius / radius.max() * BANDS).astype(int), BANDS - 1)
+
+
+def _cosines(side: int) -> np.ndarray:
+    positions = np.arange(side)
+    matrix = np.cos(math.pi * (2 * positions[None] + 1) * positions[:, None] / (2 * side)) * math.sqrt(2 / side)
+    matrix[0] /= math.sqrt(2)
+    return matrix.astype(np.float32)
+
+
+def _basis(side: int) -> tuple[Tensor, np.ndarray]:
+    cosine = torch.from_numpy(_cosines(side))
+    basis = torch.einsum("ua,vb->uvab", cosine, cosine).reshape(-1, side, side)
+    rows, columns = np.meshgrid(np.arange(side), np.arange(side), indexing="ij")
+    return basis, np.hypot(rows, columns).ravel()
+
+
+def _positions(length: int, merge: int) -> tuple[Tensor, Tensor]:
+    side = math.isqrt(length)
+    index = torch.arange(side)
+    rows, columns = torch.meshgrid(index, index, indexing="ij")
+    grouped = (plane.view(side // merge, merge, side // merge, merge).transpose(1, 2).reshape(-1) for plane in (rows, columns))
+    first, second = grouped
+    return first, second
+
+
+def _rotations(tower: Any, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+    frequencies = tower.rotary_pos_emb.inv_freq
+    angles = torch.cat([rows[:, None] * frequencies, columns[:, None] * frequencies], dim=-1)
+    angles = torch.cat([angles, angles], dim=-1)
+    return angles.cos(), angles.sin()
+
+
+def _rotated(part: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+    first, second = part.chunk(2, dim=-1)
+    return part * cosine + torch.cat([-second, first], dim=-1) * sine
