@@ -44,21 +44,9 @@ class Box:
             min(max(self.y1, 0), size.height),
         )
 
-    def moved_into(self, size: Size) -> "Box":
-        """Moved by as little as brings it inside an image of `size`; where it is larger, its left or top edge is brought to 0."""
-        x = max(-self.x0, 0) or min(0, max(size.width - self.x1, -self.x0))
-        y = max(-self.y0, 0) or min(0, max(size.height - self.y1, -self.y0))
-        return Box(self.x0 + x, self.y0 + y, self.x1 + x, self.y1 + y)
-
     def scaled(self, x: float, y: float) -> "Box":
         """Coordinates multiplied by `x` and `y`."""
         return Box(self.x0 * x, self.y0 * y, self.x1 * x, self.y1 * y)
-
-    def padded(self, share: float, minimum_side: int) -> "Box":
-        """Grown on every side by `share` of its own side, and about its centre to at least `minimum_side` pixels."""
-        grow_x = max(share * (self.x1 - self.x0), (minimum_side - (self.x1 - self.x0)) / 2)
-        grow_y = max(share * (self.y1 - self.y0), (minimum_side - (self.y1 - self.y0)) / 2)
-        return Box(self.x0 - grow_x, self.y0 - grow_y, self.x1 + grow_x, self.y1 + grow_y)
 
     def outward(self) -> "Box":
         """The smallest box with whole-pixel corners that contains this one."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from worker.moderation.calibration import Calibration
 from worker.moderation.errors import MisconfiguredError
 from worker.moderation.release import Training
 from worker.vision.model import Coordinates, ReplyLimits
@@ -26,7 +27,7 @@ class Limits(BaseModel):
 
     scan_min_pixels: int = Field(50_176, ge=784)  # 64 tokens
     scan_max_pixels: int = Field(1_003_520, ge=784)  # 1,280 tokens of 28×28
-    crop_min_pixels: int = Field(150_528, ge=784)  # 192 tokens: small crops are enlarged to about 256
+    crop_min_pixels: int = Field(150_528, ge=784)  # 192 tokens: smaller crops grow at native scale, or are enlarged to about 256
     crop_max_pixels: int = Field(200_704, ge=784)  # 256 tokens
     scan_max_tokens: int = Field(512, ge=16)
     zoom_max_tokens: int = Field(512, ge=16)
@@ -56,8 +57,23 @@ class Checkpoint:
     convention: Convention
     limits: Limits
     reply_limits: ReplyLimits
+    calibration: Calibration | None
     dtype: str  # as the weights are stored
     quantisation: str | None
+
+
+class _Calibration(BaseModel):
+    """What the lab fitted on its validation split. `fitted_on` is for people: the file keeps it, and its digest is in the release."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    scale: float = Field(gt=0, allow_inf_nan=False)
+    offset: float = Field(allow_inf_nan=False)
+    fitted_on: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def fitted(self) -> Calibration:
+        return Calibration(self.scale, self.offset)
 
 
 class _Card(BaseModel):
@@ -69,6 +85,7 @@ class _Card(BaseModel):
     training: Training
     limits: Limits = Limits()
     reply_limits: ReplyLimits = ReplyLimits()
+    calibration: _Calibration | None = None
 
 
 def read_checkpoint(path: Path, name: str | None = None) -> Checkpoint:
@@ -89,6 +106,7 @@ def read_checkpoint(path: Path, name: str | None = None) -> Checkpoint:
         convention=_convention(path, config),
         limits=card.limits,
         reply_limits=card.reply_limits,
+        calibration=card.calibration.fitted if card.calibration else None,
         dtype=str(config.get("dtype") or config.get("torch_dtype") or "bfloat16"),
         quantisation=(config.get("quantization_config") or {}).get("quant_method"),
     )

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from PIL.Image import Image
 
+from worker.moderation.calibration import Calibration
 from worker.moderation.outcomes import Verdict
 from worker.moderation.release import Training
 
@@ -87,6 +88,7 @@ class ModelCard:
     cache_block_tokens: int | None  # tokens per KV block; None where unknown
     facts: Mapping[str, Any]  # digests, dtype, quantisation, engine and its version
     reply_limits: ReplyLimits = ReplyLimits()
+    calibration: Calibration | None = None  # of the final verdict's score; None where none was fitted
 
 
 class VisionModel(Protocol):

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from worker.images.prepare import ScanImage
+from worker.moderation.calibration import Calibration
 from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import (
     EvidenceFacts,
@@ -20,7 +21,7 @@ from worker.moderation.outcomes import (
     ZoomPath,
 )
 from worker.zoomin.replies import ScanReply, UnreadableReplyError, ZoomReply
-from worker.zoomin.score import likelier, probability_generated
+from worker.zoomin.score import calibrated, likelier, probability_generated
 
 
 @dataclass(slots=True)
@@ -35,7 +36,7 @@ class Case:
     traces: list[StageTrace] = field(default_factory=list)
     regions: tuple[Region, ...] = ()
     scan: ScanReply | None = None
-    scan_p_generated: float | None = None
+    scan_p_generated: float | None = None  # raw: a calibration is fitted on final verdicts and holds for them only
     seconds: StageSeconds = field(default_factory=StageSeconds)
 
     @contextmanager
@@ -53,14 +54,15 @@ class Case:
         self.source = replace(self.source, media_type=image.media_type, size=image.original) if self.source else None
         self.sent_sha256 = image.evidence.facts.sha256
 
-    def judged(self, zoom: ZoomReply, logprobs: Mapping[Verdict, float] | None, path: ZoomPath) -> Outcome:
-        """The verdict."""
-        p_generated = probability_generated(logprobs)
+    def judged(self, zoom: ZoomReply, logprobs: Mapping[Verdict, float] | None, path: ZoomPath, calibration: Calibration | None) -> Outcome:
+        """The verdict, which follows the calibrated score; the raw one stands beside it."""
+        p_raw = probability_generated(logprobs)
+        p_generated = calibrated(p_raw, calibration)
         return replace(
             self._outcome(OutcomeKind.VERDICT),
             verdict=likelier(p_generated, zoom.verdict),
-            p_generated=p_generated,  # no release carries a calibration yet; the lab fits one
-            p_generated_raw=p_generated,
+            p_generated=p_generated,
+            p_generated_raw=p_raw,
             explanation=zoom.explanation,
             path=path,
         )

@@ -41,7 +41,7 @@ async def examine(case: Case, tools: Tools) -> Outcome:
     crops = await cut(body, image, scanned, case, tools)
     async with kept([crop.evidence for crop in crops], case, tools):
         zoomed = await zoom(image, scanned, crops, case, tools)
-    return case.judged(zoomed.reply, zoomed.verdict_logprobs, zoomed.path)
+    return case.judged(zoomed.reply, zoomed.verdict_logprobs, zoomed.path, tools.vision.card.calibration)
 
 
 async def fetch(case: Case, tools: Tools) -> bytes:
@@ -64,9 +64,10 @@ async def cut(body: bytes, image: ScanImage, scanned: Scanned, case: Case, tools
     """The crops of the regions that the strategy chose, cut from the original; notes the regions."""
     card = tools.vision.card
     chosen = tools.choose(scanned.regions, image.original, card.reply_limits.zoomed_regions)
-    boxes = [crop_box(region.box, image.original) for region in chosen]
+    limits = crop_limits(card)
+    boxes = [crop_box(region.box, image.original, limits) for region in chosen]
     with case.timed("decode"):
-        crops = await tools.decoder.cut_crops(body, boxes, crop_limits(card)) if boxes else ()
+        crops = await tools.decoder.cut_crops(body, boxes, limits) if boxes else ()
     case.regions = tuple(cut_region(region, crop) for region, crop in zip(chosen, crops, strict=True))
     return crops
 

@@ -1,16 +1,17 @@
 """Names what judges: everything that can change a score, under one hash."""
 
+from dataclasses import asdict
 from importlib.metadata import version
 
 from worker.moderation.release import Release
 from worker.vision.model import ModelCard
 from worker.zoomin.prompts import PromptSet
-from worker.zoomin.regions import CROP_MARGIN, LARGEST_SHARE, SAME_REGION_IOU, SMALLEST_CROP_SIDE, RegionChoice
+from worker.zoomin.regions import CROP_MARGIN, LARGEST_SHARE, MOST_GROWTH, SAME_REGION_IOU, SMALLEST_CROP_SIDE, RegionChoice
 from worker.zoomin.replies import scan_schema, zoom_schema
 
 
 def name_release(card: ModelCard, prompts: PromptSet, choose: RegionChoice) -> Release:
-    """The release of a model with its prompts, limits and region choice. No release carries a calibration yet."""
+    """The release of a model with its prompts, limits, region choice and calibration."""
     facts = {
         "model": dict(card.facts),
         "coordinates": card.coordinates.value,
@@ -28,8 +29,9 @@ def name_release(card: ModelCard, prompts: PromptSet, choose: RegionChoice) -> R
             "largest_share": LARGEST_SHARE,
             "same_iou": SAME_REGION_IOU,
             "smallest_side": SMALLEST_CROP_SIDE,
+            "most_growth": MOST_GROWTH,
         },
         "pillow": version("pillow"),  # decodes and resamples: another version may give other pixels
-        "calibration": None,
+        "calibration": asdict(card.calibration) if card.calibration else None,
     }
     return Release(card.name, card.training, facts)

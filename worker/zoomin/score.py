@@ -1,9 +1,10 @@
-"""P(generated) from the verdict's log-probabilities, and how much of the zoom's prompt could have come from the cache."""
+"""P(generated) from the verdict's log-probabilities, its calibration, and how much of the zoom's prompt could have come from the cache."""
 
 import math
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 
+from worker.moderation.calibration import Calibration
 from worker.moderation.outcomes import Verdict
 from worker.vision.model import Answer
 
@@ -18,6 +19,11 @@ def probability_generated(logprobs: Mapping[Verdict, float] | None) -> float | N
     if math.isnan(difference):
         return None
     return 1 / (1 + math.exp(min(difference, 700.0)))  # exp overflows above 709; 700 is already P = 1e-304
+
+
+def calibrated(p_raw: float | None, calibration: Calibration | None) -> float | None:
+    """The score that decides: the raw one where the release has no calibration, None where there is no score."""
+    return p_raw if p_raw is None or calibration is None else calibration.apply(p_raw)
 
 
 def likelier(p_generated: float | None, written: Verdict) -> Verdict:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from worker.moderation.calibration import Calibration
 from worker.moderation.errors import MisconfiguredError
 from worker.moderation.release import Training
 from worker.vision.checkpoint import CARD_FILE, Checkpoint, read_checkpoint, release_facts
@@ -75,6 +76,20 @@ def test_card_of_the_lab_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("card", [{"name": "x", "training": "perfect"}, {"name": "x", "training": "trained", "limit": {}}, {"name": "x"}])
 def test_card_with_an_unknown_or_missing_field_is_refused(tmp_path: Path, card: dict[str, Any]) -> None:
     assert refusal(write_checkpoint(tmp_path / "model", card=card)).code == "model_card_invalid"
+
+
+def test_a_calibration_is_read_with_whatever_it_says_of_its_fitting(tmp_path: Path) -> None:
+    calibration = {"scale": 0.4, "offset": -0.2, "fitted_on": {"pictures": 400, "split": "validation"}}
+    card = {"name": "mine", "training": "trained", "calibration": calibration}
+    assert read_checkpoint(write_checkpoint(tmp_path / "model", card=card)).calibration == Calibration(0.4, -0.2)
+    assert read_checkpoint(write_checkpoint(tmp_path / "uncalibrated", card={"name": "x", "training": "trained"})).calibration is None
+
+
+@pytest.mark.parametrize("calibration", [{"scale": 0, "offset": 0}, {"scale": 1}, {"scale": 1, "offset": float("nan")}, {"temperature": 2}])
+def test_a_calibration_that_cannot_be_applied_is_refused(tmp_path: Path, calibration: dict[str, float]) -> None:
+    error = refusal(write_checkpoint(tmp_path / "model", card={"name": "x", "training": "trained", "calibration": calibration}))
+    assert error.code == "model_card_invalid"
+    assert "calibration" in error.message
 
 
 def test_broken_config_is_a_clear_error(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import hashlib
 import io
+import math
 from dataclasses import replace
 
 import pytest
@@ -7,10 +8,12 @@ from PIL import Image
 
 from tests.unit.zoomin.world import ITEM, SCAN, ZOOM, World, picture, said
 from worker.moderation.boxes import Box
+from worker.moderation.calibration import Calibration
 from worker.moderation.errors import EngineDiedError, RejectedError, TransientError
 from worker.moderation.outcomes import OutcomeKind, Stage, Verdict, ZoomPath
 from worker.vision.model import ImagePart
 from worker.zoomin.pipeline import moderate
+from worker.zoomin.regions import no_regions
 
 
 async def test_an_image_is_scanned_zoomed_and_judged() -> None:
@@ -19,13 +22,44 @@ async def test_an_image_is_scanned_zoomed_and_judged() -> None:
     outcome = await moderate(ITEM, world.tools)
     assert outcome.kind is OutcomeKind.VERDICT
     assert (outcome.verdict, outcome.scan_verdict) == (Verdict.GENERATED, Verdict.REAL)
-    assert outcome.p_generated == pytest.approx(0.75)
+    assert outcome.p_generated == outcome.p_generated_raw == pytest.approx(0.75)
     assert outcome.explanation == "Melted letters."
     assert outcome.path is ZoomPath.ZOOMED
     assert [region.finding for region in outcome.regions] == ["clean", "melted letters"]
     assert [(trace.stage, trace.attempt) for trace in outcome.traces] == [(Stage.SCAN, 1), (Stage.ZOOM, 1)]
     assert outcome.release_id == "scripted-0"
     assert None not in (outcome.seconds.fetch, outcome.seconds.decode, outcome.seconds.scan, outcome.seconds.zoom)
+
+
+async def test_the_verdict_follows_the_calibrated_score_and_the_scans_stays_raw() -> None:
+    outcome = await moderate(ITEM, World([said(SCAN), said(ZOOM)], calibration=Calibration(scale=1, offset=-math.log(9))).tools)
+    assert outcome.p_generated_raw == pytest.approx(0.75)
+    assert outcome.p_generated == pytest.approx(0.25)
+    assert outcome.verdict is Verdict.REAL
+    assert outcome.scan_p_generated == pytest.approx(0.75)
+    assert outcome.scan_verdict is Verdict.GENERATED
+
+
+async def test_without_a_score_there_is_nothing_to_calibrate() -> None:
+    silent = replace(said(ZOOM), verdict_logprobs=None)
+    outcome = await moderate(ITEM, World([said(SCAN), silent], calibration=Calibration(2, 1)).tools)
+    assert (outcome.p_generated, outcome.p_generated_raw, outcome.verdict) == (None, None, Verdict.GENERATED)
+
+
+async def test_crops_within_the_limits_are_sent_pixel_for_pixel() -> None:
+    world = World([said(SCAN), said(ZOOM)], body=picture(1792, 896))
+    outcome = await moderate(ITEM, world.tools)
+    zoomed = [part for part in world.vision.questions[1].turns[-1].parts if isinstance(part, ImagePart)]
+    with Image.open(io.BytesIO(picture(1792, 896))) as original:
+        for region, part in zip(outcome.regions, zoomed, strict=True):
+            assert region.crop_box is not None
+            assert region.scale == 1.0
+            assert part.pixels.tobytes() == original.crop(region.crop_box.corners()).tobytes()
+
+
+async def test_the_control_without_regions_is_a_second_look() -> None:
+    outcome = await moderate(ITEM, World([said(SCAN), said(ZOOM)], choose=no_regions).tools)
+    assert (outcome.path, outcome.regions) == (ZoomPath.SECOND_LOOK, ())
 
 
 async def test_boxes_come_back_in_original_pixels_of_a_shrunken_image() -> None:

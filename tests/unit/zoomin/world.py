@@ -11,6 +11,7 @@ from worker.images.fetch import Fetched
 from worker.images.prepare import Crop, Evidence, ScanImage, cut_crops, prepare_scan
 from worker.images.resize import PixelLimits
 from worker.moderation.boxes import Box
+from worker.moderation.calibration import Calibration
 from worker.moderation.outcomes import ItemReference, SourceFacts, Verdict
 from worker.vision.model import Answer, Question
 from worker.vision.scripted import SCRIPTED_CARD, ScriptedVision
@@ -61,11 +62,12 @@ class World:
     script: Sequence[Answer | str | Exception] | Callable[[Question], Answer | str | Exception]
     body: bytes | Exception = field(default_factory=picture)
     choose: RegionChoice = scan_boxes
+    calibration: Calibration | None = None
     evidence: dict[str, bytes] = field(default_factory=dict)
     vision: ScriptedVision = field(init=False)
 
     def __post_init__(self) -> None:
-        self.vision = ScriptedVision(self.script, replace(SCRIPTED_CARD))
+        self.vision = ScriptedVision(self.script, replace(SCRIPTED_CARD, calibration=self.calibration))
 
     async def fetch(self, item: ItemReference) -> Fetched:
         """The picture, whatever the item."""

@@ -1,0 +1,37 @@
+"""From the score a model gives to a probability that can be taken at its word: Platt scaling on the logit."""
+
+import math
+from dataclasses import dataclass
+
+# Where a score counts as saturated. float64 tells 1 - P apart from 0 up to a logit of 36.7 only, but P from 0 up to 745: without one
+# limit for both, "surely real" would carry more weight than "surely generated". At 30 (P within 1e-13 of 0 or 1) both are still exact.
+LARGEST_LOGIT = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """p = sigmoid(scale · logit(p_raw) + offset). Raises ValueError unless both are finite and scale > 0: ranks must stay as they are."""
+
+    scale: float
+    offset: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.scale) and math.isfinite(self.offset) and self.scale > 0):
+            raise ValueError(f"a calibration needs a finite scale above 0 and a finite offset, not {self.scale} and {self.offset}")
+
+    def apply(self, p_raw: float) -> float:
+        """The calibrated probability of a raw one, both in 0..1. A saturated 0 or 1 becomes what the largest logit becomes."""
+        return sigmoid(self.scale * logit(p_raw) + self.offset)
+
+
+def logit(p: float) -> float:
+    """ln(p / (1 - p)) of a probability in 0..1, limited to ±LARGEST_LOGIT. Calibrations are fitted on this. Raises ValueError outside."""
+    if p in {0.0, 1.0}:
+        return math.copysign(LARGEST_LOGIT, p - 0.5)
+    return min(max(math.log(p) - math.log1p(-p), -LARGEST_LOGIT), LARGEST_LOGIT)
+
+
+def sigmoid(z: float) -> float:
+    """1 / (1 + e^-z) of any finite number, without overflow."""
+    shrunk = math.exp(-abs(z))
+    return 1 / (1 + shrunk) if z >= 0 else shrunk / (1 + shrunk)
