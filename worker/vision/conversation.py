@@ -38,6 +38,16 @@ class ChatFormat:
             )
         return cls(processor)
 
+    @property
+    def image_token(self) -> int:
+        """The id that stands for an image, or, widened, for each of its tokens."""
+        return self._id("<|image_pad|>")
+
+    @property
+    def end_of_turn(self) -> int:
+        """The id that ends a reply."""
+        return self._id("<|im_end|>")
+
     def encode(self, turns: Sequence[Turn]) -> list[int]:
         """Token ids of the conversation, each image as one placeholder, up to where the assistant begins."""
         messages = [{"role": turn.role, "content": [self._content(part) for part in turn.parts]} for turn in turns]
@@ -50,6 +60,9 @@ class ChatFormat:
     def decode(self, token_ids: Sequence[int]) -> str:
         """The text of a reply, without control tokens."""
         return printable(self._tokenizer.decode(list(token_ids), skip_special_tokens=True))
+
+    def _id(self, token: str) -> int:
+        return int(self._tokenizer.convert_tokens_to_ids(token))
 
     def _content(self, part: str | ImagePart) -> dict[str, str]:
         """One part as chat templates read it. A control token in a text is broken: what a model wrote must not end a turn."""

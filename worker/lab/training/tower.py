@@ -6,6 +6,7 @@ the bands' log-energies in sight.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,12 +109,12 @@ def band_energies(crops: np.ndarray) -> np.ndarray:
     return (logarithms + 6) / 3
 
 
-def token_loss(model: TowerWithHeads, batch: dict[str, Tensor], patch_format: PatchFormat) -> tuple[Tensor, Tensor]:
-    """The loss of a batch of `TokenSample`s, and the logits (N × tokens)."""
+def token_losses(model: TowerWithHeads, batch: Mapping[str, Tensor], patch_format: PatchFormat) -> dict[str, Tensor]:
+    """The losses of a batch of `TokenSample`s, which sum to what is minimised."""
     logits, energies = model(patch_format.patches(batch["pixels"]))
     drawn, counted = batch["drawn"].flatten(1), batch["counted"].flatten(1)
     found = functional.binary_cross_entropy_with_logits(logits, drawn, weight=counted, reduction="sum") / counted.sum()
-    return found + AUXILIARY_WEIGHT * functional.smooth_l1_loss(energies, batch["energies"]), logits
+    return {"drawn": found, "energies": AUXILIARY_WEIGHT * functional.smooth_l1_loss(energies, batch["energies"])}
 
 
 def _square_into_bands(mlp: Any, bands: np.ndarray, hidden: int) -> None:
@@ -130,14 +131,16 @@ def _square_into_bands(mlp: Any, bands: np.ndarray, hidden: int) -> None:
 
 
 def _bands(radius: np.ndarray) -> np.ndarray:
-    return np.minimum((radius / radius.max() * BANDS).astype(int), BANDS - 1)
+    band: np.ndarray = np.minimum((radius / radius.max() * BANDS).astype(int), BANDS - 1)
+    return band
 
 
 def _cosines(side: int) -> np.ndarray:
     positions = np.arange(side)
     matrix = np.cos(math.pi * (2 * positions[None] + 1) * positions[:, None] / (2 * side)) * math.sqrt(2 / side)
     matrix[0] /= math.sqrt(2)
-    return matrix.astype(np.float32)
+    exact: np.ndarray = matrix.astype(np.float32)
+    return exact
 
 
 def _basis(side: int) -> tuple[Tensor, np.ndarray]:

@@ -1,0 +1,139 @@
+"""Nano from nothing: the tower on tokens, then the language part on composed and on real pictures."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from worker.lab.layers import read_layers
+from worker.lab.training.curriculum import SeenLayers, compose, kept_sights, see_layers
+from worker.lab.training.language import Batch, LanguageWithHeads, collate
+from worker.lab.training.lessons import Lesson, Sight, Subject, draw_lesson
+from worker.lab.training.loop import Progress, Schedule, run_stage
+from worker.lab.training.pictures import Eye, draw_picture
+from worker.lab.training.student import Student
+from worker.lab.training.tokens import Layers, sample_tokens
+from worker.lab.training.tower import TowerWithHeads, band_energies, initialise, token_losses
+
+POOL = 4  # batches whose lessons are sorted by length together, so that little is padding
+INITIAL_CROPS = 512  # over which the patch embedding is scaled
+AUXILIARY_WEIGHT = 0.3
+SIGHTS = "sights"
+
+StageReport = Callable[[str, Progress], None]  # name of the stage, and where it stands
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Every number of the training of nano."""
+
+    seed: int = 20_510
+    tower_batch: int = 96
+    tower: Schedule = field(default_factory=lambda: Schedule(steps=1700, learning_rate=2e-3, warmup_steps=150))
+    degradations: int = 2  # of each photograph, in the composed pictures
+    lessons: int = 12  # a batch
+    composed: Schedule = field(default_factory=lambda: Schedule(steps=1500, learning_rate=1e-3))
+    pictures: Schedule = field(default_factory=lambda: Schedule(steps=500, learning_rate=4e-4))
+
+
+class Lessons:
+    """Batches of lessons by step. A pool's lessons are drawn once for its POOL steps."""
+
+    def __init__(self, draw: Callable[[np.random.Generator], Subject], student: Student, plan: Plan, stage: int) -> None:
+        self._draw, self._student, self._plan, self._stage = draw, student, plan, stage
+        self._weights = student.token_weights()
+        self._pool: tuple[int, list[Lesson]] = (-1, [])
+
+    def __call__(self, step: int) -> Batch:
+        """One of the pool's batches of equally long lessons, in random order."""
+        pool, place = divmod(step, POOL)
+        chance = np.random.default_rng([self._plan.seed, self._stage, pool])
+        start = int(chance.permutation(POOL)[place]) * self._plan.lessons
+        if self._pool[0] != pool:
+            drawn = [draw_lesson(self._draw(chance), self._student.speaker, chance) for _ in range(POOL * self._plan.lessons)]
+            self._pool = (pool, sorted(drawn, key=lambda lesson: len(lesson.conversation.ids)))
+        chosen = self._pool[1][start : start + self._plan.lessons]
+        return collate(
+            [lesson.conversation for lesson in chosen],
+            torch.from_numpy(np.concatenate([lesson.features for lesson in chosen])).float(),
+            torch.from_numpy(np.concatenate([lesson.drawn for lesson in chosen])),
+            self._weights,
+            self._student.padding,
+        )
+
+
+def train_nano(student: Student, photographs: Sequence[Path], folder: Path, plan: Plan, report: StageReport) -> None:
+    """Runs what is not finished of the stages in `folder`; `student` ends trained. `photographs` are folders of layers."""
+    layers = [read_layers(path) for path in photographs]
+    tower = train_tower(student, layers, folder / "tower", plan, report)
+    eye = Eye(tower=tower, patch_format=student.patches, scan=student.scan_limits, crop=student.crop_limits)
+    train_language(student, layers, eye, folder, plan, report)
+
+
+def train_tower(student: Student, layers: Sequence[Layers], folder: Path, plan: Plan, report: StageReport) -> TowerWithHeads:
+    """The first stage."""
+    tower = TowerWithHeads(student.model.model.visual, student.features)
+    initialise(tower.tower, _tokens(layers, plan.seed, INITIAL_CROPS, plan.tower.steps)["pixels"], student.patches)
+
+    def losses(batch: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        return token_losses(tower, batch, student.patches)
+
+    run_stage(tower, partial(_tokens, layers, plan.seed, plan.tower_batch), losses, plan.tower, folder, partial(report, "tower"))
+    return tower.requires_grad_(requires_grad=False).eval()
+
+
+def train_language(student: Student, layers: Sequence[Layers], eye: Eye, folder: Path, plan: Plan, report: StageReport) -> None:
+    """The second stage: composed pictures, then real ones."""
+    student.order_coordinates()
+    language = LanguageWithHeads(student.model, student.speaker.chat.image_token)
+    student.model.model.visual.requires_grad_(requires_grad=False)
+
+    def losses(batch: Batch) -> Mapping[str, Tensor]:
+        said, auxiliary = language(batch)
+        return {"words": said, "auxiliary": AUXILIARY_WEIGHT * auxiliary}
+
+    sights = look_at(layers, eye, folder / SIGHTS, plan)
+    stages = (
+        ("composed", partial(_composed, sights, student), plan.composed),
+        ("pictures", partial(_pictured, layers, eye), plan.pictures),
+    )
+    for number, (name, draw, schedule) in enumerate(stages, start=2):
+        run_stage(language, Lessons(draw, student, plan, number), losses, schedule, folder / name, partial(report, name))
+
+
+def look_at(layers: Sequence[Layers], eye: Eye, folder: Path, plan: Plan) -> list[SeenLayers]:
+    """All layers of all photographs through the tower, under `plan.degradations` degradations each; kept for a resumed run."""
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def look(number: int, degradation: int) -> dict[str, Sight]:
+        return see_layers(eye.tower, layers[number], eye.scan, eye.patch_format, [plan.seed, number, degradation])
+
+    return [
+        kept_sights(folder / f"{number}-{degradation}.npz", partial(look, number, degradation))
+        for number in range(len(layers))
+        for degradation in range(plan.degradations)
+    ]
+
+
+def _composed(sights: Sequence[SeenLayers], student: Student, chance: np.random.Generator) -> Subject:
+    return compose(sights[int(chance.integers(len(sights)))], student.crop_limits, chance)
+
+
+def _pictured(layers: Sequence[Layers], eye: Eye, chance: np.random.Generator) -> Subject:
+    return draw_picture(layers[int(chance.integers(len(layers)))], eye, chance)
+
+
+def _tokens(layers: Sequence[Layers], seed: int, count: int, step: int) -> dict[str, Tensor]:
+    chance = np.random.default_rng([seed, 1, step])
+    samples = [sample_tokens(layers[int(chance.integers(len(layers)))], chance) for _ in range(count)]
+    pixels = np.stack([sample.pixels for sample in samples])
+    return {
+        "pixels": torch.from_numpy(pixels),
+        "drawn": torch.from_numpy(np.stack([sample.drawn for sample in samples])),
+        "counted": torch.from_numpy(np.stack([sample.counted for sample in samples])),
+        "energies": torch.from_numpy(band_energies(pixels)),
+    }
