@@ -4,10 +4,12 @@ import typer
 
 from worker.cli import batches, demo, dispatch, results, scan, settings, up
 from worker.cli.bench import bench
+from worker.cli.dataset import dataset
 from worker.cli.db import db
 from worker.cli.endings import EXIT_CODES_HELP, Commands
 
 RUN, SUBMIT, READ, OPERATE = "Run it on this machine", "Submit images", "Read results", "Operate"
+LAB = "Build data, train, measure"
 
 app = typer.Typer(
     cls=Commands,
@@ -33,3 +35,4 @@ app.command("settings", rich_help_panel=OPERATE)(settings.show_settings)
 app.command(rich_help_panel=OPERATE)(dispatch.dispatch)
 app.add_typer(db, name="db", rich_help_panel=OPERATE)
 app.add_typer(bench, name="bench", rich_help_panel=OPERATE)
+app.add_typer(dataset, name="dataset", rich_help_panel=LAB)
