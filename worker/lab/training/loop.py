@@ -23,6 +23,8 @@ LOG_STEPS = 25
 SAVE_STEPS = 100
 FINAL_SHARE = 0.01  # of the learning rate, at the end: most is learnt while the rate anneals
 BETAS = (0.9, 0.95)
+MUON_RATE = 4.0  # its learning rate, of AdamW's
+SMALLEST_HIDDEN = 64  # width of a matrix that is worth orthogonal steps
 CLIP_NORM = 1.0
 
 
@@ -78,21 +80,18 @@ def run_stage(
     """
     folder.mkdir(parents=True, exist_ok=True)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = _optimizer(trained, schedule)
-    first = _resume(folder / STATE, model, optimizer, schedule)
+    optimizers = Optimizers(model, schedule)
+    first = _resume(folder / STATE, model, optimizers, schedule)
     batches = DataLoader(StepBatches(make_batch, first, schedule.steps), batch_size=None, num_workers=1, prefetch_factor=4)
     sums: dict[str, float] = {}
     begin, since = time.monotonic(), 0
     model.train()
     for step, batch in enumerate(batches, start=first):
         rate = schedule.rate(step)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
         parts = losses(batch)
-        optimizer.zero_grad(set_to_none=True)
         torch.stack(list(parts.values())).sum().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(trained, CLIP_NORM)
-        optimizer.step()
+        optimizers.step(rate)
         since += 1
         for name, part in parts.items():
             sums[name] = sums.get(name, 0.0) + float(part.detach())
@@ -104,7 +103,7 @@ def run_stage(
             report(progress)
             sums, since = {}, 0
         if last or (step + 1) % SAVE_STEPS == 0:
-            _save(folder / STATE, model, optimizer, schedule, step + 1)
+            _save(folder / STATE, model, optimizers, schedule, step + 1)
 
 
 def is_finished(folder: Path, schedule: Schedule) -> bool:
@@ -118,14 +117,46 @@ def load_model(folder: Path, model: nn.Module) -> None:
     model.load_state_dict(torch.load(folder / STATE, weights_only=True)["model"])
 
 
-def _optimizer(parameters: list[nn.Parameter], schedule: Schedule) -> torch.optim.Optimizer:
-    matrices = [parameter for parameter in parameters if parameter.ndim > 1]
-    others = [parameter for parameter in parameters if parameter.ndim <= 1]  # norms and biases are not pulled towards zero
-    groups = [{"params": matrices, "weight_decay": schedule.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=schedule.learning_rate, betas=BETAS)
+class Optimizers:
+    """Muon for the hidden matrices (Jordan et al. 2024: a third fewer pictures for the same token AUC here), AdamW for all else."""
+
+    def __init__(self, model: nn.Module, schedule: Schedule) -> None:
+        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        hidden = [parameter for parameter in _hidden_matrices(model) if parameter.requires_grad]
+        apart = {id(parameter) for parameter in hidden}
+        matrices = [parameter for parameter in trained if parameter.ndim > 1 and id(parameter) not in apart]
+        others = [parameter for parameter in trained if parameter.ndim <= 1]  # norms and biases are not pulled towards zero
+        groups = [{"params": matrices, "weight_decay": schedule.weight_decay}, {"params": others, "weight_decay": 0.0}]
+        self._all: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, betas=BETAS)]
+        if hidden:
+            self._all.append(torch.optim.Muon(hidden, weight_decay=schedule.weight_decay, adjust_lr_fn="match_rms_adamw"))
+
+    def step(self, rate: float) -> None:
+        """One step at AdamW's learning rate `rate`; clears the gradients."""
+        for optimizer, share in zip(self._all, (1.0, MUON_RATE), strict=False):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * share
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+
+    def state_dict(self) -> list[dict[str, Any]]:
+        """Everything that a resumed run needs."""
+        return [optimizer.state_dict() for optimizer in self._all]
+
+    def load_state_dict(self, states: list[dict[str, Any]]) -> None:
+        """Raises ValueError when they are of other parameters."""
+        for optimizer, state in zip(self._all, states, strict=True):
+            optimizer.load_state_dict(state)
 
 
-def _resume(state: Path, model: nn.Module, optimizer: torch.optim.Optimizer, schedule: Schedule) -> int:
+def _hidden_matrices(model: nn.Module) -> list[nn.Parameter]:
+    linear = {id(module.weight) for module in model.modules() if isinstance(module, nn.Linear)}
+    embeddings = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}  # tied to an output layer
+    matrices = (parameter for parameter in model.parameters() if id(parameter) in linear - embeddings)
+    return [parameter for parameter in matrices if min(parameter.shape) >= SMALLEST_HIDDEN]
+
+
+def _resume(state: Path, model: nn.Module, optimizers: Optimizers, schedule: Schedule) -> int:
     if not state.is_file():
         return 0
     saved = torch.load(state, weights_only=True)
@@ -133,16 +164,16 @@ def _resume(state: Path, model: nn.Module, optimizer: torch.optim.Optimizer, sch
         raise MisconfiguredError("training_other_schedule", f"{state} was made with {saved['schedule']}; this run wants {schedule}.")
     try:
         model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
+        optimizers.load_state_dict(saved["optimizers"])
     except (RuntimeError, ValueError, KeyError) as error:
         raise MisconfiguredError("training_other_model", f"{state} is of another architecture: {str(error).splitlines()[0]}") from None
     return int(saved["step"])
 
 
-def _save(state: Path, model: nn.Module, optimizer: torch.optim.Optimizer, schedule: Schedule, step: int) -> None:
+def _save(state: Path, model: nn.Module, optimizers: Optimizers, schedule: Schedule, step: int) -> None:
     """Written whole or not at all: an interrupt leaves the state before."""
     unfinished = state.with_suffix(".unfinished")
-    content = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "schedule": repr(schedule)}
+    content = {"model": model.state_dict(), "optimizers": optimizers.state_dict(), "step": step, "schedule": repr(schedule)}
     torch.save(content, unfinished)
     with unfinished.open("rb") as file:
         os.fsync(file.fileno())

@@ -22,6 +22,7 @@ from worker.lab.training.tower import TowerWithHeads, band_energies, initialise,
 POOL = 4  # batches whose lessons are sorted by length together, so that little is padding
 INITIAL_CROPS = 512  # over which the patch embedding is scaled
 AUXILIARY_WEIGHT = 0.3
+WIDE = 2
 SIGHTS = "sights"
 
 StageReport = Callable[[str, Progress], None]  # name of the stage, and where it stands
@@ -32,8 +33,9 @@ class Plan:
     """Every number of the training of nano."""
 
     seed: int = 20_510
-    tower_batch: int = 96
-    tower: Schedule = field(default_factory=lambda: Schedule(steps=1700, learning_rate=2e-3, warmup_steps=150))
+    tower_windows: int = 96  # a batch: as many crops of one attention window, or fewer of several
+    tower: Schedule = field(default_factory=lambda: Schedule(steps=1600, learning_rate=4e-3))
+    wide_from: float = 0.6  # share of the tower's steps after which crops are WIDE windows a side: what a picture is like elsewhere tells
     degradations: int = 2  # of each photograph, in the composed pictures
     lessons: int = 12  # a batch
     composed: Schedule = field(default_factory=lambda: Schedule(steps=1500, learning_rate=1e-3))
@@ -77,12 +79,12 @@ def train_nano(student: Student, photographs: Sequence[Path], folder: Path, plan
 def train_tower(student: Student, layers: Sequence[Layers], folder: Path, plan: Plan, report: StageReport) -> TowerWithHeads:
     """The first stage."""
     tower = TowerWithHeads(student.model.model.visual, student.features)
-    initialise(tower.tower, _tokens(layers, plan.seed, INITIAL_CROPS, plan.tower.steps)["pixels"], student.patches)
+    initialise(tower.tower, _tokens(layers, plan.seed, INITIAL_CROPS, 1, plan.tower.steps)["pixels"], student.patches)
 
     def losses(batch: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         return token_losses(tower, batch, student.patches)
 
-    run_stage(tower, partial(_tokens, layers, plan.seed, plan.tower_batch), losses, plan.tower, folder, partial(report, "tower"))
+    run_stage(tower, partial(_tower_batch, layers, plan), losses, plan.tower, folder, partial(report, "tower"))
     return tower.requires_grad_(requires_grad=False).eval()
 
 
@@ -127,9 +129,14 @@ def _pictured(layers: Sequence[Layers], eye: Eye, chance: np.random.Generator) -
     return draw_picture(layers[int(chance.integers(len(layers)))], eye, chance)
 
 
-def _tokens(layers: Sequence[Layers], seed: int, count: int, step: int) -> dict[str, Tensor]:
+def _tower_batch(layers: Sequence[Layers], plan: Plan, step: int) -> dict[str, Tensor]:
+    windows = WIDE if step >= plan.wide_from * plan.tower.steps else 1
+    return _tokens(layers, plan.seed, plan.tower_windows // windows**2, windows, step)
+
+
+def _tokens(layers: Sequence[Layers], seed: int, count: int, windows: int, step: int) -> dict[str, Tensor]:
     chance = np.random.default_rng([seed, 1, step])
-    samples = [sample_tokens(layers[int(chance.integers(len(layers)))], chance) for _ in range(count)]
+    samples = [sample_tokens(layers[int(chance.integers(len(layers)))], windows, chance) for _ in range(count)]
     pixels = np.stack([sample.pixels for sample in samples])
     return {
         "pixels": torch.from_numpy(pixels),

@@ -1,6 +1,6 @@
 """The first stage's samples: small crops, and for each of the tower's tokens the share of it that a network drew.
 
-A token is 28×28 px of the image as sent (a patch of 14 px, merged 2×2). Crops are 112 px: one attention window, 4×4 tokens.
+A token is 28×28 px of the image as sent (a patch of 14 px, merged 2×2). Crops are whole attention windows of 112 px, 4×4 tokens.
 """
 
 import math
@@ -16,8 +16,7 @@ from worker.lab.regenerate import feathered_opacity
 from worker.lab.training.degrade import degrade
 
 TOKEN = 28  # px
-GRID = 4  # tokens a side
-CROP = TOKEN * GRID
+WINDOW = 4  # tokens a side, of an attention window
 SIDES = (56, 288)  # px of regions before shrinking; up to more than the crop, as a zoomed region fills its crop
 INVISIBLE_ABOVE = 36.0  # dB between drawn and photographed token: it looks the same, so it teaches nothing either way
 SLACK = 12  # px cut around the crop, so that codecs and filters do not see its border
@@ -27,20 +26,24 @@ Layers = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class TokenSample:
-    """`pixels` uint8 CROP×CROP×3; `drawn` and `counted` float32 GRID×GRID: share drawn by a network, and weight in the loss."""
+    """`pixels` uint8 side × side × 3; per token, float32: `drawn`, the share that a network drew, and `counted`, the weight in the loss."""
 
     pixels: np.ndarray
     drawn: np.ndarray
     counted: np.ndarray
 
 
-def sample_tokens(layers: Layers, chance: np.random.Generator) -> TokenSample:
-    """One crop of a photograph with none to two regions of any layer, degraded, shrunk as a scan would shrink it."""
+def sample_tokens(layers: Layers, windows: int, chance: np.random.Generator) -> TokenSample:
+    """One crop of a photograph, `windows` attention windows a side, with none to two regions of any layer.
+
+    Degraded, and shrunk as a scan would shrink it.
+    """
     scale = _scale(chance)
     photograph = layers[PHOTOGRAPH]
-    side = math.ceil(CROP / scale) + 2 * SLACK
+    crop = windows * WINDOW * TOKEN
+    side = math.ceil(crop / scale) + 2 * SLACK
     if side > min(photograph.shape[:2]):
-        side, scale = min(photograph.shape[:2]), (CROP + 1) / (min(photograph.shape[:2]) - 2 * SLACK)
+        side, scale = min(photograph.shape[:2]), (crop + 1) / (min(photograph.shape[:2]) - 2 * SLACK)
     top, left = (int(chance.integers(0, extent - side, endpoint=True)) for extent in photograph.shape[:2])
     window = (slice(top, top + side), slice(left, left + side))
     base = photograph[window].astype(np.float32)
@@ -52,13 +55,13 @@ def sample_tokens(layers: Layers, chance: np.random.Generator) -> TokenSample:
         drawn[inside] = float(layer != INTERPOLATED)
         change[inside] = np.square(new - base).mean(axis=2)[inside]
     image = degrade(Image.fromarray(np.rint(pixels).astype(np.uint8)), chance)
-    shrunk = max(CROP, round(side * scale))
+    shrunk = max(crop, round(side * scale))
     image = image.resize((shrunk, shrunk), Image.Resampling.BICUBIC) if shrunk != side else image
-    margin = shrunk - CROP
+    margin = shrunk - crop
     x, y = (int(chance.integers(margin // 4, margin - margin // 4, endpoint=True)) for _ in range(2))
-    cut = np.asarray(image)[y : y + CROP, x : x + CROP]
+    cut = np.asarray(image)[y : y + crop, x : x + crop]
     flip = bool(chance.random() < 0.5)
-    shares = [_pooled(plane, side / shrunk, x, y) for plane in (drawn, change)]
+    shares = [_pooled(plane, side / shrunk, x, y, windows * WINDOW) for plane in (drawn, change)]
     if flip:
         cut, shares = cut[:, ::-1], [share[:, ::-1] for share in shares]
     return TokenSample(np.ascontiguousarray(cut), shares[0].copy(), _counted(*shares))
@@ -92,10 +95,10 @@ def _placed(side: int, chance: np.random.Generator) -> tuple[np.ndarray, tuple[s
     return opacity, inside
 
 
-def _pooled(plane: np.ndarray, step: float, x: int, y: int) -> np.ndarray:
-    """Mean of `plane` over each token of the crop at (x, y), where a pixel of the crop is `step` pixels of the plane."""
+def _pooled(plane: np.ndarray, step: float, x: int, y: int, grid: int) -> np.ndarray:
+    """Mean of `plane` over each of grid × grid tokens of the crop at (x, y), where a pixel of the crop is `step` pixels of the plane."""
     sums = np.pad(plane, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
-    rows, columns = (np.clip(np.rint((start + TOKEN * np.arange(GRID + 1)) * step).astype(int), 0, plane.shape[0]) for start in (y, x))
+    rows, columns = (np.clip(np.rint((start + TOKEN * np.arange(grid + 1)) * step).astype(int), 0, plane.shape[0]) for start in (y, x))
     corners = sums[rows][:, columns]
     total = corners[1:, 1:] - corners[:-1, 1:] - corners[1:, :-1] + corners[:-1, :-1]
     shares: np.ndarray = total / np.outer(np.diff(rows), np.diff(columns))

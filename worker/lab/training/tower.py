@@ -15,12 +15,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from worker.lab.training.tokens import GRID, TOKEN
+from worker.lab.training.tokens import TOKEN, WINDOW
 
 BANDS = 16
 FREE = 16  # dimensions of the hidden state that the patch embedding leaves to the band energies
 LUMA = (0.299, 0.587, 0.114)
 AUXILIARY_WEIGHT = 0.2
+NORMAL_MEDIAN = 0.6745  # median magnitude of a standard normal variable
+LOW_RADIUS, LOW_GAIN = 3.0, 0.3  # DCT coefficients that only say what a picture shows
 ENERGY_FLOOR = 1e-4  # of squared DCT coefficients in 0..1 luma: below is rounding
 
 
@@ -60,27 +62,31 @@ class TowerWithHeads(nn.Module):
 
 
 def crop_features(tower: Any, patches: Tensor) -> Tensor:
-    """The tower's merged tokens (N × tokens × features) of crops that are one attention window each.
+    """The tower's merged tokens (N × tokens × features) of square crops of whole attention windows.
 
     The same arithmetic as the tower's own forward, which loops over windows and convolves where a matrix product does.
     """
     count, length, values = patches.shape
+    merged = tower.spatial_merge_size**2
+    order = _by_windows(math.isqrt(length // merged))
     hidden = functional.linear(patches, tower.patch_embed.proj.weight.view(-1, values))
-    rows, columns = _positions(length, tower.spatial_merge_size)
-    cosine, sine = _rotations(tower, rows, columns)
-    for block in tower.blocks:
-        attention = block.attn
-        qkv = attention.qkv(block.norm1(hidden)).view(count, length, 3, attention.num_heads, -1).permute(2, 0, 3, 1, 4)
-        query, key = (_rotated(part, cosine, sine) for part in (qkv[0], qkv[1]))
-        mixed = functional.scaled_dot_product_attention(query, key, qkv[2])
-        hidden = hidden + attention.proj(mixed.transpose(1, 2).reshape(count, length, -1))
+    hidden = hidden.view(count, -1, merged, hidden.shape[-1])[:, order].flatten(1, 2)
+    places = _positions(length, tower.spatial_merge_size).view(-1, merged, 2)[order].flatten(0, 1)
+    rotations = _rotations(tower, places)
+    for number, block in enumerate(tower.blocks):
+        seen = length if number in tower.fullatt_block_indexes else WINDOW**2 * merged
+        hidden = hidden + _attended(block.attn, block.norm1(hidden), rotations, seen)
         hidden = hidden + block.mlp(block.norm2(hidden))
-    merged: Tensor = tower.merger(hidden.reshape(count * length, -1))
-    return merged.view(count, length // tower.spatial_merge_size**2, -1)
+    tokens: Tensor = tower.merger(hidden.flatten(0, 1)).view(count, length // merged, -1)
+    return tokens[:, order.argsort()]
 
 
 def initialise(tower: Any, crops: Tensor, patch_format: PatchFormat) -> None:
-    """Sets the patch embedding to luma DCT coefficients, each of unit variance over `crops`, and the first MLP to their band energies."""
+    """Sets the patch embedding to luma DCT coefficients and the first MLP to their band energies.
+
+    Each coefficient is scaled by its median magnitude over `crops`, not by its deviation, which a few sharp edges decide: what tells a
+    drawn region is in the weak high frequencies of ordinary patches, and norms would drown them. For the same reason low ones are muted.
+    """
     side = patch_format.patch
     basis, radius = _basis(side)
     order = np.argsort(radius, kind="stable")
@@ -92,17 +98,21 @@ def initialise(tower: Any, crops: Tensor, patch_format: PatchFormat) -> None:
             weight[row, channel] = share * patch_format.deviation[channel] * basis[coefficient] / patch_format.temporal
     with torch.no_grad():
         flat = weight.view(hidden, -1)
-        spread = (patch_format.patches(crops).reshape(-1, flat.shape[1]) @ flat.T).std(dim=0)
+        values = patch_format.patches(crops).reshape(-1, flat.shape[1]) @ flat.T
+        spread = values.abs().median(dim=0).values / NORMAL_MEDIAN
+        spread[0] = values[:, 0].std()  # the mean luma, whose magnitude has no meaning
+        spread[: len(kept)][torch.from_numpy(radius[kept] < LOW_RADIUS)] /= LOW_GAIN
         tower.patch_embed.proj.weight.copy_((flat / spread.clamp(min=1e-6)[:, None]).view_as(tower.patch_embed.proj.weight))
         _square_into_bands(tower.blocks[0].mlp, _bands(radius[kept]), hidden)
 
 
 def band_energies(crops: np.ndarray) -> np.ndarray:
-    """Log-energies of BANDS radial DCT bands of each token: crops N × CROP × CROP × 3 uint8 → N × tokens × BANDS, about unit scale."""
+    """Log-energies of BANDS radial DCT bands of each token: crops N × side × side × 3 uint8 → N × tokens × BANDS, about unit scale."""
     luma = (crops.astype(np.float32) / 255) @ np.asarray(LUMA, np.float32)
-    tokens = luma.reshape(-1, GRID, TOKEN, GRID, TOKEN).transpose(0, 1, 3, 2, 4)
+    grid = crops.shape[1] // TOKEN
+    tokens = luma.reshape(-1, grid, TOKEN, grid, TOKEN).transpose(0, 1, 3, 2, 4)
     cosine = _cosines(TOKEN)
-    energy = np.square(cosine @ tokens @ cosine.T).reshape(len(crops), GRID * GRID, -1)
+    energy = np.square(cosine @ tokens @ cosine.T).reshape(len(crops), grid * grid, -1)
     radius = np.hypot(*np.meshgrid(np.arange(TOKEN), np.arange(TOKEN), indexing="ij")).ravel()
     pooled = np.stack([energy[..., _bands(radius) == band].mean(-1) for band in range(BANDS)], axis=-1)
     logarithms: np.ndarray = np.log(pooled + ENERGY_FLOOR)
@@ -150,20 +160,34 @@ def _basis(side: int) -> tuple[Tensor, np.ndarray]:
     return basis, np.hypot(rows, columns).ravel()
 
 
-def _positions(length: int, merge: int) -> tuple[Tensor, Tensor]:
+def _by_windows(side: int) -> Tensor:
+    """Places of side × side tokens in rows, window by window."""
+    cut = torch.arange(side * side).view(side // WINDOW, WINDOW, side // WINDOW, WINDOW)
+    return cut.transpose(1, 2).flatten()
+
+
+def _positions(length: int, merge: int) -> Tensor:
+    """Row and column of each patch of a square crop, as the processor orders them: length × 2."""
     side = math.isqrt(length)
-    index = torch.arange(side)
-    rows, columns = torch.meshgrid(index, index, indexing="ij")
-    grouped = (plane.view(side // merge, merge, side // merge, merge).transpose(1, 2).reshape(-1) for plane in (rows, columns))
-    first, second = grouped
-    return first, second
+    places = torch.stack(torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij"), dim=-1)
+    return places.view(side // merge, merge, side // merge, merge, 2).transpose(1, 2).reshape(length, 2)
 
 
-def _rotations(tower: Any, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
-    frequencies = tower.rotary_pos_emb.inv_freq
-    angles = torch.cat([rows[:, None] * frequencies, columns[:, None] * frequencies], dim=-1)
+def _rotations(tower: Any, places: Tensor) -> tuple[Tensor, Tensor]:
+    angles = (places[:, :, None] * tower.rotary_pos_emb.inv_freq).flatten(1)
     angles = torch.cat([angles, angles], dim=-1)
     return angles.cos(), angles.sin()
+
+
+def _attended(attention: Any, hidden: Tensor, rotations: tuple[Tensor, Tensor], seen: int) -> Tensor:
+    """Attention among each `seen` patches that follow each other."""
+    count, length, width = hidden.shape
+    qkv = attention.qkv(hidden).view(count, length, 3, attention.num_heads, -1)
+    query, key = (_rotated(qkv[:, :, part].transpose(1, 2), *rotations) for part in (0, 1))
+    parts = (part.unflatten(2, (-1, seen)) for part in (query, key, qkv[:, :, 2].transpose(1, 2)))
+    mixed = functional.scaled_dot_product_attention(*parts)
+    result: Tensor = attention.proj(mixed.flatten(2, 3).transpose(1, 2).reshape(count, length, width))
+    return result
 
 
 def _rotated(part: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
