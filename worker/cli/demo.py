@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from worker.cli.endings import ExitCode, interrupt_on_termination
-from worker.cli.running import running_services, sample_folder
+from worker.cli.running import SAMPLES, running_services, sample_folder
 from worker.cli.services import Services
 from worker.cli.steps import step
 from worker.cli.terminal import console, say
@@ -23,7 +23,7 @@ def demo(
         typer.Option(metavar="DIR", help="Where the annotated pictures go. (default: demo/ under ZOOMIN_HOME)", show_default=False),
     ] = None,
 ) -> None:
-    """Judge twelve sample images with everything real: Postgres, Valkey, S3, Celery, vLLM. Two minutes on two cores."""
+    """Judge six photographs, clean and doctored, with everything real: Postgres, Valkey, S3, Celery, vLLM. Two minutes on two cores."""
     interrupt_on_termination()
     settings = load_settings()
     with running_services(settings) as services, sample_folder() as folder:
@@ -45,12 +45,15 @@ def _judge(services: Services, folder: str, pictures: Path) -> ExitCode:
 
 
 def _show(services: Services, batch_id: "UUID", folder: Path) -> None:
+    from worker.cli.pair_figures import print_pair_figures
     from worker.cli.pictures import draw_overview, draw_pictures
     from worker.cli.tables import print_results
+    from worker.lab.labels import read_labels
     from worker.store.results import stream_results
 
     results = list(stream_results(services.engine, batch_id))
     print_results(results, console())
+    print_pair_figures(results, read_labels(SAMPLES / "labels.jsonl"), console())
     with step("Drawing boxes and zoom crops on the samples"):
         drawn = draw_pictures(results, folder, services.storage, services.settings)
         if drawn:

@@ -24,8 +24,9 @@ from worker.moderation.settings import Settings
 from worker.queue import metrics
 from worker.queue.moderator import Unfinished
 from worker.vision.load import load_vision_model
+from worker.vision.model import VisionModel
 from worker.zoomin.pipeline import moderate
-from worker.zoomin.prompts import load_prompts
+from worker.zoomin.prompts import PromptSet, load_prompts
 from worker.zoomin.regions import scan_boxes
 from worker.zoomin.release import name_release
 from worker.zoomin.tools import Tools
@@ -68,13 +69,29 @@ class EventLoopThread:
             self._loop.close()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedModel:
+    """A model that answers, the loop it lives on, and the children that decode for it."""
+
+    loop: EventLoopThread
+    vision: VisionModel
+    prompts: PromptSet
+    decoder: DecodePool
+
+    def close(self) -> None:
+        """Stops engine, decode children and loop."""
+        self.loop.submit(self.vision.close()).result(CLOSE_TIMEOUT_SECONDS)
+        self.decoder.close()
+        self.loop.close()
+
+
 class AsyncModerator:
     """A `Moderator` over the real pipeline."""
 
-    def __init__(self, *, loop: EventLoopThread, tools: Tools, decoder: DecodePool, release: Release, images_in_flight: int) -> None:
-        self._loop = loop
+    def __init__(self, *, model: LoadedModel, tools: Tools, release: Release, images_in_flight: int) -> None:
+        self._model = model
+        self._loop = model.loop
         self._tools = tools
-        self._decoder = decoder
         self._release = release
         self._closed = False
         self._places = asyncio.Semaphore(images_in_flight)
@@ -137,9 +154,7 @@ class AsyncModerator:
         if self._closed:
             return
         self._closed = True
-        self._loop.submit(self._tools.vision.close()).result(CLOSE_TIMEOUT_SECONDS)
-        self._decoder.close()
-        self._loop.close()
+        self._model.close()
 
 
 def _bug(item: ItemReference) -> ZoomInError:
@@ -157,21 +172,30 @@ async def rehearse(tools: Tools) -> None:
     async def fetch_noise(_: ItemReference) -> Fetched:
         return Fetched(body.getvalue(), SourceFacts(sha256=""))
 
-    async def keep_nothing(_: Sequence[Evidence]) -> None:
-        pass
-
     await moderate(ItemReference(UUID(int=0), 0, "", "", ""), replace(tools, fetch=fetch_noise, keep=keep_nothing))
+
+
+async def keep_nothing(_: Sequence[Evidence]) -> None:
+    """An EvidenceKeeper for images of which nothing is to stay."""
+
+
+def load_model(settings: Settings) -> LoadedModel:
+    """Loads the model (tens of seconds). Raises MisconfiguredError."""
+    loop = EventLoopThread()
+    try:
+        vision = loop.submit(load_vision_model(settings)).result()
+    except Exception:  # not Ctrl-C: then the loop is still loading, and only the process's end stops it
+        loop.close()
+        raise
+    return LoadedModel(loop=loop, vision=vision, prompts=load_prompts(), decoder=DecodePool(settings.decode_processes))
 
 
 def build_moderator(settings: Settings) -> AsyncModerator:
     """Loads the model (tens of seconds) and everything around it. Raises MisconfiguredError."""
-    loop = EventLoopThread()
     storage = Storage(settings)
     threads = ThreadPoolExecutor(settings.images_in_flight, thread_name_prefix="storage")
-    vision = loop.submit(load_vision_model(settings)).result()
-    prompts = load_prompts()
-    release = name_release(vision.card, prompts, scan_boxes)
-    decoder = DecodePool(settings.decode_processes)
+    model = load_model(settings)
+    release = name_release(model.vision.card, model.prompts, scan_boxes)
 
     async def fetch_item(item: ItemReference) -> Fetched:
         return await fetch(
@@ -186,12 +210,12 @@ def build_moderator(settings: Settings) -> AsyncModerator:
 
     tools = Tools(
         fetch=fetch_item,
-        decoder=decoder,
+        decoder=model.decoder,
         keep=keep_evidence,
-        vision=vision,
-        prompts=prompts,
+        vision=model.vision,
+        prompts=model.prompts,
         choose=scan_boxes,
         release_id=release.id,
     )
-    loop.submit(rehearse(tools)).result()
-    return AsyncModerator(loop=loop, tools=tools, decoder=decoder, release=release, images_in_flight=settings.images_in_flight)
+    model.loop.submit(rehearse(tools)).result()
+    return AsyncModerator(model=model, tools=tools, release=release, images_in_flight=settings.images_in_flight)

@@ -81,7 +81,7 @@ def select(seen: Iterable[Seen], seed: int, max_sources: int | None) -> tuple[tu
 
 
 def split_of(name: str) -> Split:
-    """The split of a photograph, in SHARES, by its file's name without folder and suffix: a re-encoded or shrunk copy stays in its split."""
+    """The split of a photograph, in SHARES, by its file's name without folder and suffix: a re-encoded copy stays in its split."""
     stem = name.rsplit("/", 1)[-1].rsplit(".", 1)[0]
     place = zlib.crc32(stem.encode()) % 100
     for split, share in SHARES.items():

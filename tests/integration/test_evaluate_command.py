@@ -1,0 +1,130 @@
+"""`zoomin evaluate` as a user runs it: through the real vLLM, and on a batch in the real Postgres."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.integration.queue_world import RELEASE, World, verdict
+from tests.unit.cli.invoke import zoomin
+from worker.lab.labels import Label, read_labels, write_labels
+from worker.local.addresses import environment
+from worker.moderation.outcomes import ItemReference, OutcomeKind
+from worker.moderation.settings import Settings
+from worker.store.outcome_rows import Place
+from worker.store.outcomes import Judgement, insert_outcomes
+from worker.store.session import transaction
+
+SAMPLES = Path(__file__).parents[2] / "worker" / "local" / "samples"
+ENGINE_SECONDS = 280  # loading it twice as slow as on two idle cores
+WITH_INTERVALS = (
+    "balanced_accuracy",
+    "auroc",
+    "average_precision",
+    "tpr_at_1_fpr",
+    "ece",
+    "brier",
+    "iou_mean_best",
+    "f1_at_50",
+    "scan_accuracy",
+    "random_crop_accuracy",
+    "no_crop_accuracy",
+    "unreadable_rate",
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two of the samples' pairs, one picture of which is in a folder below."""
+    folder = tmp_path / "pictures"
+    (folder / "below").mkdir(parents=True)
+    labels = list(read_labels(SAMPLES / "labels.jsonl")[:4])
+    for label in labels:
+        shutil.copy(SAMPLES / label.file, folder)
+    (folder / labels[0].file).rename(folder / "below" / labels[0].file)
+    labels[0] = replace(labels[0], file=f"below/{labels[0].file}")
+    write_labels(folder / "labels.jsonl", labels)
+    return folder
+
+
+def evaluated_in(engine: Engine, labels: tuple[Label, ...], *, leave_out: int = 0) -> str:
+    """A batch that has judged the pictures rightly but for the last, which it could not read."""
+    world = World(engine)
+    names = {ordinal: label.file for ordinal, label in enumerate(labels)}
+    batch_id = world.batch(len(labels), names=names)
+    chunk_id = world.value("SELECT id FROM chunks WHERE batch_id = :id", id=batch_id)
+    outcomes = [
+        verdict(ItemReference(batch_id, ordinal, label.file, "b", f"k{ordinal}"), 0.9 if label.generator else 0.2)
+        for ordinal, label in enumerate(labels)
+    ]
+    outcomes[-1] = replace(outcomes[-1], kind=OutcomeKind.UNREADABLE, verdict=None, p_generated=None)
+    place = Place(batch_id=batch_id, revision=1, chunk_id=chunk_id)
+    with transaction(engine) as session:
+        insert_outcomes(session, place, outcomes[leave_out:], Judgement(actor="test", release=RELEASE))
+    return str(batch_id)
+
+
+def test_pictures_are_judged_through_vllm_and_told_in_json_and_in_one_page(folder: Path, tmp_path: Path) -> None:
+    arguments = [str(folder), "--labels", str(folder / "labels.jsonl"), "--json", "--no-robustness", "--output", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "worker.cli", "evaluate", *arguments]
+    variables = {**os.environ, "ZOOMIN_HOME": str(tmp_path / "home")}
+    ended = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=ENGINE_SECONDS, check=False)
+    assert ended.returncode == 0, ended.stderr
+    told = json.loads(ended.stdout)
+    assert told == json.loads((tmp_path / "out" / "report.json").read_text())
+    assert told["n"] == 4
+    assert told["release"].startswith("nano-")
+    for name in WITH_INTERVALS:
+        assert told[name].keys() == {"value", "low", "high"}
+        assert 0 <= told[name]["value"] <= 1, name
+    assert told["throughput"]["completion_tokens"] > 0
+    assert {row["name"] for row in told["tables"]["stages"]} >= {"scan alone", "no crop", "random crops", "largest 3"}
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert told["honesty"] in page
+    assert page.count("data:image/jpeg;base64,") >= 4
+    assert not re.search(r"""(?:src|href)=["'](?!data:|#)""", page)
+    assert "<script" not in page
+    assert len((tmp_path / "out" / "outcomes.jsonl").read_text().splitlines()) == 1 + 4 * 4
+
+
+def test_a_finished_batch_is_scored_without_judging_again(folder: Path, engine: Engine, settings: Settings, tmp_path: Path) -> None:
+    labels = read_labels(folder / "labels.jsonl")
+    batch_id = evaluated_in(engine, labels)
+    variables = {name: value for name, value in environment(settings).items() if name != "ZOOMIN_HOME"}
+    arguments = ["evaluate", str(folder), "--labels", str(folder / "labels.jsonl"), "--json", "--batch"]
+    ended = zoomin(*arguments, batch_id, home=tmp_path, settings=variables)
+    assert ended.code == 0, ended.err
+    told = json.loads(ended.out)
+    assert told["release"] == RELEASE.id
+    assert told["judged_by"] == f"batch {batch_id}"
+    assert told["balanced_accuracy"]["value"] == 0.75
+    assert told["unreadable_rate"]["value"] == 0.25
+    assert told["throughput"]["prompt_tokens"] == 250
+    assert told["no_crop_accuracy"] == {"value": None, "low": None, "high": None}
+    unfinished = zoomin(*arguments, evaluated_in(engine, labels, leave_out=1), home=tmp_path, settings=variables)
+    assert unfinished.code == 2
+    assert f"has not come to 1 of the pictures: {labels[0].file}" in unfinished.err
+
+
+def test_what_is_missing_is_named_before_a_model_is_loaded(folder: Path, tmp_path: Path) -> None:
+    (folder / "bridge.jpg").unlink()
+    ended = zoomin("evaluate", str(folder), "--labels", str(folder / "labels.jsonl"), home=tmp_path)
+    assert ended.code == 2
+    assert ended.err.strip() == f"zoomin: {folder} lacks 1 of 4 labelled pictures: bridge.jpg. [labels_miss_files]"
+    ended = zoomin("evaluate", str(folder), "--labels", str(folder / "none.jsonl"), home=tmp_path)
+    assert ended.code == 2
+    assert "none.jsonl: No such file or directory" in ended.err
+
+
+def test_calibrating_on_the_test_split_is_refused(folder: Path, tmp_path: Path) -> None:
+    split = folder.rename(tmp_path / "test")
+    ended = zoomin("calibrate", str(split), "--labels", str(split / "labels.jsonl"), "--checkpoint", str(tmp_path), home=tmp_path)
+    assert ended.code == 2
+    assert "Calibrate on the validation split only" in ended.err

@@ -1,0 +1,160 @@
+"""`zoomin evaluate | calibrate`: how well a model tells labelled pictures apart, and what its scores are worth."""
+# ruff: noqa: PLC0415  imports wait for their command, so that `--help` answers at once
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from worker.cli.batches import JsonOption, find
+from worker.cli.endings import interrupt_on_termination
+from worker.cli.lab import PartProgress, require_lab, shown_parts
+from worker.cli.terminal import console, report, say
+from worker.moderation.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from worker.lab.evaluation.evaluation import Evaluation
+    from worker.lab.evaluation.figures import Table
+    from worker.lab.evaluation.judgements import Judgements, Plan
+    from worker.lab.evaluation.picture_set import PictureSet
+
+MODULES = ("numpy", "scipy", "sklearn", "matplotlib", "jinja2")
+
+FolderArgument = Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder that the labels' files lie in.")]
+LabelsOption = Annotated[
+    Path, typer.Option("--labels", metavar="FILE", help="JSON Lines: file, label, regions, source, generator, control. One picture a line.")
+]
+
+
+def evaluate(
+    folder: FolderArgument,
+    labels: LabelsOption,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="For report.html, report.json and outcomes.jsonl, from which the same command goes on."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Judge at most so many pictures: all those of some photographs.")] = None,
+    controls: Annotated[bool, typer.Option(help="Judge all again without crops, with random ones, and with the largest three.")] = True,
+    robustness: Annotated[bool, typer.Option(help="Judge some again after JPEG, WebP, resizing, blur, noise and screenshots.")] = True,
+    grid_pictures: Annotated[int, typer.Option(min=1, help="How many pictures go through the robustness grid.")] = 200,
+    baselines: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Compare with baselines that learn from this training split."),
+    ] = None,
+    batch: Annotated[
+        str | None, typer.Option(metavar="BATCH", help="Judge nothing: score what this finished batch said of the pictures.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure a model on labelled pictures, through the path that judges in production. Scores, boxes, robustness, baselines; a report."""
+    require_lab(*MODULES)
+    interrupt_on_termination()
+    from worker.lab.evaluation.evaluation import summarise
+    from worker.lab.evaluation.judgements import Plan
+    from worker.lab.evaluation.picture_set import open_set
+    from worker.lab.evaluation.report import write_report
+
+    settings = load_settings()
+    plan = Plan(controls=controls, robustness=grid_pictures if robustness else 0)
+    with _shown(output) as show:
+        pictures = open_set(folder, labels, limit)
+        if pictures.unlabelled:
+            say(f"{pictures.unlabelled:,} pictures in {folder} have no label and are left out.")
+        extra = [_baselines(baselines, pictures, show)] if baselines else []
+        if batch is None:
+            judgements, by = _judge_now(settings, pictures, plan, output, show), "this command, through the deployed path"
+        else:
+            judgements, by = _judged_in(batch, pictures), f"batch {batch}"
+        evaluation = summarise(pictures, judgements, by, extra, show)
+        if output is not None:
+            write_report(output, evaluation, judgements.main, folder)
+    _tell(evaluation, as_json)
+    if output is not None:
+        say(f"The report: {output / 'report.html'}")
+
+
+def calibrate(
+    folder: FolderArgument,
+    labels: LabelsOption,
+    checkpoint: Annotated[Path, typer.Option(metavar="DIR", help="The checkpoint to calibrate; its zoomin.json gets the calibration.")],
+    limit: Annotated[int | None, typer.Option(min=1, help="Judge at most so many pictures: all those of some photographs.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fit a checkpoint's scores to the validation split, so that of pictures scored 0.8 about 80 % are generated."""
+    require_lab(*MODULES)
+    interrupt_on_termination()
+    from worker.lab.evaluation.calibrate import fit_calibration, read_card, refuse_other_splits, write_calibration
+    from worker.lab.evaluation.judgements import Plan
+    from worker.lab.evaluation.metrics import brier, ece
+    from worker.lab.evaluation.picture_set import open_set
+
+    refuse_other_splits(folder)
+    read_card(checkpoint)
+    settings = load_settings().model_copy(update={"model": str(checkpoint)})
+    with _shown(None) as show:
+        pictures = open_set(folder, labels, limit)
+        judged = _judge_now(settings, pictures, Plan(controls=False, robustness=0), None, show).main
+    fit = fit_calibration(pictures, judged)
+    write_calibration(checkpoint, fit)
+    before, after = fit.raw, fit.calibrated
+    if as_json:
+        from worker.exports.jsonl import json_line
+
+        errors = {name: {"ece": ece(scores), "brier": brier(scores)} for name, scores in (("raw", before), ("calibrated", after))}
+        sys.stdout.write(json_line({**fit.as_card(), **errors}))
+        return
+    report(f"scale {fit.calibration.scale:.4f}, offset {fit.calibration.offset:+.4f}, fitted on {len(fit.raw.p):,} pictures")
+    report(f"On these: ECE {ece(before):.3f} before, {ece(after):.3f} after; Brier {brier(before):.3f} before, {brier(after):.3f} after")
+    report(f"It stands in {checkpoint / 'zoomin.json'}, and makes another release of the checkpoint.")
+
+
+def _tell(evaluation: "Evaluation", as_json: bool) -> None:
+    if as_json:
+        from worker.exports.jsonl import json_line
+        from worker.lab.evaluation.report import report_object
+
+        sys.stdout.write(json_line(report_object(evaluation)))
+        return
+    from worker.cli.figures import print_evaluation
+
+    print_evaluation(evaluation, console())
+
+
+def _baselines(training: Path, pictures: "PictureSet", show: Callable[[PartProgress], None]) -> "Table":
+    from worker.lab.evaluation.baselines import baseline_table  # loads torch
+
+    return baseline_table(training, pictures, show)
+
+
+def _judge_now(
+    settings: Settings, pictures: "PictureSet", plan: "Plan", output: Path | None, show: Callable[[PartProgress], None]
+) -> "Judgements":
+    from worker.lab.evaluation.examiner import opened_examiner
+    from worker.lab.evaluation.judgements import EvaluationProgress, judge_runs
+    from worker.lab.evaluation.records import opened_records
+
+    show(EvaluationProgress("loading the model", 0, 1))
+    with opened_examiner(settings, pictures.folder) as examiner, opened_records(output, pictures, examiner.release.id) as records:
+        return judge_runs(examiner, pictures.labels, plan, records, show)
+
+
+def _judged_in(batch: str, pictures: "PictureSet") -> "Judgements":
+    from worker.cli.services import locate_services
+    from worker.lab.evaluation.batch import judged_in_batch
+
+    services = locate_services()
+    return judged_in_batch(services.engine, find(services, batch).id, pictures.labels)
+
+
+@contextmanager
+def _shown(output: Path | None) -> Iterator[Callable[[PartProgress], None]]:
+    try:
+        with shown_parts("reading labels") as show:
+            yield show
+    except KeyboardInterrupt:
+        if output is not None:
+            say("What is judged is kept: the same command goes on from there.")
+        raise
