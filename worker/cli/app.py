@@ -2,11 +2,12 @@
 
 import typer
 
-from worker.cli import batches, demo, dispatch, results, scan, settings, up
+from worker.cli import batches, demo, dispatch, evaluate, results, scan, settings, up
 from worker.cli.bench import bench
 from worker.cli.dataset import dataset
 from worker.cli.db import db
 from worker.cli.endings import EXIT_CODES_HELP, Commands
+from worker.cli.train import train
 
 RUN, SUBMIT, READ, OPERATE = "Run it on this machine", "Submit images", "Read results", "Operate"
 LAB = "Build data, train, measure"
@@ -36,3 +37,6 @@ app.command(rich_help_panel=OPERATE)(dispatch.dispatch)
 app.add_typer(db, name="db", rich_help_panel=OPERATE)
 app.add_typer(bench, name="bench", rich_help_panel=OPERATE)
 app.add_typer(dataset, name="dataset", rich_help_panel=LAB)
+app.add_typer(train, name="train", rich_help_panel=LAB)
+app.command(rich_help_panel=LAB)(evaluate.evaluate)
+app.command(rich_help_panel=LAB)(evaluate.calibrate)

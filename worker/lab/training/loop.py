@@ -1,8 +1,8 @@
 """One stage of training: a schedule, a stream of batches, a state that can be resumed at any step."""
 
+import io
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
+from worker.lab.whole_files import write_whole
 from worker.moderation.errors import MisconfiguredError
 
 Batch = TypeVar("Batch")
@@ -23,8 +24,6 @@ LOG_STEPS = 25
 SAVE_STEPS = 100
 FINAL_SHARE = 0.01  # of the learning rate, at the end: most is learnt while the rate anneals
 BETAS = (0.9, 0.95)
-MUON_RATE = 4.0  # its learning rate, of AdamW's
-SMALLEST_HIDDEN = 64  # width of a matrix that is worth orthogonal steps
 CLIP_NORM = 1.0
 
 
@@ -76,22 +75,26 @@ def run_stage(
 ) -> None:
     """Trains `model`'s parameters that require gradients until the schedule's end, from where `folder` says it stopped.
 
-    The sum of `losses` is minimised. Raises MisconfiguredError when the state in `folder` is of another model or schedule.
+    The sum of `losses` is minimised; it may differentiate parts of a large batch itself, and return them detached. Raises
+    MisconfiguredError when the state in `folder` is of another model or schedule; OSError.
     """
     folder.mkdir(parents=True, exist_ok=True)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizers = Optimizers(model, schedule)
-    first = _resume(folder / STATE, model, optimizers, schedule)
+    optimizer = _optimizer(trained, schedule)
+    first = _resume(folder / STATE, model, optimizer, schedule)
     batches = DataLoader(StepBatches(make_batch, first, schedule.steps), batch_size=None, num_workers=1, prefetch_factor=4)
     sums: dict[str, float] = {}
     begin, since = time.monotonic(), 0
     model.train()
     for step, batch in enumerate(batches, start=first):
         rate = schedule.rate(step)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.zero_grad(set_to_none=True)  # before, since `losses` may have gradients of its own to add
         parts = losses(batch)
         torch.stack(list(parts.values())).sum().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(trained, CLIP_NORM)
-        optimizers.step(rate)
+        optimizer.step()
         since += 1
         for name, part in parts.items():
             sums[name] = sums.get(name, 0.0) + float(part.detach())
@@ -103,7 +106,7 @@ def run_stage(
             report(progress)
             sums, since = {}, 0
         if last or (step + 1) % SAVE_STEPS == 0:
-            _save(folder / STATE, model, optimizers, schedule, step + 1)
+            _save(folder / STATE, model, optimizer, schedule, step + 1)
 
 
 def is_finished(folder: Path, schedule: Schedule) -> bool:
@@ -117,46 +120,14 @@ def load_model(folder: Path, model: nn.Module) -> None:
     model.load_state_dict(torch.load(folder / STATE, weights_only=True)["model"])
 
 
-class Optimizers:
-    """Muon for the hidden matrices (Jordan et al. 2024: a third fewer pictures for the same token AUC here), AdamW for all else."""
-
-    def __init__(self, model: nn.Module, schedule: Schedule) -> None:
-        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        hidden = [parameter for parameter in _hidden_matrices(model) if parameter.requires_grad]
-        apart = {id(parameter) for parameter in hidden}
-        matrices = [parameter for parameter in trained if parameter.ndim > 1 and id(parameter) not in apart]
-        others = [parameter for parameter in trained if parameter.ndim <= 1]  # norms and biases are not pulled towards zero
-        groups = [{"params": matrices, "weight_decay": schedule.weight_decay}, {"params": others, "weight_decay": 0.0}]
-        self._all: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, betas=BETAS)]
-        if hidden:
-            self._all.append(torch.optim.Muon(hidden, weight_decay=schedule.weight_decay, adjust_lr_fn="match_rms_adamw"))
-
-    def step(self, rate: float) -> None:
-        """One step at AdamW's learning rate `rate`; clears the gradients."""
-        for optimizer, share in zip(self._all, (1.0, MUON_RATE), strict=False):
-            for group in optimizer.param_groups:
-                group["lr"] = rate * share
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-
-    def state_dict(self) -> list[dict[str, Any]]:
-        """Everything that a resumed run needs."""
-        return [optimizer.state_dict() for optimizer in self._all]
-
-    def load_state_dict(self, states: list[dict[str, Any]]) -> None:
-        """Raises ValueError when they are of other parameters."""
-        for optimizer, state in zip(self._all, states, strict=True):
-            optimizer.load_state_dict(state)
+def _optimizer(parameters: list[nn.Parameter], schedule: Schedule) -> torch.optim.Optimizer:
+    matrices = [parameter for parameter in parameters if parameter.ndim > 1]
+    others = [parameter for parameter in parameters if parameter.ndim <= 1]  # norms and biases are not pulled towards zero
+    groups = [{"params": matrices, "weight_decay": schedule.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=schedule.learning_rate, betas=BETAS)
 
 
-def _hidden_matrices(model: nn.Module) -> list[nn.Parameter]:
-    linear = {id(module.weight) for module in model.modules() if isinstance(module, nn.Linear)}
-    embeddings = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}  # tied to an output layer
-    matrices = (parameter for parameter in model.parameters() if id(parameter) in linear - embeddings)
-    return [parameter for parameter in matrices if min(parameter.shape) >= SMALLEST_HIDDEN]
-
-
-def _resume(state: Path, model: nn.Module, optimizers: Optimizers, schedule: Schedule) -> int:
+def _resume(state: Path, model: nn.Module, optimizer: torch.optim.Optimizer, schedule: Schedule) -> int:
     if not state.is_file():
         return 0
     saved = torch.load(state, weights_only=True)
@@ -164,20 +135,18 @@ def _resume(state: Path, model: nn.Module, optimizers: Optimizers, schedule: Sch
         raise MisconfiguredError("training_other_schedule", f"{state} was made with {saved['schedule']}; this run wants {schedule}.")
     try:
         model.load_state_dict(saved["model"])
-        optimizers.load_state_dict(saved["optimizers"])
+        optimizer.load_state_dict(saved["optimizer"])
     except (RuntimeError, ValueError, KeyError) as error:
         raise MisconfiguredError("training_other_model", f"{state} is of another architecture: {str(error).splitlines()[0]}") from None
     return int(saved["step"])
 
 
-def _save(state: Path, model: nn.Module, optimizers: Optimizers, schedule: Schedule, step: int) -> None:
-    """Written whole or not at all: an interrupt leaves the state before."""
-    unfinished = state.with_suffix(".unfinished")
-    content = {"model": model.state_dict(), "optimizers": optimizers.state_dict(), "step": step, "schedule": repr(schedule)}
-    torch.save(content, unfinished)
-    with unfinished.open("rb") as file:
-        os.fsync(file.fileno())
-    unfinished.replace(state)
+def _save(state: Path, model: nn.Module, optimizer: torch.optim.Optimizer, schedule: Schedule, step: int) -> None:
+    """Written whole or not at all: after an interrupt or on a full disk, the state before stands. Raises OSError."""
+    content = io.BytesIO()  # torch's own writer hides what the disk says
+    saved = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "schedule": repr(schedule)}
+    torch.save(saved, content)
+    write_whole(state, content.getvalue())
 
 
 def _log(path: Path, progress: Progress) -> None:

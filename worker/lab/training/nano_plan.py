@@ -17,7 +17,8 @@ from worker.lab.training.loop import Progress, Schedule, run_stage
 from worker.lab.training.pictures import Eye, draw_picture
 from worker.lab.training.student import Student
 from worker.lab.training.tokens import Layers, sample_tokens
-from worker.lab.training.tower import TowerWithHeads, band_energies, initialise, token_losses
+from worker.lab.training.tower import TowerWithHeads, band_energies, token_losses
+from worker.lab.training.tower_start import start
 
 POOL = 4  # batches whose lessons are sorted by length together, so that little is padding
 INITIAL_CROPS = 512  # over which the patch embedding is scaled
@@ -34,7 +35,7 @@ class Plan:
 
     seed: int = 20_510
     tower_windows: int = 96  # a batch: as many crops of one attention window, or fewer of several
-    tower: Schedule = field(default_factory=lambda: Schedule(steps=1600, learning_rate=4e-3))
+    tower: Schedule = field(default_factory=lambda: Schedule(steps=1600, learning_rate=1e-3))
     wide_from: float = 0.6  # share of the tower's steps after which crops are WIDE windows a side: what a picture is like elsewhere tells
     degradations: int = 2  # of each photograph, in the composed pictures
     lessons: int = 12  # a batch
@@ -79,7 +80,7 @@ def train_nano(student: Student, photographs: Sequence[Path], folder: Path, plan
 def train_tower(student: Student, layers: Sequence[Layers], folder: Path, plan: Plan, report: StageReport) -> TowerWithHeads:
     """The first stage."""
     tower = TowerWithHeads(student.model.model.visual, student.features)
-    initialise(tower.tower, _tokens(layers, plan.seed, INITIAL_CROPS, 1, plan.tower.steps)["pixels"], student.patches)
+    start(tower.tower, _tokens(layers, plan.seed, INITIAL_CROPS, 1, plan.tower.steps)["pixels"], student.patches)
 
     def losses(batch: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         return token_losses(tower, batch, student.patches)

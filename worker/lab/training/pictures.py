@@ -1,6 +1,7 @@
 """The second stage's second half: subjects in real pixels, seen as the pipeline would show them."""
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from PIL import Image
@@ -22,14 +23,36 @@ COARSE_SHARE = 0.3  # of pictures whose scan is shrunk further than it must be, 
 COARSEST = 0.2  # of the scan's pixels that are left then, at the least
 
 
+class Viewer(Protocol):
+    """Whoever looks at pictures, and the sizes at which a release shows them."""
+
+    @property
+    def scan(self) -> PixelLimits:
+        """Of the whole image."""
+        ...
+
+    @property
+    def crop(self) -> PixelLimits:
+        """Of a crop."""
+        ...
+
+    def see(self, image: Image.Image, drawn: np.ndarray) -> Sight:
+        """What it makes of `image` (RGB, of a legal size), of whose tokens `drawn` are the true shares."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Eye:
-    """A tower, and how a release shows it images."""
+    """A tower, and how a release shows it images: a `Viewer`."""
 
     tower: TowerWithHeads
     patch_format: PatchFormat
     scan: PixelLimits
     crop: PixelLimits
+
+    def see(self, image: Image.Image, drawn: np.ndarray) -> Sight:
+        """Its tower's features and evidence."""
+        return see(self.tower, image, drawn, self.patch_format)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +63,7 @@ class PictureSubject:
     whole: Sight
     image: Image.Image
     drawn: tuple[Box, ...]  # in pixels of `image`
-    eye: Eye
+    eye: Viewer
 
     def crop(self, box: Box) -> Sight:
         """Cut from the full-resolution image, as the pipeline does."""
@@ -49,7 +72,7 @@ class PictureSubject:
         return _seen(self.image, crop_box(original, size, self.eye.crop), self.eye.crop, self.drawn, self.eye)
 
 
-def draw_picture(layers: Layers, eye: Eye, chance: np.random.Generator) -> PictureSubject:
+def draw_picture(layers: Layers, eye: Viewer, chance: np.random.Generator) -> PictureSubject:
     """A photograph with regions, degraded, and what a scan sees of it."""
     arrangement = arrange(Size(layers[PHOTOGRAPH].shape[1], layers[PHOTOGRAPH].shape[0]), chance)
     image = degrade(paint(layers, arrangement), chance)
@@ -78,8 +101,8 @@ def paint(layers: Layers, arrangement: Arrangement) -> Image.Image:
     return Image.fromarray(np.rint(pixels).astype(np.uint8))
 
 
-def _seen(image: Image.Image, part: Box, limits: PixelLimits, drawn: tuple[Box, ...], eye: Eye) -> Sight:
+def _seen(image: Image.Image, part: Box, limits: PixelLimits, drawn: tuple[Box, ...], eye: Viewer) -> Sight:
     cut = image.crop(part.corners())
     sent = limits.legal(Size(*cut.size))
     shares = drawn_shares(drawn, part, (sent.height // TOKEN, sent.width // TOKEN))
-    return see(eye.tower, cut.resize((sent.width, sent.height), Image.Resampling.BICUBIC), shares, eye.patch_format)
+    return eye.see(cut.resize((sent.width, sent.height), Image.Resampling.BICUBIC), shares)

@@ -13,6 +13,7 @@ from worker.images.resize import PixelLimits
 from worker.lab.training.conversations import Speaker
 from worker.lab.training.scenes import PROPOSALS
 from worker.lab.training.tower import PatchFormat
+from worker.lab.training.weights import load_weights
 from worker.moderation.outcomes import Verdict
 from worker.vision.checkpoint import Checkpoint, read_checkpoint
 from worker.vision.conversation import ChatFormat
@@ -29,7 +30,7 @@ COORDINATE_SCALE = 0.09
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Student:
-    """A nano-shaped checkpoint in training."""
+    """A checkpoint in training. What it says of tokens by name is for nano-shaped ones alone."""
 
     checkpoint: Checkpoint
     model: Any  # Qwen2_5_VLForConditionalGeneration
@@ -42,6 +43,16 @@ class Student:
         checkpoint = read_checkpoint(folder)
         torch.manual_seed(seed)
         model = Qwen2_5_VLForConditionalGeneration(AutoConfig.from_pretrained(folder))  # type: ignore[no-untyped-call]
+        return cls._assembled(checkpoint, model, PROPOSALS)
+
+    @classmethod
+    def pretrained(cls, folder: Path) -> Self:
+        """The checkpoint of `folder` with its own weights. Raises MisconfiguredError."""
+        checkpoint = read_checkpoint(folder)
+        return cls._assembled(checkpoint, load_weights(checkpoint), checkpoint.reply_limits.proposed_regions)
+
+    @classmethod
+    def _assembled(cls, checkpoint: Checkpoint, model: Any, proposals: int) -> Self:
         chat = ChatFormat.load(checkpoint)
         processor = chat.processor.image_processor
         speaker = Speaker(
@@ -49,7 +60,7 @@ class Student:
             prompts=load_prompts(),
             coordinates=checkpoint.convention.coordinates,
             factor=checkpoint.convention.resize_factor,
-            proposals=PROPOSALS,
+            proposals=proposals,
         )
         patches = PatchFormat(
             patch=processor.patch_size,

@@ -1,8 +1,7 @@
 """The first stage: teaches the vision tower, densely, which tokens a network drew. Next-token training alone never finds out.
 
 The tower is a checkpoint's own (`Qwen2_5_VisionTransformerPretrainedModel`); its heads are thrown away afterwards. It starts from what
-is known of such traces: patches become their DCT, the first MLP squares it and pools it into radial bands, and an auxiliary head keeps
-the bands' log-energies in sight.
+is known of such traces (tower_start.py), and an auxiliary head keeps the bands' log-energies in sight.
 """
 
 import math
@@ -18,11 +17,8 @@ from torch.nn import functional
 from worker.lab.training.tokens import TOKEN, WINDOW
 
 BANDS = 16
-FREE = 16  # dimensions of the hidden state that the patch embedding leaves to the band energies
 LUMA = (0.299, 0.587, 0.114)
 AUXILIARY_WEIGHT = 0.2
-NORMAL_MEDIAN = 0.6745  # median magnitude of a standard normal variable
-LOW_RADIUS, LOW_GAIN = 3.0, 0.3  # DCT coefficients that only say what a picture shows
 ENERGY_FLOOR = 1e-4  # of squared DCT coefficients in 0..1 luma: below is rounding
 
 
@@ -81,42 +77,26 @@ def crop_features(tower: Any, patches: Tensor) -> Tensor:
     return tokens[:, order.argsort()]
 
 
-def initialise(tower: Any, crops: Tensor, patch_format: PatchFormat) -> None:
-    """Sets the patch embedding to luma DCT coefficients and the first MLP to their band energies.
-
-    Each coefficient is scaled by its median magnitude over `crops`, not by its deviation, which a few sharp edges decide: what tells a
-    drawn region is in the weak high frequencies of ordinary patches, and norms would drown them. For the same reason low ones are muted.
-    """
-    side = patch_format.patch
-    basis, radius = _basis(side)
-    order = np.argsort(radius, kind="stable")
-    hidden = tower.patch_embed.proj.weight.shape[0]
-    kept = order[: hidden - FREE]
-    weight = torch.zeros(hidden, 3, patch_format.temporal, side, side)
-    for row, coefficient in enumerate(kept):
-        for channel, share in enumerate(LUMA):  # undoes the processor's scaling, so that one basis serves all channels
-            weight[row, channel] = share * patch_format.deviation[channel] * basis[coefficient] / patch_format.temporal
-    with torch.no_grad():
-        flat = weight.view(hidden, -1)
-        values = patch_format.patches(crops).reshape(-1, flat.shape[1]) @ flat.T
-        spread = values.abs().median(dim=0).values / NORMAL_MEDIAN
-        spread[0] = values[:, 0].std()  # the mean luma, whose magnitude has no meaning
-        spread[: len(kept)][torch.from_numpy(radius[kept] < LOW_RADIUS)] /= LOW_GAIN
-        tower.patch_embed.proj.weight.copy_((flat / spread.clamp(min=1e-6)[:, None]).view_as(tower.patch_embed.proj.weight))
-        _square_into_bands(tower.blocks[0].mlp, _bands(radius[kept]), hidden)
-
-
 def band_energies(crops: np.ndarray) -> np.ndarray:
     """Log-energies of BANDS radial DCT bands of each token: crops N × side × side × 3 uint8 → N × tokens × BANDS, about unit scale."""
     luma = (crops.astype(np.float32) / 255) @ np.asarray(LUMA, np.float32)
     grid = crops.shape[1] // TOKEN
     tokens = luma.reshape(-1, grid, TOKEN, grid, TOKEN).transpose(0, 1, 3, 2, 4)
-    cosine = _cosines(TOKEN)
+    cosine = cosines(TOKEN)
     energy = np.square(cosine @ tokens @ cosine.T).reshape(len(crops), grid * grid, -1)
     radius = np.hypot(*np.meshgrid(np.arange(TOKEN), np.arange(TOKEN), indexing="ij")).ravel()
     pooled = np.stack([energy[..., _bands(radius) == band].mean(-1) for band in range(BANDS)], axis=-1)
     logarithms: np.ndarray = np.log(pooled + ENERGY_FLOOR)
     return (logarithms + 6) / 3
+
+
+def cosines(side: int) -> np.ndarray:
+    """The orthonormal DCT-II of `side` values as a matrix."""
+    positions = np.arange(side)
+    matrix = np.cos(math.pi * (2 * positions[None] + 1) * positions[:, None] / (2 * side)) * math.sqrt(2 / side)
+    matrix[0] /= math.sqrt(2)
+    exact: np.ndarray = matrix.astype(np.float32)
+    return exact
 
 
 def token_losses(model: TowerWithHeads, batch: Mapping[str, Tensor], patch_format: PatchFormat) -> dict[str, Tensor]:
@@ -127,37 +107,9 @@ def token_losses(model: TowerWithHeads, batch: Mapping[str, Tensor], patch_forma
     return {"drawn": found, "energies": AUXILIARY_WEIGHT * functional.smooth_l1_loss(energies, batch["energies"])}
 
 
-def _square_into_bands(mlp: Any, bands: np.ndarray, hidden: int) -> None:
-    # silu(x)·x + silu(−x)·(−x) = x²: a pair of SwiGLU units squares a coefficient, the down projection pools a band's squares.
-    pairs = min(len(bands), mlp.gate_proj.weight.shape[0] // 2)
-    for index in range(pairs):
-        for unit, sign in ((2 * index, 1.0), (2 * index + 1, -1.0)):
-            for projection in (mlp.gate_proj, mlp.up_proj):
-                projection.weight[unit].zero_()
-                projection.weight[unit, index] = sign
-                projection.bias[unit] = 0
-            mlp.down_proj.weight[:, unit].zero_()
-            mlp.down_proj.weight[hidden - FREE + bands[index], unit] = 1 / (bands == bands[index]).sum()
-
-
 def _bands(radius: np.ndarray) -> np.ndarray:
     band: np.ndarray = np.minimum((radius / radius.max() * BANDS).astype(int), BANDS - 1)
     return band
-
-
-def _cosines(side: int) -> np.ndarray:
-    positions = np.arange(side)
-    matrix = np.cos(math.pi * (2 * positions[None] + 1) * positions[:, None] / (2 * side)) * math.sqrt(2 / side)
-    matrix[0] /= math.sqrt(2)
-    exact: np.ndarray = matrix.astype(np.float32)
-    return exact
-
-
-def _basis(side: int) -> tuple[Tensor, np.ndarray]:
-    cosine = torch.from_numpy(_cosines(side))
-    basis = torch.einsum("ua,vb->uvab", cosine, cosine).reshape(-1, side, side)
-    rows, columns = np.meshgrid(np.arange(side), np.arange(side), indexing="ij")
-    return basis, np.hypot(rows, columns).ravel()
 
 
 def _by_windows(side: int) -> Tensor:

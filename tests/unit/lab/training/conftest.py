@@ -1,0 +1,43 @@
+"""Nano untrained, and photographs as layers, small enough to train on in seconds."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageFilter
+
+from tests.unit.lab.training.layers import SIZE
+from worker.lab.layers import LAYERS, PHOTOGRAPH
+from worker.lab.training.student import Student
+from worker.vision.nano.build import materialise
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)  # tiny matrices gain nothing from a second one, and starve beside other work
+
+
+@pytest.fixture(scope="session")
+def nano_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return materialise(tmp_path_factory.mktemp("nano"))
+
+
+@pytest.fixture(scope="module")
+def student(nano_folder: Path) -> Student:
+    return Student.untrained(nano_folder, 3)
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two photographs, as `zoomin dataset build` lays them out."""
+    out = tmp_path_factory.mktemp("dataset")
+    for number, name in enumerate(("first", "second")):
+        folder = out / "layers" / "train" / name
+        folder.mkdir(parents=True)
+        noise = np.random.default_rng(number).integers(0, 256, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
+        photograph = Image.fromarray(noise).filter(ImageFilter.GaussianBlur(1))
+        for blur, layer in enumerate(LAYERS):
+            image = photograph if layer == PHOTOGRAPH else photograph.filter(ImageFilter.GaussianBlur(blur))
+            image.save(folder / f"{layer}.png", compress_level=1)
+    return out
