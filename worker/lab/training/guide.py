@@ -10,8 +10,8 @@ import xgrammar
 from torch import Tensor
 
 from worker.vision.conversation import ChatFormat
+from worker.vision.nano.wording import SEPARATORS
 
-SEPARATORS = (", ", ": ")  # as training's replies are spaced
 BITS = 32  # of a mask's word
 
 
