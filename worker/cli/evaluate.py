@@ -118,7 +118,7 @@ def _tell(evaluation: "Evaluation", as_json: bool) -> None:
 
         sys.stdout.write(json_line(report_object(evaluation)))
         return
-    from worker.cli.figures import print_evaluation
+    from worker.cli.lab.figures import print_evaluation
 
     print_evaluation(evaluation, console())
 

@@ -11,7 +11,7 @@ from worker.moderation.boxes import intersection_over_union
 from worker.moderation.outcomes import Verdict
 from worker.moderation.release import Training
 from worker.store.results import ItemResult
-from worker.vision.nano.build import NAME, REPORT
+from worker.vision.nano import NAME, REPORT
 
 CARD_FIGURES = {"auroc": "AUROC", "balanced_accuracy": "balanced accuracy", "iou_mean_best": "mean best IoU"}  # keys of REPORT
 

@@ -41,7 +41,7 @@ def sft(
     interrupt_on_termination()
     from transformers.utils import logging as transformers_logging
 
-    from worker.cli.training_progress import shown_training
+    from worker.cli.lab.training_progress import shown_training
     from worker.exports.jsonl import json_line
     from worker.lab.training.lora import LoraPlan
     from worker.lab.training.nano_plan import Plan

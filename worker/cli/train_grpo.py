@@ -38,7 +38,7 @@ def grpo(
     import torch
     from transformers.utils import logging as transformers_logging
 
-    from worker.cli.reward_progress import shown_rewards
+    from worker.cli.lab.reward_progress import shown_rewards
     from worker.exports.jsonl import json_line
     from worker.lab.training.grpo import GrpoPlan
     from worker.lab.training.improve import improve

