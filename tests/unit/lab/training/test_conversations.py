@@ -85,5 +85,5 @@ def accepted(student: Student, schema: object, reply: str) -> bool:
         from vllm.v1.structured_output.backend_xgrammar import XgrammarBackend  # noqa: PLC0415
 
         guide = XgrammarBackend(vllm_config=config, tokenizer=tokenizer, vocab_size=len(tokenizer))
-        matcher = guide.compile_grammar(StructuredOutputOptions.JSON, json.dumps(schema)).matcher
-    return matcher.accept_string(reply) and matcher.accept_token(chat.end_of_turn)
+        grammar: Any = guide.compile_grammar(StructuredOutputOptions.JSON, json.dumps(schema))
+    return bool(grammar.matcher.accept_string(reply) and grammar.matcher.accept_token(chat.end_of_turn))
