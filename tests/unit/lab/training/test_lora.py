@@ -63,7 +63,7 @@ def test_what_a_zoom_lesson_quotes_of_the_scan_does_not_tell_the_truth(tiny: Stu
             continue
         asked, reply = (tiny.speaker.chat.decode(lesson.ids[part].tolist()) for part in (~lesson.learnt, lesson.learnt))
         quoted = asked.rpartition('"regions"')[2]
-        verdict = "generated" if '"verdict": "generated"' in reply else "real"
+        verdict = "generated" if '"verdict":"generated"' in reply else "real"
         strong[verdict].append(f"{Grade.STRONG.name.lower()} traces" in quoted or f"{Grade.CLEAR.name.lower()} traces" in quoted)
     assert all(len(each) > 8 for each in strong.values())
     assert abs(np.mean(strong["real"]) - np.mean(strong["generated"])) < 0.35
