@@ -41,6 +41,11 @@ def build(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another seed places other regions.")] = 2025,
     max_sources: Annotated[int | None, typer.Option(min=1, help="Use at most so many photographs, drawn by the seed.")] = None,
+    unseen: Annotated[
+        bool,
+        typer.Option("--unseen", help="Make the test alone, drawn by other networks than training's: Waifu2x and x4plus-anime."),
+    ] = False,
+    test_only: Annotated[bool, typer.Option("--test-only", help="Use all photographs for the test, instead of splitting them.")] = False,
     sizes: Annotated[
         str, typer.Option(metavar="MP,…", help="Sizes in megapixels, one of which each large test photograph is brought to.")
     ] = "1,2,4,8,12",
@@ -58,9 +63,11 @@ def build(
     from worker.lab.dataset.build import Plan
     from worker.lab.dataset.build import build as build_dataset
     from worker.lab.dataset.photographs import find_photographs
-    from worker.lab.networks import Network, Regenerator
+    from worker.lab.dataset.selection import Split
+    from worker.lab.networks import Network, Regenerator, UnseenNetwork
 
     settings = load_settings()
+    networks = tuple(UnseenNetwork) if unseen else (Network.ANIMEVIDEO_V3, Network.X4PLUS)  # the quickest first
     collections, photographs = find_photographs(sources, licences, settings, _storage(sources, settings))
     plan = Plan(
         collections=collections,
@@ -68,8 +75,10 @@ def build(
         out=Path(out).expanduser(),
         seed=seed,
         max_sources=max_sources,
+        split=Split.TEST if test_only else None,
+        made=(Split.TEST,) if unseen else tuple(Split),
         megapixels=megapixels,
-        networks={network.value: Regenerator(network) for network in (Network.ANIMEVIDEO_V3, Network.X4PLUS)},  # the quickest first
+        networks={network.value: Regenerator(network) for network in networks},
         threads=threads or len(os.sched_getaffinity(0)),
     )
     try:

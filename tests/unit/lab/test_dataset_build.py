@@ -56,6 +56,8 @@ def plan_of(folder: Path, out: Path) -> Plan:
         out=out,
         seed=7,
         max_sources=None,
+        split=None,
+        made=tuple(Split),
         megapixels=(1.0, 2.0),
         networks=NETWORKS,
         threads=2,

@@ -50,6 +50,13 @@ def test_neither_seed_nor_company_moves_a_photograph_to_another_split() -> None:
     assert set(alone.values()) == set(Split)
 
 
+def test_photographs_for_the_test_alone_are_all_in_it_near_copies_too() -> None:
+    everyone = [seen(name_in(split, n), pixels=f"{n:064x}") for n, split in enumerate(Split)]
+    sources, left_out = select(everyone, 1, None, Split.TEST)
+    assert [source.split for source in sources] == [Split.TEST] * len(Split)
+    assert not left_out
+
+
 @pytest.mark.parametrize(
     ("photograph", "reason"),
     [

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops, ImageFilter
 
-from worker.lab.networks import Network, Regenerator
+from worker.lab.networks import Network, Regenerator, UnseenNetwork
 from worker.lab.regenerate import FEATHER, VISIBLE_BELOW, interpolate, regenerate, visible_change
 from worker.moderation.boxes import Box
 from worker.moderation.errors import MisconfiguredError, RejectedError
@@ -54,16 +54,16 @@ def test_input_is_left_as_it_was(textured: Image.Image, network: Regenerator) ->
     assert textured.tobytes() == before
 
 
-@pytest.mark.parametrize("kind", list(Network))
-def test_each_network_draws_the_same_region_every_time_and_unlike_the_control(textured: Image.Image, kind: Network) -> None:
+@pytest.mark.parametrize("kind", [*Network, *UnseenNetwork])
+def test_each_network_draws_the_same_region_every_time_and_unlike_the_control(textured: Image.Image, kind: Network | UnseenNetwork) -> None:
     box = Box(40, 40, 104, 104)
     first, second = (regenerate(textured, box, Regenerator(kind)) for _ in range(2))
     assert first.tobytes() == second.tobytes()
     assert visible_change(interpolate(textured, box), first, box) < 45
 
 
-@pytest.mark.parametrize("kind", list(Network))
-def test_redrawn_region_stays_in_place_and_in_colour(kind: Network) -> None:
+@pytest.mark.parametrize("kind", [*Network, *UnseenNetwork])
+def test_redrawn_region_stays_in_place_and_in_colour(kind: Network | UnseenNetwork) -> None:
     # Were it shifted by one pixel, or its channels swapped, it would fit better when shifted or swapped back.
     box = Box(235, 193, 338, 338)
     inner = Box(247, 205, 326, 326)  # without its feather

@@ -44,6 +44,8 @@ class Plan:
     out: Path
     seed: int
     max_sources: int | None
+    split: Split | None  # for which all photographs are; None: by their names
+    made: tuple[Split, ...]  # the splits whose pictures are made
     megapixels: tuple[float, ...]
     networks: Mapping[str, Enlarger]
     threads: int
@@ -69,8 +71,9 @@ def build(plan: Plan, report: Callable[[BuildProgress], None]) -> Card:
     with closing(DecodePool(plan.threads)) as decoders:
         workshop = Workshop(out=plan.out, seed=plan.seed, megapixels=plan.megapixels, networks=networks, decoders=decoders)
         seen, unreadable = _survey(plan, decoders, stop, report)
-        sources, left_out = select(seen, plan.seed, plan.max_sources)
-        left_out = (*unreadable, *left_out)
+        sources, left_out = select(seen, plan.seed, plan.max_sources, plan.split)
+        left_out = (*unreadable, *left_out, *(_beside(source) for source in sources if source.split not in plan.made))
+        sources = tuple(source for source in sources if source.split in plan.made)
         if not sources:
             raise RejectedError("no_sources", f"None of {len(plan.photographs)} photographs can be used: {_first_reasons(left_out)}.")
         _claim(plan, sources)
@@ -125,6 +128,10 @@ def _assemble(plan: Plan, made: Mapping[Source, Made], left_out: Sequence[LeftOu
     return card
 
 
+def _beside(source: Source) -> LeftOut:
+    return LeftOut(name=source.seen.name, reason=Reason.OTHER_SPLIT, detail=source.split)
+
+
 def _refuse_foreign(out: Path) -> None:
     if out.is_dir() and not (out / ".build").is_dir() and any(out.iterdir()):
         raise RejectedError("out_taken", f"{out} holds something else. Name a folder that is new or empty.")
@@ -137,7 +144,7 @@ def _claim(plan: Plan, sources: Sequence[Source]) -> None:
         "seed": plan.seed,
         "megapixels": plan.megapixels,
         "networks": list(plan.networks),
-        "sources": hashlib.sha256("\n".join(f"{source.id} {source.seen.name}" for source in sources).encode()).hexdigest(),
+        "sources": hashlib.sha256("\n".join(f"{source.id} {source.split} {source.seen.name}" for source in sources).encode()).hexdigest(),
     }
     path, body = plan.out / ".build" / "plan.json", msgspec.json.encode(identity)
     if path.is_file() and path.read_bytes() != body:

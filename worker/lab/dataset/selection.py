@@ -3,7 +3,7 @@
 import hashlib
 import re
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -40,6 +40,7 @@ class Reason(StrEnum):
     OF_THE_DEMO = "is one of the demo's, or nearly"
     REPEATED = "has the pixels of another"
     NEAR_COPY = "is nearly one of a stricter split"
+    OTHER_SPLIT = "is of a split that is not made"
     NOT_WANTED = "is beyond --max-sources"
     NOTHING_VISIBLE = "regenerating changes nothing visible"
 
@@ -62,8 +63,13 @@ class Source:
     seen: Seen
 
 
-def select(seen: Iterable[Seen], seed: int, max_sources: int | None) -> tuple[tuple[Source, ...], tuple[LeftOut, ...]]:
-    """Sources ordered by id, and what is left out. Splits follow from the names: no seed and no other photograph moves one."""
+def select(
+    seen: Iterable[Seen], seed: int, max_sources: int | None, only: Split | None = None
+) -> tuple[tuple[Source, ...], tuple[LeftOut, ...]]:
+    """Sources ordered by id, and what is left out.
+
+    Splits follow from the names, no seed and no other photograph moves one; or all photographs are for the split `only`.
+    """
     left_out: list[LeftOut] = []
     usable: dict[str, Seen] = {}
     for photograph in sorted(seen, key=lambda each: each.name):
@@ -72,11 +78,12 @@ def select(seen: Iterable[Seen], seed: int, max_sources: int | None) -> tuple[tu
             usable[photograph.facts.pixels_sha256] = photograph
         else:
             left_out.append(LeftOut(name=photograph.name, reason=reason))
-    kept, near = _without_near_copies(tuple(usable.values()))
+    splits = {each.name: only or split_of(each.name) for each in usable.values()}
+    kept, near = _without_near_copies(tuple(usable.values()), splits)
     drawn = sorted(kept, key=lambda each: hashlib.sha256(f"{seed} {each.facts.pixels_sha256}".encode()).digest())
     beyond = drawn[max_sources:] if max_sources is not None else []
     left_out += near + [LeftOut(name=each.name, reason=Reason.NOT_WANTED) for each in beyond]
-    sources = [Source(id=source_id(each), split=split_of(each.name), seen=each) for each in drawn[:max_sources]]
+    sources = [Source(id=source_id(each), split=splits[each.name], seen=each) for each in drawn[:max_sources]]
     return tuple(sorted(sources, key=lambda source: source.id)), tuple(left_out)
 
 
@@ -112,13 +119,13 @@ def _fault(seen: Seen) -> Reason | None:
     return Reason.GREY if seen.facts.colour < COLOURLESS else None
 
 
-def _without_near_copies(usable: Sequence[Seen]) -> tuple[list[Seen], list[LeftOut]]:
+def _without_near_copies(usable: Sequence[Seen], splits: Mapping[str, Split]) -> tuple[list[Seen], list[LeftOut]]:
     strictness = list(SHARES)
     kept: list[Seen] = []
     left_out: list[LeftOut] = []
-    for seen in sorted(usable, key=lambda each: strictness.index(split_of(each.name))):
-        split = split_of(seen.name)
-        twin = next((each for each in kept if is_near(each.facts.hash, seen.facts.hash) and split_of(each.name) is not split), None)
+    for seen in sorted(usable, key=lambda each: strictness.index(splits[each.name])):
+        split = splits[seen.name]
+        twin = next((each for each in kept if is_near(each.facts.hash, seen.facts.hash) and splits[each.name] is not split), None)
         if twin is None:
             kept.append(seen)
         else:

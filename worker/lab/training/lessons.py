@@ -14,7 +14,7 @@ from worker.vision.model import ImagePart
 from worker.vision.nano.wording import grade, scan_reply, zoom_reply
 
 SCAN_SHARE = 0.4  # of lessons; the others are zooms
-JITTERED = 0.6  # share of zoom lessons whose boxes are not quite right, as a scan's are
+JITTERED = 0.5  # share of zoom lessons whose boxes are not quite right, as a scan's are; from the others the scan learns as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +70,21 @@ def scan_lesson(subject: Subject, speaker: Speaker, chance: np.random.Generator)
     return _lesson(speaker.scan(_shown(subject.whole), reply), [subject.whole])
 
 
-def zoom_lesson(subject: Subject, speaker: Speaker, chance: np.random.Generator) -> Lesson:
-    """The second query: findings from the crops' own evidence, and the verdict."""
+def zoom_lesson(subject: Subject, speaker: Speaker, chance: np.random.Generator, *, learn_scan: bool = True) -> Lesson:
+    """The second query: findings from the crops' own evidence, and the verdict.
+
+    With `learn_scan`, what it quotes of the scan is learnt too, where that is right.
+    """
     named = propose(subject.scene, chance)
-    if chance.random() < JITTERED:
+    jittered = chance.random() < JITTERED
+    if jittered:
         named = [(jitter(box, subject.scene.evidence.shape, chance), found) for box, found in named]
     crops = [subject.crop(box) for box, _ in named]
     reply = zoom_reply([grade(float(crop.evidence.mean())) for crop in crops], subject.scene.verdict)
     told = [(box, _shown(crop)) for (box, _), crop in zip(named, crops, strict=True)]
     said = scan_reply(named, subject.scene.verdict)
-    return _lesson(speaker.zoom(_shown(subject.whole), said, told, reply), [subject.whole, *crops])
+    conversation = speaker.zoom(_shown(subject.whole), said, told, reply, learn_scan=learn_scan and not jittered)
+    return _lesson(conversation, [subject.whole, *crops])
 
 
 def _lesson(conversation: Conversation, sights: list[Sight]) -> Lesson:

@@ -5,6 +5,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -65,6 +66,21 @@ class StepBatches(IterableDataset[Any]):
             yield self._make(step)
 
 
+@contextmanager
+def bfloat16_products() -> Iterator[None]:
+    """Matrix products of float32 round their factors to bfloat16 where the hardware multiplies those faster; sums stay float32.
+
+    On two cores with AMX a step of the tower takes 0.6 of the time, one of the language part 0.75; autocast costs more than it saves.
+    """
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+@bfloat16_products()
 def run_stage(
     model: nn.Module,
     make_batch: Callable[[int], Batch],

@@ -39,8 +39,8 @@ class Plan:
     wide_from: float = 0.6  # share of the tower's steps after which crops are WIDE windows a side: what a picture is like elsewhere tells
     degradations: int = 2  # of each photograph, in the composed pictures
     lessons: int = 12  # a batch
-    composed: Schedule = field(default_factory=lambda: Schedule(steps=1500, learning_rate=1e-3))
-    pictures: Schedule = field(default_factory=lambda: Schedule(steps=500, learning_rate=4e-4))
+    composed: Schedule = field(default_factory=lambda: Schedule(steps=1200, learning_rate=1e-3))
+    pictures: Schedule = field(default_factory=lambda: Schedule(steps=300, learning_rate=4e-4))
 
 
 class Lessons:

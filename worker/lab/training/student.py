@@ -20,7 +20,7 @@ from worker.vision.conversation import ChatFormat
 from worker.vision.nano.wording import LARGEST_MULTIPLE, Grade
 from worker.zoomin.prompts import load_prompts
 
-VERDICT_WEIGHT = 8.0  # of a verdict in the loss, a coordinate, a grade, and everything else, which is the same in every reply
+VERDICT_WEIGHT = 12.0  # of a verdict in the loss, a coordinate, a grade, and everything else, which is the same in every reply
 COORDINATE_WEIGHT = 2.0
 GRADE_WEIGHT = 1.5
 FRAME_WEIGHT = 0.3

@@ -44,7 +44,7 @@ def draw_true_lesson(layers: Layers, eye: TrueSight, speaker: Speaker, chance: n
     truth = subject.scene.evidence if scanned else np.zeros_like(subject.scene.evidence)
     evidence = truth + _rough(truth.shape, UNCERTAINTY if scanned else DOUBT, chance)
     doubtful = replace(subject, scene=replace(subject.scene, evidence=evidence))
-    return scan_lesson(doubtful, speaker, chance) if scanned else zoom_lesson(doubtful, speaker, chance)
+    return scan_lesson(doubtful, speaker, chance) if scanned else zoom_lesson(doubtful, speaker, chance, learn_scan=False)
 
 
 def _log_odds(shares: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from worker.moderation.boxes import Box
 from worker.moderation.outcomes import Verdict
 from worker.vision.model import ImagePart
 from worker.vision.nano.wording import LARGEST_MULTIPLE, Grade, scan_reply, zoom_reply
-from worker.zoomin.replies import scan_schema, zoom_schema
+from worker.zoomin.replies import scan_schema, without_verdict, zoom_schema
 
 LARGEST = Box(980, 980, 1120, 1120)
 GRADES = list(Grade)
@@ -50,6 +50,15 @@ def test_a_scan_lesson_names_no_verdict_to_the_zoom(student: Student) -> None:
     asked = student.speaker.chat.decode(conversation.ids[~conversation.learnt].tolist())
     assert '"reason":"no traces"' in asked
     assert '"generated"' not in asked.split("assistant")[-2]
+
+
+def test_a_zoom_teaches_the_scan_it_quotes_on_demand_and_never_where_that_ends(student: Student) -> None:
+    said = scan_reply([(Box(0, 0, 28, 28), Grade.NO)], Verdict.GENERATED)
+    reply = zoom_reply([Grade.NO], Verdict.REAL)
+    conversation = student.speaker.zoom(blank(3, 3), said, [(Box(0, 0, 28, 28), blank(4, 4))], reply, learn_scan=True)
+    learnt = conversation.ids[conversation.learnt].tolist()
+    assert student.speaker.chat.decode(learnt) == without_verdict(said) + reply
+    assert learnt.count(student.speaker.chat.end_of_turn) == 1
 
 
 def test_images_without_a_placeholder_are_refused() -> None:
