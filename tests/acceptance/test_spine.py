@@ -17,6 +17,7 @@ from PIL import Image
 from sqlalchemy import func, select, text
 
 from tests.acceptance.conftest import SAMPLES, ZOOMIN, RunningStack, wait_for
+from worker.moderation.release import HONESTY, Training
 from worker.store.models import AuditEventRow, ChunkRow, EvidenceRow, OutcomeRow, TraceRow
 
 pytestmark = pytest.mark.timeout(600)
@@ -33,7 +34,7 @@ def test_every_sample_gets_a_verdict_and_the_summary_reconciles(scanned: dict[st
     assert (scanned["accepted"], scanned["verdict"]) == (12, 12)
     assert (scanned["unreadable"], scanned["failed"], scanned["cancelled"], scanned["rejected"]) == (0, 0, 0, 0)
     assert scanned["state"] == "finished"
-    assert scanned["training"] == "untrained"
+    assert scanned["training"] == "trained"
 
 
 def test_the_zoom_reuses_the_scans_prefix(scanned: dict[str, object]) -> None:
@@ -60,10 +61,10 @@ def test_results_hold_what_is_promised(stack: RunningStack, scanned: dict[str, o
             assert set(region) >= {"box", "reason", "finding", "crop_sha256"}
 
 
-def test_the_table_says_that_the_model_is_untrained(stack: RunningStack, scanned: dict[str, object]) -> None:
+def test_the_table_says_what_the_model_is(stack: RunningStack, scanned: dict[str, object]) -> None:
     result = stack.cli("results", str(scanned["batch"]))
     assert result.returncode == 0
-    assert "UNTRAINED" in result.stdout + result.stderr
+    assert HONESTY[Training.TRAINED] in " ".join((result.stdout + result.stderr).split())
     assert "bridge.jpg" in result.stdout
 
 

@@ -46,12 +46,12 @@ def sft(
     from worker.lab.training.lora import LoraPlan
     from worker.lab.training.nano_plan import Plan
     from worker.lab.training.sft import scaled, stages, train_sft
-    from worker.vision.nano.build import SHIPPED
+    from worker.vision.nano import CHECKPOINT as NANO_CHECKPOINT
 
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     if lora and checkpoint == NANO:
         raise typer.BadParameter("--lora adapts a checkpoint's own weights: name its folder.", param_hint="--checkpoint")
-    source = SHIPPED if checkpoint == NANO else Path(checkpoint).expanduser()
+    source = NANO_CHECKPOINT if checkpoint == NANO else Path(checkpoint).expanduser()
     plan = scaled(LoraPlan(), effort) if lora else scaled(Plan(), effort)
     with shown_training(stages(plan)) as show:
         trained = train_sft(dataset.expanduser(), out.expanduser(), source, plan, show)

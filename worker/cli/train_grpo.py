@@ -44,7 +44,7 @@ def grpo(
     from worker.lab.training.improve import improve
     from worker.lab.training.loop import Schedule
     from worker.lab.training.policy import Adapters
-    from worker.vision.nano.build import SHIPPED
+    from worker.vision.nano import CHECKPOINT as NANO_CHECKPOINT
 
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     rate = learning_rate if learning_rate is not None else LORA_LEARNING_RATE if lora else LEARNING_RATE
@@ -54,7 +54,7 @@ def grpo(
         pictures=pictures,
         adapters=Adapters() if lora else None,
     )
-    source = SHIPPED if checkpoint == NANO else Path(checkpoint).expanduser()
+    source = NANO_CHECKPOINT if checkpoint == NANO else Path(checkpoint).expanduser()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with shown_rewards(steps, str(device)) as show:
         improved = improve(source, dataset.expanduser(), out.expanduser(), plan, device, show)

@@ -9,9 +9,10 @@ from worker.moderation.settings import Settings
 from worker.vision.checkpoint import CONTENTS, MODEL_FILES, Checkpoint, read_checkpoint
 from worker.vision.endpoint import EndpointAddress, EndpointVision
 from worker.vision.model import VisionModel
+from worker.vision.nano import CHECKPOINT as NANO_CHECKPOINT
+from worker.vision.nano import NAME as NANO
 from worker.vision.vllm_engine import VllmEngine
 
-NANO = "nano"
 ENDPOINT_PREFIX = "openai:"
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
@@ -22,18 +23,13 @@ async def load_vision_model(settings: Settings) -> VisionModel:
     if model.startswith(ENDPOINT_PREFIX):
         key = settings.model_api_key
         return EndpointVision(EndpointAddress.parse(model), key.get_secret_value() if key else None)
-    return await VllmEngine.start(await asyncio.to_thread(find_checkpoint, model, settings.home / "models"), settings)
+    return await VllmEngine.start(await asyncio.to_thread(find_checkpoint, model), settings)
 
 
-def find_checkpoint(model: str, models: Path) -> Checkpoint:
-    """The checkpoint that `model` names: nano (built below `models`), a folder, or a name on the Hugging Face hub.
-
-    Raises MisconfiguredError.
-    """
+def find_checkpoint(model: str) -> Checkpoint:
+    """The checkpoint that `model` names: nano, a folder, or a name on the Hugging Face hub. Raises MisconfiguredError."""
     if model == NANO:
-        from worker.vision.nano.build import materialise  # noqa: PLC0415  loads torch
-
-        return read_checkpoint(materialise(models.resolve() / NANO))
+        return read_checkpoint(NANO_CHECKPOINT)
     folder = Path(model).expanduser()
     if folder.is_dir() or not HUB_NAME.fullmatch(model):
         return read_checkpoint(folder)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,7 @@ from typer.testing import CliRunner
 
 from worker.cli.app import app
 from worker.cli.endings import ExitCode
-from worker.cli.lab.training_progress import Forecast, shown_training
+from worker.cli.lab.training_progress import STEP_SECONDS, Forecast, shown_training
 from worker.lab.training.loop import Progress, Schedule
 
 
@@ -33,8 +34,9 @@ def test_the_forecast_follows_the_pace_that_is_seen() -> None:
     assert forecast.remaining() == ""
     forecast.note("tower", seen(500, 0))
     assert forecast.remaining() == ""  # one report tells no pace
-    forecast.note("tower", seen(600, 360))  # 3.6 s a step, twice as slow as foreseen
-    assert forecast.remaining() == "about 57 min left"
+    forecast.note("tower", seen(600, 100 * 2 * STEP_SECONDS["tower"]))  # twice as slow as foreseen
+    minutes = round(2 * (400 * STEP_SECONDS["tower"] + 1000 * STEP_SECONDS["composed"]) / 60)
+    assert forecast.remaining() == f"about {minutes} min left"
     forecast.note("composed", seen(1000, 0))
     assert forecast.share_done == pytest.approx(1)
 
@@ -43,11 +45,13 @@ def test_an_interruption_says_where_the_same_command_goes_on(capsys: pytest.Capt
     def train() -> None:
         with shown_training({"tower": Schedule(steps=1000, learning_rate=1)}) as show:
             show("tower", seen(275, 300))
+            show("sights", replace(seen(1000, 300), losses={}))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         train()
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("Steps: 1,000 of tower. On two cores that takes about")
-    assert lines[1] == "tower: step 275 of 1,000; loss words 0.500"
+    assert lines[1] == "tower: 275 of 1,000, loss words 0.500"
+    assert lines[2] == "sights: 1,000 of 1,000"
     assert lines[-1] == "Interrupted in tower, after step 275 of 1,000. The same command goes on from step 200."

@@ -1,32 +1,29 @@
 import hashlib
 import json
 import math
-from pathlib import Path
 
 import pytest
 from PIL import Image
 from safetensors import safe_open
 from transformers import AutoConfig
 
+from worker.lab.training.scenes import PROPOSALS
 from worker.moderation.outcomes import Verdict
 from worker.moderation.release import Training
 from worker.vision.checkpoint import Checkpoint
 from worker.vision.conversation import ChatFormat
 from worker.vision.load import find_checkpoint
 from worker.vision.model import Coordinates, ImagePart, Turn
-from worker.vision.nano.build import SHIPPED, WEIGHTS, materialise
+from worker.vision.nano import CHECKPOINT, REPORT
 from worker.vision.nano.train_tokenizer import PROMPTS, SPECIAL_TOKENS
 from worker.vision.verdict import verdict_tokens
 
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("models")
+WEIGHTS = "model.safetensors"
 
 
 @pytest.fixture(scope="module")
-def nano(models: Path) -> Checkpoint:
-    return find_checkpoint("nano", models)
+def nano() -> Checkpoint:
+    return find_checkpoint("nano")
 
 
 @pytest.fixture(scope="module")
@@ -41,27 +38,29 @@ def test_nano_has_six_to_ten_million_parameters(nano: Checkpoint) -> None:
 
 
 def test_attention_heads_are_64_wide_as_the_cpu_kernels_need() -> None:
-    config = AutoConfig.from_pretrained(SHIPPED)
+    config = AutoConfig.from_pretrained(CHECKPOINT)
     assert config.text_config.hidden_size // config.text_config.num_attention_heads == 64
     assert config.vision_config.hidden_size // config.vision_config.num_heads == 64
 
 
-def test_nano_says_that_it_is_untrained(nano: Checkpoint) -> None:
-    assert nano.training is Training.UNTRAINED
+def test_nano_is_trained_and_its_weights_are_small_enough_for_a_repository(nano: Checkpoint) -> None:
+    assert nano.training is Training.TRAINED
     assert (nano.convention.coordinates, nano.convention.resize_factor) == (Coordinates.ABSOLUTE, 28)
-    assert "UNTRAINED" in (SHIPPED / "README.md").read_text()
+    assert (nano.path / WEIGHTS).stat().st_size <= 25_000_000
 
 
-def test_weights_are_the_same_in_every_build(nano: Checkpoint, tmp_path: Path) -> None:
-    again = materialise(tmp_path)
-    assert hashlib.sha256((again / WEIGHTS).read_bytes()).digest() == hashlib.sha256((nano.path / WEIGHTS).read_bytes()).digest()
+def test_the_shipped_report_is_of_the_shipped_weights_and_holds_what_readers_rely_on(nano: Checkpoint) -> None:
+    report = json.loads(REPORT.read_text())
+    with_intervals = {"balanced_accuracy", "auroc", "average_precision", "tpr_at_1_fpr", "ece", "brier", "iou_mean_best", "f1_at_50"}
+    with_intervals |= {"scan_accuracy", "random_crop_accuracy", "no_crop_accuracy", "unreadable_rate"}
+    for name in with_intervals:
+        assert report[name]["low"] <= report[name]["value"] <= report[name]["high"], name
+    assert report["release_facts"]["model"]["files"][WEIGHTS] == hashlib.sha256((nano.path / WEIGHTS).read_bytes()).hexdigest()
 
 
-def test_second_build_reuses_the_first_and_leaves_nothing_half_written(nano: Checkpoint, models: Path) -> None:
-    written = (nano.path / WEIGHTS).stat().st_mtime_ns
-    assert find_checkpoint("nano", models).path == nano.path
-    assert (nano.path / WEIGHTS).stat().st_mtime_ns == written
-    assert [path.name for path in (models / "nano").iterdir()] == [nano.path.name]
+def test_scans_may_propose_as_many_regions_as_training_taught(nano: Checkpoint) -> None:
+    assert nano.reply_limits.proposed_regions == PROPOSALS
+    assert nano.reply_limits.zoomed_regions == PROPOSALS
 
 
 def test_verdicts_are_single_tokens_that_differ(chat: ChatFormat) -> None:
@@ -73,7 +72,7 @@ def test_verdicts_are_single_tokens_that_differ(chat: ChatFormat) -> None:
 
 
 def test_control_tokens_are_where_the_config_expects_them(chat: ChatFormat) -> None:
-    config = json.loads((SHIPPED / "config.json").read_text())
+    config = json.loads((CHECKPOINT / "config.json").read_text())
     ids = {token: chat.encode_text(token) for token in SPECIAL_TOKENS}
     assert all(len(encoded) == 1 for encoded in ids.values())
     assert ids["<|image_pad|>"] == [config["image_token_id"]]

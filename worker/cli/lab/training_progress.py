@@ -1,5 +1,6 @@
 """Showing a training: a bar a stage with its losses on a terminal, a line now and then elsewhere, both on stderr."""
 
+import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from worker.lab.training.loop import SAVE_STEPS, Progress, Schedule
 LINE_SECONDS = 60.0  # between lines where nobody draws
 BAR_WIDTH = 16
 REFRESHES = 2  # a second: the cores are for the training
-STEP_SECONDS = {"tower": 1.8, "composed": 1.0, "pictures": 2.0}  # of nano on two cores; once it runs, only their ratios matter
+STEP_SECONDS = {"tower": 0.8, "composed": 1.5, "pictures": 2.7}  # of nano on two cores; once it runs, only their ratios matter
 Show = Callable[[str, Progress], None]
 
 
@@ -50,7 +51,9 @@ class Forecast:
         return f"Steps: {ahead}." + (f" On two cores that takes {_duration(self._work(self.steps))} in all." if known else "")
 
     def note(self, stage: str, seen: Progress) -> None:
-        """A report."""
+        """A report. What is done between two stages is not in the forecast: it is short."""
+        if stage not in self.steps:
+            return
         if self._at is not None and self._at[0] == stage and seen.step > self._at[1].step:
             before = self._at[1]
             self._slower = (seen.seconds - before.seconds) / self._work({stage: seen.step - before.step})
@@ -96,9 +99,12 @@ class _Drawn:
 
     def show(self, stage: str, seen: Progress) -> None:
         self._forecast.note(stage, seen)
-        for earlier in list(self._tasks)[: list(self._tasks).index(stage)]:  # those of an earlier run report nothing
-            self._bars.update(self._tasks[earlier], completed=self._forecast.steps[earlier])
-        self._bars.update(self._tasks[stage], completed=seen.step, told=f"{_place(seen)}, {_losses(seen)}")
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bars.add_task(stage, total=seen.steps, told="")
+        elif stage in self._forecast.steps:
+            for earlier in itertools.takewhile(lambda name: name != stage, self._forecast.steps):  # those of an earlier run report nothing
+                self._bars.update(self._tasks[earlier], completed=self._forecast.steps[earlier])
+        self._bars.update(self._tasks[stage], completed=seen.step, told=_told(seen))
         self._bars.update(self._whole, completed=self._forecast.share_done, told=self._forecast.remaining())
 
 
@@ -112,16 +118,13 @@ class _Lines:
     def show(self, stage: str, seen: Progress) -> None:
         self._forecast.note(stage, seen)
         if seen.step == seen.steps or time.monotonic() >= self._due:
-            say("; ".join(part for part in (f"{stage}: step {_place(seen)}", _losses(seen), self._forecast.remaining()) if part))
+            say("; ".join(part for part in (f"{stage}: {_told(seen)}", self._forecast.remaining()) if part))
             self._due = time.monotonic() + LINE_SECONDS
 
 
-def _place(seen: Progress) -> str:
-    return f"{seen.step:,} of {seen.steps:,}"
-
-
-def _losses(seen: Progress) -> str:
-    return "loss " + ", ".join(f"{name} {loss:.3f}" for name, loss in seen.losses.items())
+def _told(seen: Progress) -> str:
+    losses = ", ".join(f"{name} {loss:.3f}" for name, loss in seen.losses.items())
+    return f"{seen.step:,} of {seen.steps:,}" + (f", loss {losses}" if losses else "")
 
 
 def _duration(seconds: float) -> str:

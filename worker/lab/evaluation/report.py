@@ -43,6 +43,7 @@ def report_object(evaluation: Evaluation) -> dict[str, Any]:
         **_figures_object(evaluation.headline),
         "sources": evaluation.sources,
         "release": evaluation.release.id,
+        "release_facts": dict(evaluation.release.facts),
         "training": evaluation.release.training.value,
         "honesty": HONESTY[evaluation.release.training],
         "judged_by": evaluation.judged_by,

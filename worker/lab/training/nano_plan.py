@@ -1,5 +1,7 @@
 """Nano from nothing: the tower on tokens, then the language part on composed and on real pictures."""
 
+import itertools
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,7 +28,7 @@ AUXILIARY_WEIGHT = 0.3
 WIDE = 2
 SIGHTS = "sights"
 
-StageReport = Callable[[str, Progress], None]  # name of the stage, and where it stands
+StageReport = Callable[[str, Progress], None]  # name of the stage, or of what is done between two, and where it stands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +101,7 @@ def train_language(student: Student, layers: Sequence[Layers], eye: Eye, folder:
         said, auxiliary = language(batch)
         return {"words": said, "auxiliary": AUXILIARY_WEIGHT * auxiliary}
 
-    sights = look_at(layers, eye, folder / SIGHTS, plan)
+    sights = look_at(layers, eye, folder / SIGHTS, plan, partial(report, SIGHTS))
     stages = (
         ("composed", partial(_composed, sights, student), plan.composed),
         ("pictures", partial(_pictured, layers, eye), plan.pictures),
@@ -108,18 +110,18 @@ def train_language(student: Student, layers: Sequence[Layers], eye: Eye, folder:
         run_stage(language, Lessons(draw, student, plan, number), losses, schedule, folder / name, partial(report, name))
 
 
-def look_at(layers: Sequence[Layers], eye: Eye, folder: Path, plan: Plan) -> list[SeenLayers]:
+def look_at(layers: Sequence[Layers], eye: Eye, folder: Path, plan: Plan, report: Callable[[Progress], None]) -> list[SeenLayers]:
     """All layers of all photographs through the tower, under `plan.degradations` degradations each; kept for a resumed run."""
     folder.mkdir(parents=True, exist_ok=True)
 
     def look(number: int, degradation: int) -> dict[str, Sight]:
         return see_layers(eye.tower, layers[number], eye.scan, eye.patch_format, [plan.seed, number, degradation])
 
-    return [
-        kept_sights(folder / f"{number}-{degradation}.npz", partial(look, number, degradation))
-        for number in range(len(layers))
-        for degradation in range(plan.degradations)
-    ]
+    begin, looks, sights = time.monotonic(), len(layers) * plan.degradations, list[SeenLayers]()
+    for number, degradation in itertools.product(range(len(layers)), range(plan.degradations)):
+        sights.append(kept_sights(folder / f"{number}-{degradation}.npz", partial(look, number, degradation)))
+        report(Progress(step=len(sights), steps=looks, losses={}, learning_rate=0.0, seconds=time.monotonic() - begin))
+    return sights
 
 
 def _composed(sights: Sequence[SeenLayers], student: Student, chance: np.random.Generator) -> Subject:

@@ -1,6 +1,7 @@
-"""Nano: a small Qwen2.5-VL, whole system on a laptop. `checkpoint/` is what is shipped, `build.py` completes it."""
+"""Nano: the checkpoint that comes with the repository, small enough for a laptop; and how good it is."""
 
 from pathlib import Path
 
 NAME = "nano"
-REPORT = Path(__file__).parent / "report.json"  # of `zoomin evaluate` on the test split, with the shipped weights
+CHECKPOINT = Path(__file__).parent / "checkpoint"
+REPORT = Path(__file__).parent / "report.json"  # of `zoomin evaluate` on the test split, with these weights

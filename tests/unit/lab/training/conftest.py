@@ -10,7 +10,7 @@ from PIL import Image, ImageFilter
 from tests.unit.lab.training.layers import SIZE
 from worker.lab.layers import LAYERS, PHOTOGRAPH
 from worker.lab.training.student import Student
-from worker.vision.nano.build import materialise
+from worker.vision.nano import CHECKPOINT
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -19,8 +19,8 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(scope="session")
-def nano_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return materialise(tmp_path_factory.mktemp("nano"))
+def nano_folder() -> Path:
+    return CHECKPOINT
 
 
 @pytest.fixture(scope="module")

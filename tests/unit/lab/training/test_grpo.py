@@ -49,6 +49,7 @@ def ignore(_progress: GrpoProgress) -> None:
     """For tests that look at what is left behind."""
 
 
+@pytest.mark.timeout(900)  # a minute of one core; several where others want it too
 def test_replies_earn_clearly_more_after_training(checkpoint: Path, tmp_path: Path) -> None:
     # Pictures whose answers can be learnt by rote: telling a control apart would take a trained tower, and this one has random weights.
     labels = [label for label in write_pictures(tmp_path / "data/train") if label.label is Verdict.GENERATED]

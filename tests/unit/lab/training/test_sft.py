@@ -17,7 +17,7 @@ from worker.lab.training.policy import Adapters
 from worker.lab.training.sft import scaled, stages, train_sft
 from worker.moderation.errors import MisconfiguredError, RejectedError
 from worker.moderation.release import Training
-from worker.vision.nano.build import SHIPPED
+from worker.vision.nano import CHECKPOINT as NANO_CHECKPOINT
 
 PLAN = Plan(
     tower_windows=4,
@@ -51,16 +51,16 @@ def test_nano_is_taught_in_three_stages_and_goes_on_after_an_interrupt(
 
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
-        train_sft(dataset, out, SHIPPED, PLAN, interrupt_once)
+        train_sft(dataset, out, NANO_CHECKPOINT, PLAN, interrupt_once)
     assert not (out / "checkpoint").exists()
-    trained = train_sft(dataset, out, SHIPPED, PLAN, interrupt_once)
+    trained = train_sft(dataset, out, NANO_CHECKPOINT, PLAN, interrupt_once)
     assert seen[3:] == [("composed", 1), ("composed", 2), ("pictures", 1)]
     assert trained.checkpoint.training is Training.TRAINED
     assert trained.checkpoint.path == out / "checkpoint"
     with Image.open(trained.plot) as plot:
         assert plot.format == "PNG"
     weights = (out / "checkpoint" / "model.safetensors").read_bytes()
-    train_sft(dataset, out, SHIPPED, PLAN, interrupt_once)
+    train_sft(dataset, out, NANO_CHECKPOINT, PLAN, interrupt_once)
     assert len(seen) == 6
     assert (out / "checkpoint" / "model.safetensors").read_bytes() == weights
 
@@ -76,26 +76,26 @@ def test_a_checkpoint_s_own_weights_are_adapted_and_exported_merged_and_apart(da
 def test_a_folder_of_other_training_is_refused_and_says_what_differs(dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
-        train_sft(dataset, out, SHIPPED, PLAN, _interrupt)
+        train_sft(dataset, out, NANO_CHECKPOINT, PLAN, _interrupt)
     with pytest.raises(MisconfiguredError, match="begun with another plan or effort\\.") as refusal:
-        train_sft(dataset, out, SHIPPED, scaled(PLAN, 2), quiet)
+        train_sft(dataset, out, NANO_CHECKPOINT, scaled(PLAN, 2), quiet)
     assert refusal.value.code == "training_other"
     fewer = tmp_path / "dataset"
     shutil.copytree(dataset, fewer)
     shutil.rmtree(fewer / "layers/train/second")
     with pytest.raises(MisconfiguredError, match="begun with other photographs"):
-        train_sft(fewer, out, SHIPPED, PLAN, quiet)
+        train_sft(fewer, out, NANO_CHECKPOINT, PLAN, quiet)
 
 
 def test_a_folder_with_something_else_in_it_is_refused(dataset: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(MisconfiguredError, match="Name a new or empty folder"):
-        train_sft(dataset, tmp_path, SHIPPED, PLAN, quiet)
+        train_sft(dataset, tmp_path, NANO_CHECKPOINT, PLAN, quiet)
 
 
 def test_a_checkpoint_of_another_architecture_or_shape_is_refused(dataset: Path, tmp_path: Path) -> None:
     source = tmp_path / "source"
-    shutil.copytree(SHIPPED, source)
+    shutil.copytree(NANO_CHECKPOINT, source)
     config = json.loads((source / "config.json").read_text())
     config["vision_config"]["window_size"] = 56
     (source / "config.json").write_text(json.dumps(config))

@@ -2,12 +2,14 @@
 
 import json
 import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
+from transformers import AutoConfig, Qwen2_5_VLForConditionalGeneration
 
 from worker.lab.labels import Label, write_labels
 from worker.lab.training.policy import Adapters, Policy, Prompt, Reply
@@ -15,7 +17,7 @@ from worker.moderation.boxes import Box
 from worker.moderation.outcomes import Verdict
 from worker.vision.checkpoint import read_checkpoint
 from worker.vision.model import ImagePart
-from worker.vision.nano.build import SHIPPED, write_untrained_weights
+from worker.vision.nano import CHECKPOINT
 from worker.vision.nano.wording import Grade, scan_reply, zoom_reply
 from worker.zoomin.prompts import load_prompts
 from worker.zoomin.replies import without_verdict
@@ -39,7 +41,7 @@ REPLIES = {"proposed_regions": 2, "zoomed_regions": 2, "reason_chars": 20, "find
 
 def write_tiny_checkpoint(folder: Path) -> Path:
     """A checkpoint of nano's shape with two layers a part, untrained."""
-    shutil.copytree(SHIPPED, folder, ignore=shutil.ignore_patterns("*.safetensors"))
+    shutil.copytree(CHECKPOINT, folder, ignore=shutil.ignore_patterns("*.safetensors"))
     config = json.loads((folder / "config.json").read_text())
     config["text_config"] |= {
         "num_hidden_layers": 2,
@@ -58,7 +60,12 @@ def write_tiny_checkpoint(folder: Path) -> Path:
     }
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "zoomin.json").write_text(json.dumps({"name": "tiny", "training": "trained", "limits": LIMITS, "reply_limits": REPLIES}))
-    write_untrained_weights(folder)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(327)
+        model = Qwen2_5_VLForConditionalGeneration(AutoConfig.from_pretrained(folder))  # type: ignore[no-untyped-call]
+    with tempfile.TemporaryDirectory() as saved:  # saving rewrites the config too; the weights alone are wanted
+        model.save_pretrained(saved)
+        shutil.move(Path(saved, "model.safetensors"), folder)
     return folder
 
 
