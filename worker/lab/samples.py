@@ -71,20 +71,20 @@ def make_samples(sources: list[Path], target: Path) -> Iterator[str]:
     """Writes the pairs and `labels.jsonl` into `target`, yielding a line per pair. Networks take turns, so do one and two regions."""
     target.mkdir(parents=True, exist_ok=True)
     labels: list[str] = []
-    networks = [Regenerator(network) for network in Network]
+    networks = [(network, Regenerator(network)) for network in Network]
     for ordinal, path in enumerate(sources):
-        network = networks[ordinal % len(networks)]
+        network, regenerator = networks[ordinal % len(networks)]
         photograph = open_photograph(path)
         try:
-            doctored = doctor(photograph, 1 + ordinal // len(networks) % 2, network, [SEED, zlib.crc32(path.stem.encode())])
+            doctored = doctor(photograph, 1 + ordinal // len(networks) % 2, regenerator, [SEED, zlib.crc32(path.stem.encode())])
         except RejectedError as error:
             raise RejectedError(error.code, f"{path.name}: {error.message}") from None
         clean_name, doctored_name = f"{path.stem}.jpg", f"{path.stem}-regenerated.jpg"
         (target / clean_name).write_bytes(_jpeg(photograph))
         (target / doctored_name).write_bytes(_jpeg(doctored.image))
-        labels += [_label(clean_name, path, (), None), _label(doctored_name, path, doctored.boxes, network.network)]
+        labels += [_label(clean_name, path, (), None), _label(doctored_name, path, doctored.boxes, network)]
         changes = ", ".join(f"{change:.1f} dB" for change in doctored.changes)
-        yield f"{path.stem}: {photograph.width}×{photograph.height}, {network.network}, {changes}"
+        yield f"{path.stem}: {photograph.width}×{photograph.height}, {network}, {changes}"
     (target / "labels.jsonl").write_text("".join(labels), encoding="utf-8")
 
 

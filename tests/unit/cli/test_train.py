@@ -30,14 +30,14 @@ def test_lora_wants_a_folder_of_weights(tmp_path: Path) -> None:
 
 
 def test_the_forecast_follows_the_pace_that_is_seen() -> None:
-    forecast = Forecast({"tower": 1000, "composed": 1000})
+    forecast = Forecast({"tower": 1000, "composed": 500})
     assert forecast.remaining() == ""
     forecast.note("tower", seen(500, 0))
     assert forecast.remaining() == ""  # one report tells no pace
     forecast.note("tower", seen(600, 100 * 2 * STEP_SECONDS["tower"]))  # twice as slow as foreseen
-    minutes = round(2 * (400 * STEP_SECONDS["tower"] + 1000 * STEP_SECONDS["composed"]) / 60)
+    minutes = round(2 * (400 * STEP_SECONDS["tower"] + 500 * STEP_SECONDS["composed"]) / 60)
     assert forecast.remaining() == f"about {minutes} min left"
-    forecast.note("composed", seen(1000, 0))
+    forecast.note("composed", seen(500, 0, 500))
     assert forecast.share_done == pytest.approx(1)
 
 

@@ -9,6 +9,7 @@ from PIL import Image, ImageFilter
 
 from tests.unit.lab.training.layers import SIZE
 from worker.lab.layers import LAYERS, PHOTOGRAPH
+from worker.lab.training.export import export_checkpoint
 from worker.lab.training.student import Student
 from worker.vision.nano import CHECKPOINT
 
@@ -19,8 +20,10 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(scope="session")
-def nano_folder() -> Path:
-    return CHECKPOINT
+def nano_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nano with weights as before any training: what is known already cannot be seen to be learnt."""
+    student = Student.untrained(CHECKPOINT, 3)
+    return export_checkpoint(student.model, CHECKPOINT, tmp_path_factory.mktemp("nano") / "untrained").path
 
 
 @pytest.fixture(scope="module")
