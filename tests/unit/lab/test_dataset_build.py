@@ -216,6 +216,19 @@ def test_another_seed_places_other_regions(folder: Path, out: Path, tmp_path: Pa
     assert [label.source for label in labels_of(tmp_path / "other", "test")] == [label.source for label in labels_of(out, "test")]
 
 
+def test_a_build_of_the_test_alone_leaves_out_what_training_uses(folder: Path, out: Path, tmp_path: Path) -> None:
+    card = build(replace(plan_of(folder, tmp_path / "alone"), made=(Split.TEST,)), unseen)
+    assert {name: facts.sources for name, facts in card.sets.items()} == {"train": 0, "validation": 0, "test": 2, "large": 1}
+    assert {each.detail for each in card.left_out if each.reason is Reason.OTHER_SPLIT} == {Split.TRAIN, Split.VALIDATION}
+    assert files(tmp_path / "alone" / "test") == files(out / "test")
+
+
+def test_all_photographs_may_be_for_the_test(folder: Path, tmp_path: Path) -> None:
+    card = build(replace(plan_of(folder, tmp_path / "all"), split=Split.TEST), unseen)
+    assert {name: facts.sources for name, facts in card.sets.items()} == {"train": 0, "validation": 0, "test": 4, "large": 1}
+    assert not list((tmp_path / "all" / "layers").rglob("*.png"))
+
+
 def interrupt(progress: BuildProgress) -> None:
     if progress.doing == "drawing regions" and progress.done == 2:
         raise KeyboardInterrupt

@@ -38,10 +38,11 @@ class Batch:
 class LanguageWithHeads(nn.Module):
     """The language part, and the auxiliary heads."""
 
-    def __init__(self, model: Any, image_token: int) -> None:
+    def __init__(self, model: Any, image_token: int, meant: Tensor) -> None:
+        """`meant` (vocabulary × vocabulary): the distribution that is learnt where a token is the target."""
         super().__init__()
         self.model = model  # Qwen2_5_VLForConditionalGeneration
-        self._image_token = image_token
+        self._image_token, self._meant = image_token, meant
         hidden = model.config.text_config.hidden_size
         self.row, self.column, self.drawn = nn.Linear(hidden, PLACES), nn.Linear(hidden, PLACES), nn.Linear(hidden, 1)
         self._lower: Tensor | None = None
@@ -51,7 +52,7 @@ class LanguageWithHeads(nn.Module):
         """(next-token loss, auxiliary loss)."""
         logits = self.logits(batch)
         learnt = batch.targets[:, 1:] != IGNORED
-        each = functional.cross_entropy(logits, batch.targets[:, 1:][learnt], reduction="none")
+        each = functional.cross_entropy(logits, self._meant[batch.targets[:, 1:][learnt]], reduction="none")
         weights = batch.weights[:, 1:][learnt]
         return (each * weights).sum() / weights.sum(), self._auxiliary(batch.ids == self._image_token, batch)
 

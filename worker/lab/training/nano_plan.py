@@ -37,11 +37,11 @@ class Plan:
 
     seed: int = 20_510
     tower_windows: int = 96  # a batch: as many crops of one attention window, or fewer of several
-    tower: Schedule = field(default_factory=lambda: Schedule(steps=1600, learning_rate=1e-3))
+    tower: Schedule = field(default_factory=lambda: Schedule(steps=3000, learning_rate=1e-3))
     wide_from: float = 0.6  # share of the tower's steps after which crops are WIDE windows a side: what a picture is like elsewhere tells
     degradations: int = 2  # of each photograph, in the composed pictures
     lessons: int = 12  # a batch
-    composed: Schedule = field(default_factory=lambda: Schedule(steps=1200, learning_rate=1e-3))
+    composed: Schedule = field(default_factory=lambda: Schedule(steps=1400, learning_rate=1e-3))
     pictures: Schedule = field(default_factory=lambda: Schedule(steps=300, learning_rate=4e-4))
 
 
@@ -94,7 +94,7 @@ def train_tower(student: Student, layers: Sequence[Layers], folder: Path, plan: 
 def train_language(student: Student, layers: Sequence[Layers], eye: Eye, folder: Path, plan: Plan, report: StageReport) -> None:
     """The second stage: composed pictures, then real ones."""
     student.order_coordinates()
-    language = LanguageWithHeads(student.model, student.speaker.chat.image_token)
+    language = LanguageWithHeads(student.model, student.speaker.chat.image_token, student.token_targets())
     student.model.model.visual.requires_grad_(requires_grad=False)
 
     def losses(batch: Batch) -> Mapping[str, Tensor]:

@@ -26,6 +26,7 @@ GRADE_WEIGHT = 1.5
 FRAME_WEIGHT = 0.3
 WAVES = 24  # of the coordinates' first embeddings
 COORDINATE_SCALE = 0.09
+NEIGHBOURHOOD = 0.8  # standard deviation, in steps, of the coordinates that count beside the right one: near is better than far
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +104,15 @@ class Student:
         for verdict in Verdict:
             weights[self.speaker.chat.encode_text(verdict.value)] = VERDICT_WEIGHT
         return weights
+
+    def token_targets(self) -> Tensor:
+        """What the loss takes each token to mean (vocabulary × vocabulary, rows sum to 1): itself; a coordinate, its neighbours too."""
+        targets = torch.eye(self.model.config.text_config.vocab_size)
+        coordinates = torch.tensor(self._coordinate_tokens())
+        steps = torch.arange(len(coordinates))
+        near = torch.exp(-(((steps[:, None] - steps) / NEIGHBOURHOOD) ** 2) / 2)
+        targets[coordinates[:, None], coordinates] = near / near.sum(1, keepdim=True)
+        return targets
 
     def order_coordinates(self) -> None:
         """Gives neighbouring coordinates neighbouring embeddings: waves of several lengths, turned at random."""

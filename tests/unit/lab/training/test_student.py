@@ -32,6 +32,17 @@ def test_verdicts_grades_and_coordinates_weigh_more_than_the_frame(student: Stud
         assert float(weights[token]) == pytest.approx(FRAME_WEIGHT)
 
 
+def test_a_coordinate_near_the_right_one_counts_for_something_and_a_word_only_for_itself(student: Student) -> None:
+    targets, chat = student.token_targets(), student.speaker.chat
+    at = [chat.encode_text(str(28 * multiple))[0] for multiple in range(LARGEST_MULTIPLE + 1)]
+    right, near, far = (float(targets[at[4], at[other]]) for other in (4, 5, 7))
+    assert right > near > 10 * far > 0
+    assert float(targets[at[4], at[3]]) == pytest.approx(near)
+    assert torch.allclose(targets.sum(1), torch.ones(len(targets)))
+    word = chat.encode_text(Verdict.REAL.value)[0]
+    assert float(targets[word, word]) == 1.0
+
+
 def test_the_same_seed_gives_the_same_student(nano_folder: Path, student: Student) -> None:
     again = Student.untrained(nano_folder, 3)
     weights = zip(student.model.parameters(), again.model.parameters(), strict=True)
