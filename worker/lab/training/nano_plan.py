@@ -37,7 +37,7 @@ class Plan:
 
     seed: int = 20_510
     tower_windows: int = 96  # a batch: as many crops of one attention window, or fewer of several
-    tower: Schedule = field(default_factory=lambda: Schedule(steps=3000, learning_rate=1e-3))
+    tower: Schedule = field(default_factory=lambda: Schedule(steps=1600, learning_rate=1e-3))
     wide_from: float = 0.6  # share of the tower's steps after which crops are WIDE windows a side: what a picture is like elsewhere tells
     degradations: int = 2  # of each photograph, in the composed pictures
     lessons: int = 12  # a batch
