@@ -1,11 +1,13 @@
 """Where results are written: stdout, or a file that appears only when it is whole."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
+
+from worker.exports.whole_files import replacing
 
 
 @contextmanager
@@ -18,21 +20,8 @@ def open_output(path: Path | None) -> Iterator[TextIO]:
         with path.open("w", encoding="utf-8", newline="") as out:
             yield out
     else:
-        with _replacing(path) as out:
-            yield out
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[TextIO]:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")  # the same folder, so that the renaming is atomic
-    try:
-        with partial.open("x", encoding="utf-8", newline="") as out:
-            yield out
-            out.flush()
-            os.fsync(out.fileno())
-        partial.replace(path)
-    except OSError as error:
-        error.filename = str(path)  # the user has never heard of the other
-        raise
-    finally:
-        partial.unlink(missing_ok=True)
+        with replacing(path) as file:
+            text = TextIOWrapper(file, encoding="utf-8", newline="")
+            yield text
+            text.flush()
+            text.detach()  # the file is still `replacing`'s to close

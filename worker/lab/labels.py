@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 import msgspec
 from PIL import Image
 
+from worker.exports.whole_files import write_whole
 from worker.images.decode import MEDIA_TYPES, ORIENTATION_TAG
-from worker.lab.whole_files import write_whole
 from worker.moderation.boxes import Box, Size
 from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import Verdict

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from worker.exports.whole_files import write_whole
 from worker.lab.labels import Label, check_labels, read_labels, write_labels
-from worker.lab.whole_files import write_whole
 from worker.moderation.boxes import Box
 from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import Verdict

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from worker.exports.whole_files import write_whole
 from worker.images.pool import DecodePool
 from worker.lab.dataset.card import Card, describe, in_markdown
 from worker.lab.dataset.coco import coco_json
@@ -29,7 +30,6 @@ from worker.lab.dataset.threads import results_as_they_come
 from worker.lab.dataset.tiles import Tiled
 from worker.lab.labels import write_labels
 from worker.lab.regenerate import Enlarger
-from worker.lab.whole_files import write_whole
 from worker.moderation.errors import RejectedError
 
 RECIPE = 1  # raised when the same photographs and seed would give other pictures

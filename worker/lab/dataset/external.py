@@ -12,12 +12,12 @@ from pathlib import Path
 
 from PIL import Image
 
+from worker.exports.whole_files import write_whole
 from worker.images.decode import decode
 from worker.lab.dataset.contact_sheet import draw_cell, write_sheet
 from worker.lab.dataset.external_pictures import GENERATORS, PACKAGES
 from worker.lab.dataset.making import IMAGES, JPEG
 from worker.lab.labels import Label, write_labels
-from worker.lab.whole_files import write_whole
 from worker.moderation.errors import MisconfiguredError, RejectedError
 from worker.moderation.outcomes import Verdict
 

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 from PIL import Image
 
+from worker.exports.whole_files import write_whole
 from worker.images.pool import DecodePool
 from worker.lab.dataset.matched import DrawBox, Matched, large_box, match
 from worker.lab.dataset.selection import Source, Split, standard_size
@@ -21,7 +22,6 @@ from worker.lab.labels import Label
 from worker.lab.layers import INTERPOLATED, PHOTOGRAPH, write_layers
 from worker.lab.placement import random_box
 from worker.lab.regenerate import Enlarger, Lanczos
-from worker.lab.whole_files import write_whole
 from worker.moderation.boxes import Size
 from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import Verdict

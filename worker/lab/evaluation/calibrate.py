@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+from worker.exports.whole_files import write_whole
 from worker.lab.evaluation.judged import Judged
 from worker.lab.evaluation.picture_set import PictureSet
 from worker.lab.evaluation.scoring import Scores, raw_scores
-from worker.lab.whole_files import write_whole
 from worker.moderation.calibration import Calibration, logit
 from worker.moderation.errors import MisconfiguredError, RejectedError
 from worker.vision.checkpoint import CARD_FILE, read_checkpoint

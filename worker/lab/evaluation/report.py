@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from worker.exports.whole_files import write_whole
 from worker.lab.evaluation import plots
 from worker.lab.evaluation.bootstrap import LEVEL, RESAMPLES, SEED
 from worker.lab.evaluation.evaluation import Evaluation
@@ -20,7 +21,6 @@ from worker.lab.evaluation.judged import Judged
 from worker.lab.evaluation.metrics import ECE_BINS
 from worker.lab.evaluation.scoring import Scores, final_scores, raw_scores
 from worker.lab.evaluation.tables import is_clean, is_control
-from worker.lab.whole_files import write_whole
 from worker.moderation.release import HONESTY
 from worker.moderation.text import clean
 

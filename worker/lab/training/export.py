@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from worker.lab.whole_files import write_whole
+from worker.exports.whole_files import write_whole
 from worker.moderation.errors import MisconfiguredError
 from worker.moderation.release import Training
 from worker.vision.checkpoint import CARD_FILE, MODEL_FILES, Checkpoint, card_name, read_checkpoint

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from worker.exports.whole_files import write_whole
 from worker.lab.labels import Label
 from worker.lab.training.loop import BETAS, CLIP_NORM, Schedule
 from worker.lab.training.objective import advantages, clipped_loss, divergence
@@ -22,7 +23,6 @@ from worker.lab.training.policy import Adapters, Policy
 from worker.lab.training.policy_state import resume, save
 from worker.lab.training.rewards import Part, Rewards
 from worker.lab.training.rollouts import Examiner, Group
-from worker.lab.whole_files import write_whole
 
 STATE = "state.pt"
 LOG = "rewards.jsonl"

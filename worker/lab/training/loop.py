@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
-from worker.lab.whole_files import write_whole
+from worker.exports.whole_files import write_whole
 from worker.moderation.errors import MisconfiguredError
 
 Batch = TypeVar("Batch")

@@ -8,7 +8,7 @@ from pickle import UnpicklingError
 import torch
 from torch import nn
 
-from worker.lab.whole_files import write_whole
+from worker.exports.whole_files import write_whole
 from worker.moderation.errors import MisconfiguredError
 
 

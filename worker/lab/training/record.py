@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from worker.lab.whole_files import write_whole
+from worker.exports.whole_files import write_whole
 from worker.moderation.errors import MisconfiguredError
 
 RECORD = "training.json"

@@ -9,10 +9,10 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from worker.exports.whole_files import write_whole
 from worker.lab.training.grpo import GrpoProgress
 from worker.lab.training.plots import COLOURS, DPI, GREY, PANEL, STYLE
 from worker.lab.training.rewards import Part
-from worker.lab.whole_files import write_whole
 
 MEANS = 20  # a mean is taken over this part of all steps: a single step is a handful of replies
 
