@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import CursorResult, Engine, text
 
 from worker.moderation.boxes import Box, Size
-from worker.moderation.identifiers import new_batch_id
+from worker.moderation.identifiers import new_uuid7
 from worker.moderation.outcomes import (
     EvidenceFacts,
     ItemReference,
@@ -27,6 +27,7 @@ from worker.queue.moderator import ScriptedModerator, Unfinished
 from worker.store.announcements import announce
 from worker.store.releases import ensure_release
 from worker.store.session import transaction
+from worker.store.tenants import ensure_tenant
 
 RELEASE = Release("scripted", Training.TRAINED, {"weights": "none"})
 MAX_ATTEMPTS = 3
@@ -90,10 +91,10 @@ class World:
 
     def batch(self, items: int, *, chunk: int = 256, tenant: str = "t", priority: int = 0, names: dict[int, str] | None = None) -> UUID:
         """A received batch, its items and chunks, as intake leaves them. `names` are custom ids by ordinal."""
-        batch_id = new_batch_id()
+        batch_id = new_uuid7()
         with transaction(self.engine) as session:
             ensure_release(session, RELEASE)
-            session.execute(text("INSERT INTO tenants (id) VALUES (:id) ON CONFLICT DO NOTHING"), {"id": tenant})
+            ensure_tenant(session, tenant)
             session.execute(
                 text(
                     "INSERT INTO batches (id, tenant_id, idempotency_key, request_digest, source, state, priority, items_accepted)"

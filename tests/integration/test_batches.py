@@ -9,8 +9,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from worker.moderation.errors import FencedError, RejectedError
-from worker.moderation.identifiers import new_batch_id
+from worker.moderation.identifiers import new_uuid7
 from worker.moderation.outcomes import OutcomeKind
+from worker.moderation.policy import DEFAULT_POLICY
 from worker.store.batches import cancel_batch, find_batch, list_batches, open_batch, rescan_batch, resume_batch
 from worker.store.models import BatchRow
 from worker.store.models.intake import BatchState
@@ -23,12 +24,13 @@ def opened(engine: Engine, *, key: str | None = None, digest: str = "digest", te
     with transaction(engine) as session:
         return open_batch(
             session,
-            batch_id=new_batch_id(),
+            batch_id=new_uuid7(),
             tenant_id=tenant,
             idempotency_key=key or uuid4().hex,
             request_digest=digest,
             source="test",
             priority=0,
+            policy=DEFAULT_POLICY,
             actor="test",
         )
 

@@ -16,14 +16,15 @@ from sqlalchemy import Engine, insert
 from tests.unit.cli.invoke import Ended, zoomin
 from worker.intake.storage import Storage
 from worker.local.addresses import environment
-from worker.moderation.identifiers import new_batch_id
+from worker.moderation.identifiers import new_uuid7
 from worker.moderation.outcomes import OutcomeKind
 from worker.moderation.release import HONESTY, Training
 from worker.moderation.settings import Settings
 from worker.store import results as store_results
-from worker.store.models import BatchRow, ChunkRow, ItemRow, OutcomeRow, RegionRow, ReleaseRow, RowErrorRow, TenantRow
+from worker.store.models import BatchRow, ChunkRow, ItemRow, OutcomeRow, RegionRow, ReleaseRow, RowErrorRow
 from worker.store.results import read_results, stream_results, stream_row_errors
 from worker.store.session import transaction
+from worker.store.tenants import ensure_tenant
 
 RELEASE = "nano-0123456789ab"
 SHA = "00" * 32
@@ -33,7 +34,7 @@ Run = Callable[..., Ended]
 @pytest.fixture(scope="module")
 def tenant(engine: Engine) -> str:
     with transaction(engine) as session:
-        session.add(TenantRow(id="readers"))
+        ensure_tenant(session, "readers")
         session.add(ReleaseRow(id=RELEASE, name="nano", training=Training.UNTRAINED, facts={}))
     return "readers"
 
@@ -41,7 +42,7 @@ def tenant(engine: Engine) -> str:
 @pytest.fixture
 def batch(engine: Engine, tenant: str) -> UUID:
     """Four items: judged twice (1 region, then 2), failed, judged without regions, pending; and two refused rows."""
-    batch_id = new_batch_id()
+    batch_id = new_uuid7()
     counts = {"verdicts": 2, "failed": 1}
     with transaction(engine) as session:
         session.execute(insert(BatchRow), [_batch(batch_id, tenant, state="running", items_accepted=4, rows_rejected=2)])
@@ -124,7 +125,7 @@ def test_an_earlier_revision_can_be_read(engine: Engine, batch: UUID) -> None:
 
 
 def test_pages_join_without_gap_or_repetition(engine: Engine, tenant: str) -> None:
-    batch_id, count = new_batch_id(), 2 * store_results.PAGE + 7
+    batch_id, count = new_uuid7(), 2 * store_results.PAGE + 7
     with transaction(engine) as session:
         session.execute(insert(BatchRow), [_batch(batch_id, tenant, state="finished", items_accepted=count)])
         session.execute(insert(ItemRow), [_item(batch_id, ordinal) for ordinal in range(count)])
@@ -226,7 +227,7 @@ def test_the_schema_says_where_it_stands(run: Run) -> None:
 def test_pictures_are_drawn_only_of_the_bytes_that_were_judged(
     run: Run, engine: Engine, storage: Storage, settings: Settings, tenant: str, tmp_path: Path
 ) -> None:
-    batch_id, body = new_batch_id(), BytesIO()
+    batch_id, body = new_uuid7(), BytesIO()
     Image.new("RGB", (320, 240), "teal").save(body, "JPEG")
     bucket = settings.upload_bucket
     for ordinal in range(2):

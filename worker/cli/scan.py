@@ -11,6 +11,7 @@ from worker.cli.batches import JsonOption
 from worker.cli.endings import ExitCode
 from worker.cli.services import Services, locate_services
 from worker.cli.terminal import report, say
+from worker.moderation.policy import DEFAULT_POLICY
 from worker.moderation.text import clean
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def scan(
         ),
     ] = None,
     priority: Annotated[int, typer.Option(min=-100, max=100, help="Batches of higher priority are judged first.")] = 0,
+    policy: Annotated[str, typer.Option(metavar="NAME", help="The policy that routes what is judged.")] = DEFAULT_POLICY,
     tenant: Annotated[str | None, typer.Option(help="Submit as this tenant. (default: ZOOMIN_TENANT)", show_default=False)] = None,
 ) -> None:
     """Submit images for judging. Prints the batch id; with --json, one JSON object per SOURCE."""
@@ -45,7 +47,7 @@ def scan(
     services = locate_services()
     from worker.cli.submitting import Submission, submit
 
-    submission = Submission(tenant=tenant or services.settings.tenant, key=key, priority=priority)
+    submission = Submission(tenant=tenant or services.settings.tenant, key=key, priority=priority, policy=policy)
     batches, endings = [], [ExitCode.DONE]
     for source in sources:
         batches.append(submit(services, source, submission))

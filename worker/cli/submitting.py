@@ -9,6 +9,7 @@ from worker.cli.services import Services
 from worker.cli.terminal import say
 from worker.intake.enqueue import enqueue_batch
 from worker.moderation.errors import TransientError
+from worker.moderation.policy import DEFAULT_POLICY
 from worker.moderation.text import clean
 
 
@@ -19,6 +20,7 @@ class Submission:
     tenant: str
     key: str | None = None
     priority: int = 0
+    policy: str = DEFAULT_POLICY
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ def submit(services: Services, source: str, submission: Submission) -> Submitted
                 tenant=submission.tenant,
                 idempotency_key=key,
                 priority=submission.priority,
+                policy=submission.policy,
                 progress=progress,
             )
     except (KeyboardInterrupt, TransientError):

@@ -20,7 +20,7 @@ from sqlalchemy import make_url
 
 from worker.intake.enqueue import enqueue_batch
 from worker.moderation.errors import MisconfiguredError
-from worker.moderation.identifiers import new_batch_id
+from worker.moderation.identifiers import new_uuid7
 from worker.moderation.settings import Settings
 from worker.store import migrate
 from worker.store.slices import COPY_ITEMS
@@ -112,7 +112,7 @@ def _plain(url: str) -> str:
 
 def _raw_copy(url: str, numbers: range) -> float:
     """Seconds of one COPY and its commit."""
-    batch_id = new_batch_id()
+    batch_id = new_uuid7()
     data = "".join(_copy_line(batch_id, number) for number in numbers).encode()
     pieces = [data[start : start + WRITE_BYTES] for start in range(0, len(data), WRITE_BYTES)]
     with psycopg.connect(_plain(url)) as connection:

@@ -17,7 +17,8 @@ from worker.intake.slicing import cut_slices
 from worker.intake.sources import Place, References, Source, find_source
 from worker.intake.storage import Storage
 from worker.moderation.errors import RejectedError, TransientError
-from worker.moderation.identifiers import new_batch_id
+from worker.moderation.identifiers import new_uuid7
+from worker.moderation.policy import DEFAULT_POLICY
 from worker.moderation.settings import Settings
 from worker.store.batches import find_batch, open_batch
 from worker.store.models import BatchRow
@@ -63,6 +64,7 @@ def enqueue_batch(
     tenant: str | None = None,
     idempotency_key: str | None = None,
     priority: int = 0,
+    policy: str = DEFAULT_POLICY,
     progress: Watcher = unwatched,
 ) -> BatchReceipt:
     """Takes in an S3 prefix, a manifest or a local folder. The same key again goes on where an interrupted intake stopped.
@@ -70,7 +72,7 @@ def enqueue_batch(
     Raises RejectedError for what cannot be taken in, TransientError and MisconfiguredError for the services.
     """
     found = find_source(source, settings, storage)
-    return _take_in(found, _Terms(tenant or settings.tenant, idempotency_key, priority), settings, engine, progress)
+    return _take_in(found, _Terms(tenant or settings.tenant, idempotency_key, priority, policy), settings, engine, progress)
 
 
 def enqueue_references(
@@ -81,6 +83,7 @@ def enqueue_references(
     tenant: str | None = None,
     idempotency_key: str | None = None,
     priority: int = 0,
+    policy: str = DEFAULT_POLICY,
     progress: Watcher = unwatched,
     name: str = "inline",
 ) -> BatchReceipt:
@@ -90,16 +93,17 @@ def enqueue_references(
     """
     identity = hashlib.sha256(json.dumps(references).encode()).hexdigest() if isinstance(references, list | tuple) else ""
     found = References(name=name, identity=identity, references=references)
-    return _take_in(found, _Terms(tenant or settings.tenant, idempotency_key, priority), settings, engine, progress)
+    return _take_in(found, _Terms(tenant or settings.tenant, idempotency_key, priority, policy), settings, engine, progress)
 
 
 @dataclass(frozen=True, slots=True)
 class _Terms:
-    """On whose behalf, under which key, how urgently."""
+    """On whose behalf, under which key, how urgently, routed by what."""
 
     tenant: str
     given_key: str | None
     priority: int
+    policy: str
     chosen_key: str = field(default_factory=lambda: uuid4().hex)
 
     @property
@@ -109,12 +113,12 @@ class _Terms:
 
     def digest(self, source: Source) -> str:
         """What the same key must always mean."""
-        return hashlib.sha256(json.dumps([self.tenant, source.name, self.priority]).encode()).hexdigest()
+        return hashlib.sha256(json.dumps([self.tenant, source.name, self.priority, self.policy]).encode()).hexdigest()
 
 
 def _take_in(source: Source, terms: _Terms, settings: Settings, engine: Engine | None, progress: Watcher) -> BatchReceipt:
     with _connected(engine, settings) as database, _resumable(terms):
-        batch_id = new_batch_id()
+        batch_id = new_uuid7()
         batch = _open(database, batch_id, source, terms)
         created, batch_id = batch.id == batch_id, batch.id
         if batch.state in OPEN and batch.received_at is None:
@@ -139,6 +143,7 @@ def _open(engine: Engine, batch_id: UUID, source: Source, terms: _Terms) -> Batc
             request_digest=terms.digest(source),
             source=source.name,
             priority=terms.priority,
+            policy=terms.policy,
             actor=ACTOR,
         )
 

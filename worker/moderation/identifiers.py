@@ -10,7 +10,7 @@ from worker.moderation.errors import RejectedError
 _ITEM_ID = re.compile(r"item_([0-9a-f]{32})_([0-9]{1,10})")
 
 
-def new_batch_id() -> UUID:
+def new_uuid7() -> UUID:
     """A UUIDv7 (RFC 9562): 48 bits of Unix milliseconds, then random bits."""
     milliseconds = time.time_ns() // 1_000_000
     value = (milliseconds << 80) | int.from_bytes(os.urandom(10), "big")

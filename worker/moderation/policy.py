@@ -1,26 +1,115 @@
-"""What to do with an outcome. A policy version is a frozen value; routing with it is a pure function."""
+"""What to do with an outcome. A policy version is a frozen value; routing with it is a pure function.
 
-from dataclasses import dataclass
+A version holds a *band* for each thing the model can have said: its verdict, and whether the scan had said the same. Nothing is acted on
+automatically unless the version records who opted in, and why.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from worker.moderation.outcomes import Outcome, OutcomeKind, RetentionClass
+from worker.moderation.errors import RejectedError
+from worker.moderation.outcomes import Outcome, OutcomeKind, RetentionClass, Verdict
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
 class Route(StrEnum):
-    """Where an outcome goes. Nothing is acted on automatically."""
+    """Where an outcome goes."""
 
     PASS = "pass"  # noqa: S105  a route, not a password
     REVIEW = "review"
     FLAG = "flag"
 
 
+class PolicyMode(StrEnum):
+    """Whether a version decides, or is only watched."""
+
+    LIVE = "live"
+    SHADOW = "shadow"
+
+
+class Action(StrEnum):
+    """What a platform does to an image. `none` leaves it as it is."""
+
+    NONE = "none"
+    LABEL = "label"
+    RESTRICT = "restrict"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the model said: its verdict, and whether the scan had said the same before the zoom looked."""
+
+    verdict: Verdict
+    agreed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Thresholds on P(generated): below `pass_below` passes, at or above `flag_from` is flagged, between is reviewed; None never flags."""
+
+    pass_below: float = 0.0
+    flag_from: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raises RejectedError `band_invalid`."""
+        top = 1.0 if self.flag_from is None else self.flag_from
+        if not 0.0 <= self.pass_below <= top <= 1.0:
+            raise RejectedError("band_invalid", f"0 ≤ pass_below ≤ flag_from ≤ 1 does not hold: {self.pass_below}, {self.flag_from}.")
+
+    def route(self, p_generated: float) -> "Routing":
+        """The route of a score."""
+        if p_generated < self.pass_below:
+            return Routing(Route.PASS, f"P(generated) < {self.pass_below:g}")
+        if self.flag_from is not None and p_generated >= self.flag_from:
+            return Routing(Route.FLAG, f"P(generated) ≥ {self.flag_from:g}")
+        return Routing(Route.REVIEW, self._why_reviewed())
+
+    def _why_reviewed(self) -> str:
+        if self.flag_from is None:
+            return f"P(generated) ≥ {self.pass_below:g}; never flagged" if self.pass_below else "reviewed whatever the score"
+        return f"P(generated) between {self.pass_below:g} and {self.flag_from:g}"
+
+
+ALWAYS_REVIEW = Band()
+EVERYTHING_SAID = tuple(Said(verdict, agreed) for verdict in Verdict for agreed in (True, False))
+
+
+@dataclass(frozen=True, slots=True)
+class AutomaticAction:
+    """An opt-in: what is flagged is acted on without a person, because `opted_in_by` said so, for `reason`."""
+
+    action: Action
+    opted_in_by: str
+    reason: str
+
+    def __post_init__(self) -> None:
+        """Raises RejectedError `opt_in_incomplete`."""
+        if self.action is Action.NONE or not self.opted_in_by.strip() or not self.reason.strip():
+            raise RejectedError("opt_in_incomplete", "An automatic action names what is done, who opted in, and why.")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyVersion:
-    """Thresholds on P(generated): below `pass_below` passes, at or above `flag_from` is flagged, between is reviewed."""
+    """One version of a tenant's policy. What `bands` does not mention is always reviewed; `queue` takes what is reviewed."""
 
-    name: str
-    pass_below: float
-    flag_from: float
+    policy: str
+    version: int
+    bands: Mapping[Said, Band] = field(default_factory=dict)
+    queue: str = "default"
+    automatic: AutomaticAction | None = None
+
+    @property
+    def name(self) -> str:
+        """As routings record it."""
+        return f"{self.policy}@{self.version}"
+
+    def band(self, said: Said) -> Band:
+        """The thresholds for what was said."""
+        return self.bands.get(said, ALWAYS_REVIEW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +120,24 @@ class Routing:
     reason: str
 
 
-DEFAULT_POLICY = PolicyVersion(name="default@1", pass_below=0.2, flag_from=0.8)
+# A tenant's first version: a disagreement between scan and zoom is a person's to settle.
+DEFAULT_POLICY = "default"
+DEFAULT_BANDS = {Said(verdict): Band(pass_below=0.2, flag_from=0.8) for verdict in Verdict}
 
 
 def route(outcome: Outcome, policy: PolicyVersion, *, scores_mean_something: bool) -> Routing | None:
-    """The routing of an outcome; None for a cancelled item. An unscored, untrained or contradicted image goes to a person."""
+    """The routing of an outcome; None for a cancelled item. An unscored or untrained judgement goes to a person under every policy."""
     if outcome.kind is OutcomeKind.CANCELLED:
         return None
-    if outcome.kind is not OutcomeKind.VERDICT or outcome.p_generated is None:
+    if outcome.kind is not OutcomeKind.VERDICT or outcome.verdict is None or outcome.p_generated is None:
         return Routing(Route.REVIEW, f"no verdict: {outcome.kind}")
     if not scores_mean_something:
         return Routing(Route.REVIEW, "the release is untrained or zero-shot: its scores decide nothing")
-    if outcome.scan_verdict is not None and outcome.scan_verdict is not outcome.verdict:
-        return Routing(Route.REVIEW, f"scan said {outcome.scan_verdict}, zoom said {outcome.verdict}")
-    if outcome.p_generated < policy.pass_below:
-        return Routing(Route.PASS, f"P(generated) < {policy.pass_below}")
-    if outcome.p_generated >= policy.flag_from:
-        return Routing(Route.FLAG, f"P(generated) ≥ {policy.flag_from}")
-    return Routing(Route.REVIEW, f"P(generated) between {policy.pass_below} and {policy.flag_from}")
+    agreed = outcome.scan_verdict in {None, outcome.verdict}
+    routing = policy.band(Said(outcome.verdict, agreed)).route(outcome.p_generated)
+    if agreed:
+        return routing
+    return Routing(routing.route, f"scan said {outcome.scan_verdict}, zoom said {outcome.verdict}; {routing.reason}")
 
 
 def retention_class(routing: Routing | None) -> RetentionClass:

@@ -11,9 +11,11 @@ from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import OutcomeKind
 from worker.store import audit
 from worker.store.chunks import wake_dispatcher
-from worker.store.models import BatchRow, TenantRow
+from worker.store.models import BatchRow
 from worker.store.models.intake import BatchState
+from worker.store.policies import require_live
 from worker.store.statements import rows_changed
+from worker.store.tenants import ensure_tenant
 
 PAGE = 50  # batches per listing
 RESCAN_TIMEOUT_SECONDS = 120  # a rescan of some kinds reads every outcome of the batch once, ten million at most
@@ -74,17 +76,19 @@ def open_batch(
     request_digest: str,
     source: str,
     priority: int,
+    policy: str,
     actor: str,
 ) -> BatchRow:
     """A new batch under `batch_id`, or the one this tenant opened with this key before.
 
-    Raises RejectedError `idempotency_conflict` when the key stands for another request.
+    Raises RejectedError: idempotency_conflict when the key stands for another request, policy_missing, policy_not_live.
     """
-    session.execute(insert(TenantRow).values(id=tenant_id).on_conflict_do_nothing())
+    ensure_tenant(session, tenant_id)
+    require_live(session, tenant_id, policy)
     batch = {"id": batch_id, "tenant_id": tenant_id, "idempotency_key": idempotency_key, "request_digest": request_digest}
     opened = session.execute(
         insert(BatchRow)
-        .values(**batch, source=source, priority=priority, state=BatchState.RECEIVING)
+        .values(**batch, source=source, priority=priority, policy=policy, state=BatchState.RECEIVING)
         .on_conflict_do_nothing(index_elements=["tenant_id", "idempotency_key"])
         .returning(BatchRow.id)
     ).one_or_none()

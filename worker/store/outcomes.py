@@ -9,14 +9,16 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
 from worker.moderation.outcomes import Outcome, OutcomeKind
-from worker.moderation.policy import DEFAULT_POLICY, PolicyVersion, Route, Routing, retention_class, route
+from worker.moderation.policy import Route, Routing, retention_class
 from worker.moderation.release import Release, Training
 from worker.store import audit
 from worker.store.chunks import Lease, Tally, fence, progress
 from worker.store.evidence import keep_evidence
-from worker.store.models import OutcomeRow, RegionRow, RoutingRow, TraceRow
+from worker.store.models import OutcomeRow, RegionRow, TraceRow
 from worker.store.models.intake import BatchState
 from worker.store.outcome_rows import OutcomeRows, Place, outcome_rows
+from worker.store.policies import in_force
+from worker.store.routing import route_outcomes, write_routings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,13 +27,12 @@ class Judgement:
 
     actor: str
     release: Release | None = None
-    policy: PolicyVersion = DEFAULT_POLICY
     evidence_bucket: str = ""
 
-    def route(self, outcome: Outcome) -> Routing | None:
-        """The live routing of an outcome."""
-        trained = self.release is not None and self.release.training is Training.TRAINED
-        return route(outcome, self.policy, scores_mean_something=trained)
+    @property
+    def scores_mean_something(self) -> bool:
+        """Whether thresholds may decide by them."""
+        return self.release is not None and self.release.training is Training.TRAINED
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +61,15 @@ def insert_outcomes(session: Session, place: Place, outcomes: Sequence[Outcome],
     rows = {outcome.ordinal: outcome_rows(outcome, place) for outcome in outcomes}
     written = _insert_new(session, [rows[ordinal].outcome for ordinal in sorted(rows)])
     fresh = [outcome for ordinal, outcome in {outcome.ordinal: outcome for outcome in outcomes}.items() if ordinal in written]
-    routings = {outcome.ordinal: judgement.route(outcome) for outcome in fresh}
+    routed = route_outcomes(fresh, in_force(session, place.batch_id), scores_mean_something=judgement.scores_mean_something)
     kept = [rows[ordinal] for ordinal in sorted(written)]
     _insert(session, RegionRow, [region for row in kept for region in row.regions])
     _insert(session, TraceRow, [trace for row in kept for trace in row.traces])
-    _insert(session, RoutingRow, [_routing_row(place, ordinal, r, judgement.policy) for ordinal, r in routings.items() if r])
-    wanted = [(facts, retention_class(routings[outcome.ordinal])) for outcome in fresh for facts in outcome.evidence]
+    wanted = [(facts, retention_class(routed.live[outcome.ordinal])) for outcome in fresh for facts in outcome.evidence]
     keep_evidence(session, wanted, bucket=judgement.evidence_bucket)
+    write_routings(session, place, fresh, routed)
     audit.record_all(session, [_event(place, row, judgement.actor) for row in kept])
-    return _tally(fresh, routings)
+    return _tally(fresh, routed.live)
 
 
 def _insert_new(session: Session, rows: Sequence[Mapping[str, Any]]) -> set[int]:
@@ -79,18 +80,6 @@ def _insert_new(session: Session, rows: Sequence[Mapping[str, Any]]) -> set[int]
 def _insert(session: Session, model: type[Any], rows: Sequence[Mapping[str, Any]]) -> None:
     if rows:
         session.connection().execute(insert(_table(model)), [dict(row) for row in rows])
-
-
-def _routing_row(place: Place, ordinal: int, routing: Routing, policy: PolicyVersion) -> dict[str, Any]:
-    return {
-        "batch_id": place.batch_id,
-        "ordinal": ordinal,
-        "revision": place.revision,
-        "policy_version": policy.name,
-        "mode": "live",
-        "route": routing.route.value,
-        "reason": routing.reason,
-    }
 
 
 def _event(place: Place, rows: OutcomeRows, actor: str) -> audit.AuditEvent:

@@ -4,7 +4,7 @@ import uuid
 import pytest
 
 from worker.moderation.errors import MisconfiguredError, RejectedError
-from worker.moderation.identifiers import item_id, new_batch_id, parse_item_id
+from worker.moderation.identifiers import item_id, new_uuid7, parse_item_id
 from worker.moderation.outcomes import Outcome, OutcomeKind, RetentionClass, Verdict
 from worker.moderation.policy import DEFAULT_POLICY, Route, retention_class, route
 from worker.moderation.release import Release, Training
@@ -48,14 +48,14 @@ def test_a_cancelled_item_is_not_routed() -> None:
 
 
 def test_batch_ids_are_ordered_by_time_and_version_7() -> None:
-    first, second = new_batch_id(), new_batch_id()
+    first, second = new_uuid7(), new_uuid7()
     assert first.version == second.version == 7
     assert first.variant == uuid.RFC_4122
     assert first.int >> 80 <= second.int >> 80
 
 
 def test_item_ids_carry_batch_and_ordinal() -> None:
-    batch_id = new_batch_id()
+    batch_id = new_uuid7()
     assert parse_item_id(item_id(batch_id, 12)) == (batch_id, 12)
 
 

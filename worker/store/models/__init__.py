@@ -1,24 +1,38 @@
 """The tables. Insert-only at the grain of images, mutable only at the grain of chunks and batches."""
 
 from worker.store.models.base import Base
+from worker.store.models.decisions import AppealRow, DecisionRow, StatementRow
 from worker.store.models.events import AuditEventRow, OutboxRow
 from worker.store.models.intake import BatchRow, ItemRow, RowErrorRow, TenantRow
+from worker.store.models.policies import PolicyBandRow, PolicyRow, PolicyVersionRow
 from worker.store.models.queue import ChunkRow
 from worker.store.models.results import EvidenceRow, OutcomeRow, RegionRow, ReleaseRow, RoutingRow, TraceRow
+from worker.store.models.review import RegionJudgementRow, ReviewClaimRow, ReviewQueueRow, ReviewRow, ReviewTaskRow
 
 __all__ = [
+    "AppealRow",
     "AuditEventRow",
     "Base",
     "BatchRow",
     "ChunkRow",
+    "DecisionRow",
     "EvidenceRow",
     "ItemRow",
     "OutboxRow",
     "OutcomeRow",
+    "PolicyBandRow",
+    "PolicyRow",
+    "PolicyVersionRow",
+    "RegionJudgementRow",
     "RegionRow",
     "ReleaseRow",
+    "ReviewClaimRow",
+    "ReviewQueueRow",
+    "ReviewRow",
+    "ReviewTaskRow",
     "RoutingRow",
     "RowErrorRow",
+    "StatementRow",
     "TenantRow",
     "TraceRow",
 ]

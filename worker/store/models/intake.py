@@ -53,6 +53,7 @@ class BatchRow(Base):
     state: Mapped[str] = mapped_column(comment="receiving | running | paused | cancelling | finished | cancelled | rejected")
     pause_reason: Mapped[str | None] = mapped_column(comment="What an operator must mend before resuming")
     priority: Mapped[Small] = mapped_column(server_default=text("0"), comment="Higher is announced first")
+    policy: Mapped[str] = mapped_column(server_default=text("'default'"), comment="The tenant's policy that routes its outcomes")
     revision: Mapped[Small] = mapped_column(server_default=text("1"), comment="Newest revision; a rescan adds one")
     intake_cursor: Mapped[dict[str, Any]] = mapped_column(
         JSONB, server_default=text("'{}'::jsonb"), comment="Where intake resumes; committed with each slice"

@@ -1,0 +1,331 @@
+"""Review on a real Postgres: claims, answers, decisions, appeals; and the races between reviewers."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import Engine, text
+
+from tests.integration.queue_world import World
+from tests.integration.review_world import judged_batch
+from worker.moderation.boxes import Box
+from worker.moderation.errors import FencedError, RejectedError
+from worker.moderation.policy import Action
+from worker.moderation.review import DEFAULT_QUEUE, JudgementKind, RegionJudgement, ReviewVerdict, TaskState
+from worker.store.appeals import NewAppeal, open_appeal
+from worker.store.decisions import current_decision
+from worker.store.review_tasks import (
+    Claim,
+    Claimant,
+    claim_task,
+    hold_task,
+    reassign_task,
+    release_claim,
+    renew_claim,
+    reopen_task,
+    skip_task,
+)
+from worker.store.reviews import Answer, Submitted, submit_review
+from worker.store.session import transaction
+
+GENERATED = Answer(verdict=ReviewVerdict.GENERATED, action=Action.LABEL, note="six fingers")
+REAL = Answer(verdict=ReviewVerdict.REAL, note="a photograph")
+UNSURE = Answer(verdict=ReviewVerdict.UNSURE)
+
+
+class Desk:
+    """A tenant of its own for each test, with reviewers who claim and answer."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.world = World(engine)
+        self.tenant = f"desk-{uuid4().hex[:8]}"
+
+    def batch(self, *scores: float) -> UUID:
+        """Judged images; 0.6 goes to review, 0.95 is flagged."""
+        return judged_batch(self.world, dict(enumerate(scores)), tenant=self.tenant)
+
+    def who(self, name: str, *, lead: bool = False) -> Claimant:
+        return Claimant(tenant_id=self.tenant, reviewer=name, lead=lead)
+
+    def claim(self, name: str, queue: str = DEFAULT_QUEUE, *, lead: bool = False) -> Claim | None:
+        with transaction(self.world.engine) as session:
+            return claim_task(session, self.who(name, lead=lead), queue)
+
+    def answer(self, claim: Claim | None, answer: Answer, *, lead: bool = False) -> Submitted:
+        assert claim is not None
+        with transaction(self.world.engine) as session:
+            return submit_review(session, self.who(claim.reviewer, lead=lead), claim.task_id, claim.token, answer, version=claim.version)
+
+    def slots(self, number: int) -> None:
+        """How many reviewers tasks made from here on need."""
+        self.world.rows("UPDATE review_queues SET slots = :slots WHERE tenant_id = :tenant", slots=number, tenant=self.tenant)
+
+    def task(self, batch_id: UUID, ordinal: int = 0) -> Any:
+        return self.world.rows("SELECT * FROM review_tasks WHERE batch_id = :id AND ordinal = :o ORDER BY id", id=batch_id, o=ordinal)[-1]
+
+    def decisions(self, batch_id: UUID) -> list[Any]:
+        return list(self.world.rows("SELECT * FROM decisions WHERE batch_id = :id ORDER BY created_at, id", id=batch_id))
+
+    def expire(self, claim: Claim | None) -> None:
+        assert claim is not None
+        self.world.rows("UPDATE review_claims SET expires_at = now() - interval '1 second' WHERE token = :token", token=claim.token)
+
+    def actions(self, batch_id: UUID) -> list[str]:
+        sql = "SELECT action FROM audit_events WHERE batch_id = :id AND action NOT LIKE 'outcome%' ORDER BY id"
+        return [row.action for row in self.world.rows(sql, id=batch_id)]
+
+
+@pytest.fixture
+def desk(engine: Engine) -> Iterator[Desk]:
+    desk = Desk(engine)
+    desk.world.batch(1, tenant=desk.tenant)  # the tenant, with its queues
+    yield desk
+    desk.world.retire()
+
+
+def test_an_answer_becomes_a_decision_with_its_events(desk: Desk) -> None:
+    batch_id = desk.batch(0.6)
+    claim = desk.claim("ann")
+    done = desk.answer(claim, GENERATED)
+    assert done.task_state is TaskState.DONE
+    (decision,) = desk.decisions(batch_id)
+    assert (decision.id, decision.basis, decision.verdict, decision.action) == (done.decision_id, "review", "generated", "label")
+    assert (decision.decided_by, decision.reason, decision.policy_version) == ("ann", "six fingers", "default@1")
+    assert desk.actions(batch_id) == ["review.claimed", "decision.created", "review.submitted"]
+    types = [row.type for row in desk.world.rows("SELECT type FROM outbox WHERE tenant_id = :t ORDER BY id", t=desk.tenant)]
+    assert types == ["decision.created", "review.completed"]
+    assert desk.claim("bob") is None
+
+
+def test_what_is_flagged_comes_before_what_is_merely_doubtful(desk: Desk) -> None:
+    batch_id = desk.batch(0.6, 0.95)
+    claim = desk.claim("ann")
+    assert claim is not None
+    assert claim.task_id == desk.task(batch_id, 1).id
+
+
+def test_a_claimed_task_is_not_offered_to_another_until_its_claim_expires(desk: Desk) -> None:
+    desk.batch(0.6)
+    claim = desk.claim("ann")
+    assert desk.claim("bob") is None
+    desk.expire(claim)
+    second = desk.claim("bob")
+    assert second is not None
+    with pytest.raises(FencedError):
+        desk.answer(claim, REAL)
+    desk.answer(second, REAL)
+
+
+def test_a_heartbeat_keeps_a_claim_and_cannot_revive_an_expired_one(desk: Desk) -> None:
+    desk.batch(0.6)
+    claim = desk.claim("ann")
+    assert claim is not None
+    with transaction(desk.world.engine) as session:
+        assert renew_claim(session, desk.who("ann"), claim.task_id, claim.token) > claim.expires_at
+    desk.expire(claim)
+    with transaction(desk.world.engine) as session, pytest.raises(FencedError):
+        renew_claim(session, desk.who("ann"), claim.task_id, claim.token)
+
+
+def test_a_token_is_worth_nothing_in_another_reviewer_s_hands(desk: Desk) -> None:
+    desk.batch(0.6)
+    claim = desk.claim("ann")
+    assert claim is not None
+    with transaction(desk.world.engine) as session:
+        for act in (
+            lambda: renew_claim(session, desk.who("eve"), claim.task_id, claim.token),
+            lambda: release_claim(session, desk.who("eve"), claim.task_id, claim.token),
+            lambda: submit_review(session, desk.who("eve"), claim.task_id, claim.token, REAL, version=claim.version),
+        ):
+            with pytest.raises(FencedError):
+                act()
+        stranger = Claimant(tenant_id="somebody-else", reviewer="ann")
+        with pytest.raises(RejectedError, match="no review task"):
+            release_claim(session, stranger, claim.task_id, claim.token)
+
+
+def test_an_action_on_a_task_that_changed_meanwhile_is_refused(desk: Desk) -> None:
+    batch_id = desk.batch(0.6)
+    claim = desk.claim("ann")
+    assert claim is not None
+    desk.world.rows("UPDATE review_tasks SET version = version + 1 WHERE id = :id", id=claim.task_id)
+    with pytest.raises(RejectedError, match="you saw"):
+        desk.answer(claim, REAL)
+    assert desk.decisions(batch_id) == []
+
+
+def test_a_released_task_comes_back_and_a_skipped_one_never_to_the_same_reviewer(desk: Desk) -> None:
+    desk.batch(0.6)
+    first = desk.claim("ann")
+    assert first is not None
+    with transaction(desk.world.engine) as session:
+        release_claim(session, desk.who("ann"), first.task_id, first.token)
+    second = desk.claim("ann")
+    assert second is not None
+    with transaction(desk.world.engine) as session:
+        skip_task(session, desk.who("ann"), second.task_id, second.token, reason="I know the photographer")
+    assert desk.claim("ann") is None
+    assert desk.claim("bob") is not None
+
+
+def test_a_held_task_waits_until_it_is_reopened(desk: Desk) -> None:
+    batch_id = desk.batch(0.6)
+    claim = desk.claim("ann")
+    assert claim is not None
+    with transaction(desk.world.engine) as session:
+        hold_task(session, desk.who("ann"), claim.task_id, claim.token, version=claim.version, reason="asked the uploader", until=None)
+    assert desk.claim("bob") is None
+    with transaction(desk.world.engine) as session:
+        reopen_task(session, desk.who("ann"), claim.task_id, version=desk.task(batch_id).version)
+    assert desk.claim("bob") is not None
+
+
+def test_a_task_held_until_a_time_is_offered_again_then(desk: Desk) -> None:
+    batch_id = desk.batch(0.6)
+    claim = desk.claim("ann")
+    assert claim is not None
+    with transaction(desk.world.engine) as session:
+        now = session.execute(text("SELECT now()")).scalar_one()
+        hold_task(session, desk.who("ann"), claim.task_id, claim.token, version=claim.version, reason="a moment", until=now)
+    assert desk.claim("bob") is not None
+    assert desk.task(batch_id).state == "open"
+
+
+def test_a_reassigned_task_is_for_one_reviewer_alone(desk: Desk) -> None:
+    batch_id = desk.batch(0.6)
+    claim = desk.claim("ann")
+    assert claim is not None
+    with transaction(desk.world.engine) as session:
+        reassign_task(session, desk.who("lea", lead=True), claim.task_id, version=claim.version, to="bob")
+    with pytest.raises(RejectedError, match="you saw"):
+        desk.answer(claim, REAL)
+    assert desk.claim("ann") is None
+    desk.answer(desk.claim("bob"), REAL)
+    assert [d.decided_by for d in desk.decisions(batch_id)] == ["bob"]
+
+
+def test_two_reviewers_who_agree_decide_and_neither_answers_twice(desk: Desk) -> None:
+    desk.slots(2)
+    batch_id = desk.batch(0.6)
+    first = desk.claim("ann")
+    assert desk.claim("ann") is None
+    waiting = desk.answer(first, GENERATED)
+    assert (waiting.task_state, waiting.decision_id) == (TaskState.OPEN, None)
+    assert desk.claim("ann") is None
+    desk.answer(desk.claim("bob"), GENERATED)
+    (decision,) = desk.decisions(batch_id)
+    assert decision.decided_by == "ann, bob"
+
+
+@pytest.mark.parametrize("second", [REAL, UNSURE], ids=["they differ", "one is unsure"])
+def test_reviewers_who_do_not_agree_are_settled_by_a_lead_who_was_none_of_them(desk: Desk, second: Answer) -> None:
+    desk.slots(2)
+    batch_id = desk.batch(0.6)
+    desk.answer(desk.claim("ann"), GENERATED)
+    assert desk.answer(desk.claim("bob"), second).task_state is TaskState.ESCALATED
+    assert desk.decisions(batch_id) == []
+    assert desk.claim("carol") is None
+    assert desk.claim("ann", lead=True) is None
+    claim = desk.claim("lea", lead=True)
+    with pytest.raises(RejectedError, match="settled with real or generated"):
+        desk.answer(claim, UNSURE, lead=True)
+    done = desk.answer(claim, REAL, lead=True)
+    assert done.task_state is TaskState.DONE
+    assert [(d.basis, d.verdict, d.decided_by) for d in desk.decisions(batch_id)] == [("lead", "real", "lea")]
+
+
+def test_boxes_are_judged_one_by_one_and_only_those_there_are(desk: Desk) -> None:
+    desk.batch(0.6)
+    claim = desk.claim("ann")
+    moved = RegionJudgement(kind=JudgementKind.MOVE, position=1, box=Box(2, 2, 20, 20))
+    for wrong, words in (
+        ((RegionJudgement(kind=JudgementKind.REJECT, position=9),), "no region 9"),
+        ((moved, RegionJudgement(kind=JudgementKind.ACCEPT, position=1)), "judged once"),
+        ((RegionJudgement(kind=JudgementKind.ADD, box=Box(0, 0, 65, 64)),), "does not lie in the image"),
+    ):
+        with pytest.raises(RejectedError, match=words):
+            desk.answer(claim, Answer(verdict=ReviewVerdict.REAL, judgements=wrong))
+    added = RegionJudgement(kind=JudgementKind.ADD, box=Box(40, 40, 64, 64))
+    done = desk.answer(claim, Answer(verdict=ReviewVerdict.GENERATED, judgements=(moved, added)))
+    rows = desk.world.rows("SELECT kind, position, x0, y1 FROM region_judgements WHERE review_id = :id ORDER BY number", id=done.review_id)
+    assert [tuple(row) for row in rows] == [("move", 1, 2, 20), ("add", None, 40, 64)]
+
+
+def test_a_newer_revision_withdraws_the_question_and_asks_anew(desk: Desk) -> None:
+    batch_id = desk.batch(0.6)
+    claim = desk.claim("ann")
+    judged_batch(desk.world, {0: 0.95}, tenant=desk.tenant, revision=2, batch_id=batch_id)
+    states = desk.world.rows("SELECT revision, state FROM review_tasks WHERE batch_id = :id ORDER BY revision", id=batch_id)
+    assert [tuple(row) for row in states] == [(1, "withdrawn"), (2, "open")]
+    with pytest.raises(RejectedError, match="is withdrawn"):
+        desk.answer(claim, REAL)
+
+
+def test_an_appeal_is_decided_by_somebody_else_and_supersedes(desk: Desk) -> None:
+    batch_id = desk.batch(0.95)
+    first = desk.answer(desk.claim("ann"), GENERATED)
+    assert first.decision_id is not None
+    with transaction(desk.world.engine) as session:
+        appeal = open_appeal(
+            session, desk.tenant, NewAppeal(decision_id=first.decision_id, statement="I took it", region_position=1), actor="app"
+        )
+    assert desk.claim("ann", "appeals", lead=True) is None
+    second = desk.answer(desk.claim("bob", "appeals"), REAL)
+    assert [(d.basis, d.verdict, d.supersedes) for d in desk.decisions(batch_id)] == [
+        ("review", "generated", None),
+        ("appeal", "real", first.decision_id),
+    ]
+    with transaction(desk.world.engine) as session:
+        current = current_decision(session, batch_id, 0)
+        assert current is not None
+        assert current.id == second.decision_id
+    assert desk.world.value("SELECT state FROM appeals WHERE id = :id", id=appeal.id) == "reversed"
+    types = [row.type for row in desk.world.rows("SELECT type FROM outbox WHERE tenant_id = :t ORDER BY id", t=desk.tenant)]
+    assert types[2:] == ["decision.superseded", "decision.created", "appeal.decided", "review.completed"]
+
+
+def test_an_appeal_that_finds_the_same_upholds(desk: Desk) -> None:
+    desk.batch(0.95)
+    first = desk.answer(desk.claim("ann"), GENERATED)
+    assert first.decision_id is not None
+    with transaction(desk.world.engine) as session:
+        appeal = open_appeal(session, desk.tenant, NewAppeal(decision_id=first.decision_id, statement="no"), actor="app")
+    desk.answer(desk.claim("bob", "appeals"), GENERATED)
+    assert desk.world.value("SELECT state FROM appeals WHERE id = :id", id=appeal.id) == "upheld"
+
+
+def test_appeals_that_cannot_be_are_refused(desk: Desk) -> None:
+    desk.batch(0.95)
+    first = desk.answer(desk.claim("ann"), GENERATED)
+    assert first.decision_id is not None
+    with transaction(desk.world.engine) as session:
+        with pytest.raises(RejectedError, match="no decision"):
+            open_appeal(session, "somebody-else", NewAppeal(decision_id=first.decision_id, statement="x"), actor="app")
+        with pytest.raises(RejectedError, match="no region 7"):
+            open_appeal(session, desk.tenant, NewAppeal(decision_id=first.decision_id, statement="x", region_position=7), actor="app")
+        open_appeal(session, desk.tenant, NewAppeal(decision_id=first.decision_id, statement="x"), actor="app")
+        with pytest.raises(RejectedError, match="contested before"):
+            open_appeal(session, desk.tenant, NewAppeal(decision_id=first.decision_id, statement="x"), actor="app")
+
+
+def test_eight_reviewers_at_once_fill_the_slots_of_fifteen_tasks_without_overshoot(desk: Desk) -> None:
+    desk.slots(2)
+    desk.batch(*[0.6] * 15)
+    begin = threading.Barrier(8)
+
+    def work(name: str) -> int:
+        begin.wait()
+        answered = 0
+        while (claim := desk.claim(name)) is not None:
+            desk.answer(claim, GENERATED)
+            answered += 1
+        return answered
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(work, [f"reviewer-{number}" for number in range(8)])) == 30
+    sql = "SELECT t.id, count(*) AS answers FROM review_tasks t JOIN reviews r ON r.task_id = t.id WHERE t.tenant_id = :t GROUP BY t.id"
+    assert [row.answers for row in desk.world.rows(sql, t=desk.tenant)] == [2] * 15
+    assert desk.world.value("SELECT count(*) FROM decisions WHERE tenant_id = :t", t=desk.tenant) == 15

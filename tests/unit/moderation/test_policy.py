@@ -1,0 +1,74 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.moderation.errors import RejectedError
+from worker.moderation.outcomes import Outcome, OutcomeKind, Verdict
+from worker.moderation.policy import DEFAULT_BANDS, Action, AutomaticAction, Band, PolicyVersion, Route, Said, route
+
+POLICY = PolicyVersion(policy="default", version=3, bands=DEFAULT_BANDS)
+SCORES = st.floats(0, 1)
+
+
+def outcome(p: float | None, *, verdict: Verdict = Verdict.GENERATED, scan: Verdict | None = Verdict.GENERATED) -> Outcome:
+    return Outcome(ordinal=0, kind=OutcomeKind.VERDICT, verdict=verdict, p_generated=p, scan_verdict=scan)
+
+
+def routed(of: Outcome, policy: PolicyVersion = POLICY, *, means: bool = True) -> Route | None:
+    routing = route(of, policy, scores_mean_something=means)
+    return None if routing is None else routing.route
+
+
+@pytest.mark.parametrize(
+    ("p", "expected"),
+    [(0.0, Route.PASS), (0.19, Route.PASS), (0.2, Route.REVIEW), (0.79, Route.REVIEW), (0.8, Route.FLAG), (1.0, Route.FLAG)],
+)
+def test_below_passes_from_flags_between_is_reviewed(p: float, expected: Route) -> None:
+    assert routed(outcome(p)) is expected
+
+
+@given(p=SCORES)
+def test_scan_and_zoom_at_odds_are_a_person_s_to_settle_unless_a_version_says_otherwise(p: float) -> None:
+    at_odds = outcome(p, scan=Verdict.REAL)
+    assert routed(at_odds) is Route.REVIEW
+    bold = PolicyVersion(policy="bold", version=1, bands={Said(Verdict.GENERATED, agreed=False): Band(0.0, 0.0)})
+    assert routed(at_odds, bold) is Route.FLAG
+
+
+@given(p=SCORES)
+def test_an_untrained_score_and_a_missing_one_decide_nothing_under_any_policy(p: float) -> None:
+    flags_all = PolicyVersion(
+        policy="all", version=1, bands={said: Band(0.0, 0.0) for said in (Said(Verdict.GENERATED), Said(Verdict.REAL))}
+    )
+    assert routed(outcome(p), flags_all, means=False) is Route.REVIEW
+    assert routed(outcome(None), flags_all) is Route.REVIEW
+
+
+def test_labels_have_thresholds_of_their_own() -> None:
+    bands = {Said(Verdict.GENERATED): Band(0.0, 0.6), Said(Verdict.REAL): Band(0.5, None)}
+    policy = PolicyVersion(policy="by-label", version=1, bands=bands)
+    assert routed(outcome(0.7), policy) is Route.FLAG
+    assert routed(outcome(0.4, verdict=Verdict.REAL, scan=Verdict.REAL), policy) is Route.PASS
+    assert routed(outcome(0.99, verdict=Verdict.REAL, scan=Verdict.REAL), policy) is Route.REVIEW
+
+
+def test_what_a_version_does_not_mention_is_reviewed() -> None:
+    assert routed(outcome(0.99), PolicyVersion(policy="empty", version=1)) is Route.REVIEW
+
+
+def test_errors_are_reviewed_and_cancelled_items_are_not_routed() -> None:
+    assert routed(Outcome(ordinal=0, kind=OutcomeKind.FAILED)) is Route.REVIEW
+    assert routed(Outcome(ordinal=0, kind=OutcomeKind.UNREADABLE)) is Route.REVIEW
+    assert routed(Outcome(ordinal=0, kind=OutcomeKind.CANCELLED)) is None
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.5, 0.4), (-0.1, 0.5), (0.1, 1.1), (1.1, None), (float("nan"), 0.5)])
+def test_bands_out_of_order_are_refused(low: float, high: float | None) -> None:
+    with pytest.raises(RejectedError, match="pass_below"):
+        Band(low, high)
+
+
+@pytest.mark.parametrize("opt_in", [(Action.NONE, "ann", "why"), (Action.LABEL, " ", "why"), (Action.LABEL, "ann", "")])
+def test_an_automatic_action_without_a_recorded_opt_in_is_refused(opt_in: tuple[Action, str, str]) -> None:
+    with pytest.raises(RejectedError, match="opted in"):
+        AutomaticAction(*opt_in)

@@ -1,0 +1,112 @@
+"""Appeals: a decision is contested, whole or one box of it; somebody who had no part in it decides again."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import func, insert, select, text, update
+from sqlalchemy.orm import Session
+
+from worker.moderation.errors import RejectedError
+from worker.moderation.identifiers import new_uuid7
+from worker.moderation.policy import Route
+from worker.moderation.review import APPEALS_QUEUE, AppealState, TaskKind
+from worker.store import audit, outbox
+from worker.store.decisions import NewDecision, current_decision, decide, find_decision
+from worker.store.models import AppealRow, DecisionRow, RegionRow, ReviewTaskRow
+
+OPEN_FOR = timedelta(days=183)  # after the decision: DSA, article 20, asks for six months at least
+APPEAL_PRIORITY = 10  # before what nobody waits for
+
+QUEUE = text(
+    """
+    -- queue: what an appeal's task takes from its queue
+    SELECT slots, due_hours FROM review_queues WHERE tenant_id = :tenant_id AND name = :name
+    """
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAppeal:
+    """What is contested, and why. `reference` is the platform's own name for the case, without personal data."""
+
+    decision_id: UUID
+    statement: str
+    region_position: int | None = None
+    reference: str | None = None
+
+
+def open_appeal(session: Session, tenant_id: str, new: NewAppeal, *, actor: str) -> AppealRow:
+    """An appeal, and the task that asks somebody else.
+
+    Raises RejectedError: decision_missing, decision_superseded, appeal_exists, appeal_too_late, region_missing.
+    """
+    decision = find_decision(session, new.decision_id, tenant_id=tenant_id)
+    _check(session, decision, new)
+    queue = session.execute(QUEUE, {"tenant_id": tenant_id, "name": APPEALS_QUEUE}).one()
+    appeal_id, due_at = new_uuid7(), func.now() + func.make_interval(0, 0, 0, 0, queue.due_hours)
+    session.execute(
+        insert(AppealRow).values(
+            id=appeal_id,
+            tenant_id=tenant_id,
+            decision_id=new.decision_id,
+            region_position=new.region_position,
+            statement=new.statement,
+            reference=new.reference,
+            due_at=due_at,
+        )
+    )
+    place = {"batch_id": decision.batch_id, "ordinal": decision.ordinal, "revision": decision.revision}
+    session.execute(
+        insert(ReviewTaskRow).values(
+            **place,
+            tenant_id=tenant_id,
+            queue=APPEALS_QUEUE,
+            kind=TaskKind.APPEAL,
+            appeal_id=appeal_id,
+            route=Route.REVIEW,
+            reason="a decision is contested",
+            priority=APPEAL_PRIORITY,
+            slots=queue.slots,
+            due_at=due_at,
+        )
+    )
+    audit.record(session, actor=actor, action="appeal.opened", **place, detail={"appeal": str(appeal_id), "decision": str(new.decision_id)})
+    return find_appeal(session, appeal_id, tenant_id=tenant_id)
+
+
+def find_appeal(session: Session, appeal_id: UUID, *, tenant_id: str) -> AppealRow:
+    """An appeal of the tenant's. Raises RejectedError `appeal_missing`."""
+    row = session.get(AppealRow, appeal_id, populate_existing=True)
+    if row is None or row.tenant_id != tenant_id:
+        raise RejectedError("appeal_missing", f"There is no appeal {appeal_id}.")
+    return row
+
+
+def settle_appeal(session: Session, appeal_id: UUID, decision: NewDecision) -> UUID:
+    """Ends an appeal with the decision that its task came to, which supersedes the contested one: the new decision's id."""
+    appeal = session.execute(select(AppealRow).filter_by(id=appeal_id).with_for_update()).scalar_one()
+    contested = find_decision(session, appeal.decision_id, tenant_id=appeal.tenant_id)
+    stands = (contested.verdict, contested.action) == (decision.verdict, decision.action)
+    state = AppealState.UPHELD if stands else AppealState.REVERSED
+    session.execute(update(AppealRow).filter_by(id=appeal_id).values(state=state, decided_at=func.now()))
+    decision_id = decide(session, decision)
+    told = {"appeal_id": str(appeal_id), "decision_id": str(decision_id), "contested": str(appeal.decision_id), "state": state}
+    outbox.publish(session, appeal.tenant_id, "appeal.decided", told)
+    place = {"batch_id": decision.batch_id, "ordinal": decision.ordinal, "revision": decision.revision}
+    audit.record(session, actor=decision.decided_by, action=f"appeal.{state}", **place, detail=told)
+    return decision_id
+
+
+def _check(session: Session, decision: DecisionRow, new: NewAppeal) -> None:
+    current = current_decision(session, decision.batch_id, decision.ordinal)
+    if current is None or current.id != decision.id:
+        raise RejectedError("decision_superseded", f"Decision {decision.id} was superseded. Contest the one that stands.")
+    if session.execute(select(AppealRow.id).filter_by(decision_id=decision.id)).first() is not None:
+        raise RejectedError("appeal_exists", f"Decision {decision.id} was contested before.")
+    if session.execute(select(func.now() - decision.created_at > OPEN_FOR)).scalar_one():
+        raise RejectedError("appeal_too_late", f"Decision {decision.id} is more than {OPEN_FOR.days} days old.")
+    if new.region_position is not None:
+        place = (decision.batch_id, decision.ordinal, decision.revision, new.region_position)
+        if session.get(RegionRow, place) is None:
+            raise RejectedError("region_missing", f"The decided outcome has no region {new.region_position}.")

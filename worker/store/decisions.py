@@ -1,0 +1,114 @@
+"""Decisions: what the platform is to do about an image. Written once; a later one supersedes, so an item's decisions are one line."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import insert, select, text
+from sqlalchemy.orm import Session, aliased
+
+from worker.moderation.errors import RejectedError
+from worker.moderation.identifiers import item_id, new_uuid7
+from worker.moderation.outcomes import Outcome, Verdict
+from worker.moderation.policy import Action, PolicyVersion
+from worker.moderation.review import DecisionBasis
+from worker.store import audit, outbox
+from worker.store.models import BatchRow, DecisionRow
+from worker.store.outcome_rows import Place
+
+LIVE_VERSION = text(
+    """
+    -- live version: under which policy version an outcome was routed
+    SELECT policy_version FROM routings
+     WHERE batch_id = :batch_id AND ordinal = :ordinal AND revision = :revision AND mode = 'live'
+    """
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDecision:
+    """What was decided of an item, and on what it rests."""
+
+    tenant_id: str
+    batch_id: UUID
+    ordinal: int
+    revision: int
+    basis: DecisionBasis
+    verdict: Verdict
+    action: Action
+    decided_by: str
+    reason: str
+    task_id: int | None = None
+
+
+def current_decision(session: Session, batch_id: UUID, ordinal: int) -> DecisionRow | None:
+    """The decision of the item that no other supersedes; None while there is none."""
+    later = aliased(DecisionRow)
+    unsuperseded = select(DecisionRow).filter_by(batch_id=batch_id, ordinal=ordinal)
+    return session.execute(unsuperseded.where(~select(later).where(later.supersedes == DecisionRow.id).exists())).scalar_one_or_none()
+
+
+def find_decision(session: Session, decision_id: UUID, *, tenant_id: str) -> DecisionRow:
+    """A decision of the tenant's. Raises RejectedError `decision_missing`."""
+    row = session.get(DecisionRow, decision_id)
+    if row is None or row.tenant_id != tenant_id:
+        raise RejectedError("decision_missing", f"There is no decision {decision_id}.")
+    return row
+
+
+def decide(session: Session, new: NewDecision) -> UUID:
+    """Writes a decision over the item's current one, if there is any, with its events: its id.
+
+    Two at the same moment cannot both supersede: the second transaction fails on the unique index and is tried again by its caller.
+    """
+    before = current_decision(session, new.batch_id, new.ordinal)
+    key = {"batch_id": new.batch_id, "ordinal": new.ordinal, "revision": new.revision}
+    routed = session.execute(LIVE_VERSION, key).scalar_one_or_none()
+    decision_id = new_uuid7()
+    session.execute(
+        insert(DecisionRow).values(
+            **key,
+            id=decision_id,
+            tenant_id=new.tenant_id,
+            task_id=new.task_id,
+            basis=new.basis,
+            verdict=new.verdict,
+            action=new.action,
+            decided_by=new.decided_by,
+            reason=new.reason,
+            policy_version=routed,
+            supersedes=before.id if before else None,
+        )
+    )
+    told = {"decision_id": str(decision_id), "item_id": item_id(new.batch_id, new.ordinal), "revision": new.revision}
+    if before is not None:
+        outbox.publish(session, new.tenant_id, "decision.superseded", {**told, "supersedes": str(before.id)})
+    outbox.publish(session, new.tenant_id, "decision.created", {**told, "verdict": new.verdict, "action": new.action})
+    detail = {"decision": str(decision_id), "supersedes": str(before.id) if before else None, "basis": new.basis, "action": new.action}
+    audit.record(session, actor=new.decided_by, action="decision.created", **key, detail=detail)
+    return decision_id
+
+
+def decide_automatically(session: Session, place: Place, flagged: Sequence[Outcome], policy: PolicyVersion) -> None:
+    """What a version's recorded opt-in does to outcomes that it flags; an item that a person has decided on is left to people."""
+    if policy.automatic is None or not flagged:
+        return
+    tenant_id = session.execute(select(BatchRow.tenant_id).filter_by(id=place.batch_id)).scalar_one()
+    for outcome in flagged:
+        before = current_decision(session, place.batch_id, outcome.ordinal)
+        if outcome.verdict is None or (before is not None and before.basis != DecisionBasis.AUTOMATIC):
+            continue
+        decide(
+            session,
+            NewDecision(
+                tenant_id=tenant_id,
+                batch_id=place.batch_id,
+                ordinal=outcome.ordinal,
+                revision=place.revision,
+                basis=DecisionBasis.AUTOMATIC,
+                verdict=outcome.verdict,
+                action=policy.automatic.action,
+                decided_by=f"policy:{policy.name}",
+                reason=f"flagged by {policy.name}; {policy.automatic.opted_in_by} opted in: {policy.automatic.reason}",
+            ),
+        )

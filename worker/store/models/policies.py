@@ -1,0 +1,84 @@
+"""Policies of a tenant, their versions, and the bands of each."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from worker.moderation.outcomes import Verdict
+from worker.moderation.policy import Action
+from worker.store.models.base import Base, Now, one_of
+
+
+class VersionState(StrEnum):
+    """Where a policy version stands."""
+
+    DRAFT = "draft"  # written down; routes nothing
+    SHADOW = "shadow"  # routes beside the live one; nobody acts on it
+    LIVE = "live"  # decides; one per policy
+    RETIRED = "retired"  # was live or shadow
+
+
+class PolicyRow(Base):
+    """A named set of rules of a tenant; batches name it."""
+
+    __tablename__ = "policies"
+    __table_args__ = {"comment": "Named sets of routing rules, one tenant's each; batches name theirs"}  # noqa: RUF012
+
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"), primary_key=True, comment="Whose policy")
+    name: Mapped[str] = mapped_column(primary_key=True, comment="Slug; default is what batches use that name none")
+    description: Mapped[str] = mapped_column(server_default=text("''"), comment="What it is for, for people")
+    created_at: Mapped[Now] = mapped_column(comment="When it was made")
+
+
+class PolicyVersionRow(Base):
+    """A version: written once; only its state moves."""
+
+    __tablename__ = "policy_versions"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "policy"], ["policies.tenant_id", "policies.name"]),
+        CheckConstraint(one_of("state", VersionState), name="state"),
+        CheckConstraint(one_of("automatic_action", tuple(a.value for a in Action if a is not Action.NONE)), name="automatic_action"),
+        CheckConstraint(
+            "num_nonnulls(automatic_action, opted_in_by, opted_in_reason) IN (0, 3)",
+            name="opt_in",
+        ),
+        Index("uq_policy_versions_live", "tenant_id", "policy", unique=True, postgresql_where=text("state = 'live'")),
+        {"comment": "Versions of policies; written once, only the state moves"},
+    )
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True, comment="Whose policy")
+    policy: Mapped[str] = mapped_column(primary_key=True, comment="Which policy")
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, comment="1, 2…; routings name it policy@version")
+    state: Mapped[str] = mapped_column(comment="draft | shadow | live | retired; one is live per policy")
+    queue: Mapped[str] = mapped_column(comment="Review queue that takes what it sends to review")
+    automatic_action: Mapped[str | None] = mapped_column(comment="label | restrict | remove: done to what is flagged, without a person")
+    opted_in_by: Mapped[str | None] = mapped_column(comment="Who answers for the automatic action")
+    opted_in_reason: Mapped[str | None] = mapped_column(comment="Why they opted in")
+    note: Mapped[str] = mapped_column(server_default=text("''"), comment="What changed, for people")
+    created_by: Mapped[str] = mapped_column(comment="Who wrote it")
+    created_at: Mapped[Now] = mapped_column(comment="When it was written")
+    in_force_since: Mapped[datetime | None] = mapped_column(comment="When it became live or shadow, last")
+
+
+class PolicyBandRow(Base):
+    """The thresholds of a version for one thing the model can have said."""
+
+    __tablename__ = "policy_bands"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "policy", "version"], ["policy_versions.tenant_id", "policy_versions.policy", "policy_versions.version"]
+        ),
+        CheckConstraint(one_of("verdict", Verdict), name="verdict"),
+        CheckConstraint("0 <= pass_below AND pass_below <= coalesce(flag_from, 1) AND coalesce(flag_from, 1) <= 1", name="order"),
+        {"comment": "Thresholds of a policy version on P(generated); what has no band is always reviewed"},
+    )
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True, comment="Whose policy")
+    policy: Mapped[str] = mapped_column(primary_key=True, comment="Which policy")
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, comment="Which version")
+    verdict: Mapped[str] = mapped_column(primary_key=True, comment="real | generated: the final verdict it is for")
+    agreed: Mapped[bool] = mapped_column(primary_key=True, comment="Whether scan and zoom said the same")
+    pass_below: Mapped[float] = mapped_column(comment="Below this P(generated) the image passes")
+    flag_from: Mapped[float | None] = mapped_column(comment="At or above this it is flagged; null: never")

@@ -1,0 +1,170 @@
+"""Policies: writing versions, moving them through shadow to live, and finding those in force for a batch.
+
+A version is written once. One is live per policy; any number are watched in shadow. Every move is an audit event.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
+
+from worker.moderation.errors import MisconfiguredError, RejectedError
+from worker.moderation.outcomes import Verdict
+from worker.moderation.policy import NAME, Action, AutomaticAction, Band, PolicyVersion, Said
+from worker.store import audit
+from worker.store.models import BatchRow, PolicyBandRow, PolicyRow, PolicyVersionRow, ReviewQueueRow
+from worker.store.models.policies import VersionState
+
+IN_FORCE = (VersionState.LIVE, VersionState.SHADOW)
+MOVES = {  # to → from
+    VersionState.SHADOW: (VersionState.DRAFT, VersionState.RETIRED),
+    VersionState.LIVE: (VersionState.DRAFT, VersionState.SHADOW, VersionState.RETIRED),
+    VersionState.RETIRED: (VersionState.SHADOW,),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PoliciesInForce:
+    """What routes a batch's outcomes: the live version decides, those in shadow are only watched."""
+
+    live: PolicyVersion
+    shadows: tuple[PolicyVersion, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A version to be written."""
+
+    bands: Mapping[Said, Band]
+    queue: str
+    automatic: AutomaticAction | None = None
+    note: str = ""
+
+
+def create_policy(session: Session, tenant_id: str, name: str, *, description: str, actor: str) -> None:
+    """A policy without versions. Raises RejectedError: policy_name_invalid, policy_exists."""
+    if not NAME.fullmatch(name):
+        raise RejectedError(
+            "policy_name_invalid", f"{name[:80]!r} is no name for a policy: lower-case letters, digits and hyphens, 63 at most."
+        )
+    if session.get(PolicyRow, (tenant_id, name)) is not None:
+        raise RejectedError("policy_exists", f"There is a policy {name} already. Write a new version of it instead.")
+    session.execute(insert(PolicyRow).values(tenant_id=tenant_id, name=name, description=description))
+    audit.record(session, actor=actor, action="policy.created", detail={"tenant": tenant_id, "policy": name})
+
+
+def write_version(session: Session, tenant_id: str, policy: str, draft: Draft, *, actor: str) -> PolicyVersion:
+    """The next version of a policy, as a draft. Raises RejectedError: policy_missing, queue_missing."""
+    _lock_policy(session, tenant_id, policy)
+    if session.get(ReviewQueueRow, (tenant_id, draft.queue)) is None:
+        raise RejectedError("queue_missing", f"There is no review queue {draft.queue[:80]!r}.")
+    last = session.execute(select(func.max(PolicyVersionRow.version)).filter_by(tenant_id=tenant_id, policy=policy)).scalar_one()
+    version = PolicyVersion(policy=policy, version=(last or 0) + 1, bands=draft.bands, queue=draft.queue, automatic=draft.automatic)
+    key = {"tenant_id": tenant_id, "policy": policy, "version": version.version}
+    opt_in = version.automatic
+    session.execute(
+        insert(PolicyVersionRow).values(
+            **key,
+            state=VersionState.DRAFT,
+            queue=version.queue,
+            automatic_action=opt_in.action if opt_in else None,
+            opted_in_by=opt_in.opted_in_by if opt_in else None,
+            opted_in_reason=opt_in.reason if opt_in else None,
+            note=draft.note,
+            created_by=actor,
+        )
+    )
+    if draft.bands:
+        session.execute(insert(PolicyBandRow), [{**key, **_band_columns(said, band)} for said, band in draft.bands.items()])
+    detail = {"tenant": tenant_id, "version": version.name, "automatic": opt_in.action if opt_in else None}
+    audit.record(session, actor=actor, action="policy.version_written", detail=detail)
+    return version
+
+
+def move_version(session: Session, tenant_id: str, policy: str, version: int, state: VersionState, *, actor: str) -> None:
+    """Puts a version into shadow, makes it live (which retires the one before), or retires it from shadow.
+
+    Raises RejectedError: policy_missing, version_missing, version_state.
+    """
+    _lock_policy(session, tenant_id, policy)
+    row = session.get(PolicyVersionRow, (tenant_id, policy, version), populate_existing=True)
+    if row is None:
+        raise RejectedError("version_missing", f"Policy {policy} has no version {version}.")
+    if row.state not in MOVES.get(state, ()):
+        raise RejectedError("version_state", f"{policy}@{version} is {row.state}: it cannot become {state}.")
+    if state is VersionState.LIVE:
+        session.execute(
+            update(PolicyVersionRow)
+            .filter_by(tenant_id=tenant_id, policy=policy, state=VersionState.LIVE)
+            .values(state=VersionState.RETIRED)
+        )
+    moved = {"state": state, "in_force_since": func.now() if state in IN_FORCE else PolicyVersionRow.in_force_since}
+    session.execute(update(PolicyVersionRow).filter_by(tenant_id=tenant_id, policy=policy, version=version).values(**moved))
+    detail = {"tenant": tenant_id, "version": f"{policy}@{version}", "state": state}
+    audit.record(session, actor=actor, action="policy.version_moved", detail=detail)
+
+
+def find_version(session: Session, tenant_id: str, policy: str, version: int) -> PolicyVersion:
+    """A version, whatever its state. Raises RejectedError `version_missing`."""
+    row = session.get(PolicyVersionRow, (tenant_id, policy, version), populate_existing=True)
+    if row is None:
+        raise RejectedError("version_missing", f"There is no {policy[:80]}@{version}.")
+    return _values(session, [row])[0]
+
+
+def in_force(session: Session, batch_id: UUID) -> PoliciesInForce:
+    """What routes the batch's outcomes at this moment. Raises MisconfiguredError when its policy has no live version."""
+    batch = select(BatchRow.tenant_id, BatchRow.policy).filter_by(id=batch_id).subquery()
+    mine = (PolicyVersionRow.tenant_id == batch.c.tenant_id) & (PolicyVersionRow.policy == batch.c.policy)
+    rows = session.execute(select(PolicyVersionRow).join(batch, mine).where(PolicyVersionRow.state.in_(IN_FORCE))).scalars().all()
+    live = [row for row in rows if row.state == VersionState.LIVE]
+    if not live:
+        raise MisconfiguredError(
+            "policy_not_live", f"The policy of batch {batch_id} has no live version. Promote one, then resume the batch."
+        )
+    return PoliciesInForce(_values(session, live)[0], tuple(_values(session, [row for row in rows if row.state == VersionState.SHADOW])))
+
+
+def require_live(session: Session, tenant_id: str, policy: str) -> None:
+    """Returns when batches may name the policy. Raises RejectedError: policy_missing, policy_not_live."""
+    if session.get(PolicyRow, (tenant_id, policy)) is None:
+        raise RejectedError("policy_missing", f"There is no policy {policy[:80]!r}.")
+    live = select(PolicyVersionRow.version).filter_by(tenant_id=tenant_id, policy=policy, state=VersionState.LIVE)
+    if session.execute(live).first() is None:
+        raise RejectedError("policy_not_live", f"Policy {policy} has no live version yet. Promote one first.")
+
+
+def _lock_policy(session: Session, tenant_id: str, policy: str) -> None:
+    """One writer of versions at a time."""
+    found = session.execute(select(PolicyRow).filter_by(tenant_id=tenant_id, name=policy).with_for_update()).one_or_none()
+    if found is None:
+        raise RejectedError("policy_missing", f"There is no policy {policy[:80]!r}.")
+
+
+def _values(session: Session, rows: Sequence[PolicyVersionRow]) -> list[PolicyVersion]:
+    if not rows:
+        return []
+    tenant_id, policy = rows[0].tenant_id, rows[0].policy
+    numbers = [row.version for row in rows]
+    found = select(PolicyBandRow).filter_by(tenant_id=tenant_id, policy=policy).where(PolicyBandRow.version.in_(numbers))
+    bands = list(session.execute(found).scalars())
+    return [_value(row, [band for band in bands if band.version == row.version]) for row in rows]
+
+
+def _value(row: PolicyVersionRow, bands: Iterable[PolicyBandRow]) -> PolicyVersion:
+    opt_in = None
+    if row.automatic_action is not None:
+        opt_in = AutomaticAction(Action(row.automatic_action), row.opted_in_by or "", row.opted_in_reason or "")
+    return PolicyVersion(
+        policy=row.policy,
+        version=row.version,
+        bands={Said(Verdict(band.verdict), band.agreed): Band(band.pass_below, band.flag_from) for band in bands},
+        queue=row.queue,
+        automatic=opt_in,
+    )
+
+
+def _band_columns(said: Said, band: Band) -> dict[str, object]:
+    return {"verdict": said.verdict, "agreed": said.agreed, "pass_below": band.pass_below, "flag_from": band.flag_from}
