@@ -10,8 +10,8 @@ branch_labels = None
 depends_on = None
 
 
-INSERT_ONLY = ("policies", "policy_bands", "reviews", "region_judgements", "decisions")
-MUTABLE = ("policy_versions", "review_queues", "review_tasks", "review_claims", "appeals", "statements_of_reasons")
+INSERT_ONLY = ("policy_bands", "reviews", "region_judgements", "decisions")
+MUTABLE = ("policies", "policy_versions", "review_queues", "review_tasks", "review_claims", "appeals", "statements_of_reasons")
 PROVIDE = (  # as worker.store.tenants does for new ones
     "INSERT INTO review_queues (tenant_id, name) SELECT id, name FROM tenants CROSS JOIN (VALUES ('default'), ('appeals')) AS q (name)",
     "INSERT INTO policies (tenant_id, name, description) SELECT id, 'default', 'Thresholds to begin with' FROM tenants",

@@ -50,10 +50,10 @@ CLAIM = text(
         SELECT t.id, s.slot, :reviewer, now() + make_interval(secs => q.lease_seconds)
           FROM review_tasks AS t
           JOIN review_queues AS q ON q.tenant_id = t.tenant_id AND q.name = t.queue
-         CROSS JOIN LATERAL (SELECT slot FROM generate_series(1, t.slots) AS slot
+         CROSS JOIN LATERAL (SELECT n.number AS slot FROM generate_series(1, t.slots) AS n (number)
                               WHERE NOT EXISTS (SELECT FROM review_claims AS c
-                                                 WHERE c.task_id = t.id AND c.slot = slot AND c.state IN ('active', 'submitted'))
-                              ORDER BY slot LIMIT 1) AS s
+                                                 WHERE c.task_id = t.id AND c.slot = n.number AND c.state IN ('active', 'submitted'))
+                              ORDER BY n.number LIMIT 1) AS s
          WHERE t.id = :task_id
         RETURNING token, slot, expires_at
     ), reopened AS (
