@@ -1,13 +1,16 @@
 """The tables. Insert-only at the grain of images, mutable only at the grain of chunks and batches."""
 
+from worker.store.models.audit import AuditEventRow, AuditLinkRow, AuditSealRow
 from worker.store.models.base import Base
-from worker.store.models.events import AuditEventRow, OutboxRow
+from worker.store.models.events import OutboxRow
 from worker.store.models.intake import BatchRow, ItemRow, RowErrorRow, TenantRow
 from worker.store.models.queue import ChunkRow
 from worker.store.models.results import EvidenceRow, OutcomeRow, RegionRow, ReleaseRow, RoutingRow, TraceRow
 
 __all__ = [
     "AuditEventRow",
+    "AuditLinkRow",
+    "AuditSealRow",
     "Base",
     "BatchRow",
     "ChunkRow",
