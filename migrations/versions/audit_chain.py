@@ -74,12 +74,12 @@ def _create_hashes() -> None:
     op.execute(
         """
         CREATE FUNCTION audit_field(value text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-        RETURN coalesce(octet_length(value) || ':' || value || ',', '-,')
+        RETURN coalesce(octet_length(value)::text || ':' || value || ',', '-,')
         """
     )
     op.execute(
         """
-        CREATE FUNCTION audit_time(value timestamptz) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+        CREATE FUNCTION audit_time(value timestamptz) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
         RETURN trim_scale(extract(epoch FROM value) * 1000000)::text
         """
     )

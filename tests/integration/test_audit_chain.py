@@ -170,13 +170,12 @@ def test_events_are_recorded_where_they_will_be_written_or_not_at_all(trail: Tra
 def commit_some(trail: Trail, seed: int) -> int:
     """COMMITS transactions of every kind, some rolled back: how many events were committed."""
     chance = random.Random(seed)  # noqa: S311  a test's dice
-    in_cte = (
-        "WITH some AS (SELECT n FROM generate_series(1, 3) AS n), noted AS ({} SELECT 'cte', 'b', n FROM some) SELECT count(*) FROM some"
-    )
+    three = "SELECT n FROM generate_series(1, 3) AS n"
+    noted = "INSERT INTO audit_events (actor, action, ordinal) SELECT 'cte', 'b', n FROM numbers"
     statements = {
         EVENT: 1,
         "INSERT INTO audit_events (actor, action, ordinal) SELECT 'many', 'b', n FROM generate_series(1, 20) AS n": 20,
-        in_cte.format("INSERT INTO audit_events (actor, action, ordinal)"): 3,
+        f"WITH numbers AS ({three}), noted AS ({noted}) SELECT count(*) FROM numbers": 3,  # noqa: S608
     }
     committed = 0
     for _ in range(COMMITS):

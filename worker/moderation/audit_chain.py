@@ -58,7 +58,7 @@ class Seal:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where checking begins: behind a link that is trusted. The default is the chain's own beginning."""
+    """Where checking begins: behind a link of which a seal tells. The default is the chain's own beginning."""
 
     link: int = 0
     head: str = GENESIS
@@ -119,19 +119,28 @@ def verify(
     start: Start = Start(),
     watch: Callable[[int], None] = lambda _: None,
 ) -> Verification:
-    """Checks links and events, both in order from behind `start`, and seals in any order. Memory: a link's leaves, and the seals.
+    """Checks links and events, both in order, and seals in any order. Memory: a link's leaves, and the seals.
 
-    `watch` is told the number of events checked so far.
+    Links come from `start`'s own on, events from behind it. `watch` is told the number of events checked so far.
     """
+    links = iter(links)
     chain = _Chain(start, iter(events))
     sealed = _Seals(seals, start)
+    broken = _unlike(start, next(links, None)) if start.link else None
     for link in links:
-        if broken := chain.broken_by(link) or sealed.contradicting(link):
+        if broken := broken or chain.broken_by(link) or sealed.contradicting(link):
             break
         watch(chain.events)
-    else:
-        broken = chain.left_over() or sealed.beyond(chain.link)
+    broken = broken or chain.left_over() or sealed.beyond(chain.link)
     return Verification(links=chain.link - start.link, events=chain.events, seals=sealed.kept, broken=broken)
+
+
+def _unlike(start: Start, link: Link | None) -> Break | None:
+    if link is None or link.link != start.link:
+        return Break(code="tail_missing", message=f"Link {start.link} was sealed, and is missing.", link=start.link)
+    if (link.head, link.last_event, link.total) != (start.head, start.last_event, start.events):
+        return Break(code="seal_contradicts", message=f"The newest seal says otherwise of link {start.link}.", link=start.link)
+    return None
 
 
 class _Chain:

@@ -13,6 +13,7 @@ from worker.moderation.audit_chain import ChainedEvent, Link, Seal, Start, Verif
 from worker.store.session import snapshot, transaction
 
 PAGE = 1_000  # events per query, and per fetch of a cursor
+LOWEST_ID = -(2**63)  # no sequence gives it: from here on nothing can be hidden
 
 EVENTS = text(
     """
@@ -36,14 +37,14 @@ CHAINED_EVENTS = text(
     """
     -- chained events: each column as the text that is hashed
     SELECT id::text, audit_time(occurred_at), actor, action, batch_id::text, ordinal::text, revision::text, payload_digest, detail::text
-      FROM audit_events WHERE id > :last_event ORDER BY id
+      FROM audit_events WHERE id >= :first ORDER BY id
     """
 )
 LINKS = text(
     """
-    -- links after one
+    -- links from one on
     SELECT link, first_event, last_event, events, total, digest, previous, head, audit_time(created_at) AS created_at
-      FROM audit_links WHERE link > :link ORDER BY link
+      FROM audit_links WHERE link >= :first ORDER BY link
     """
 )
 TOTAL = text(
@@ -99,8 +100,9 @@ def verify_chain(engine: Engine, seals: Sequence[Seal], *, start: Start, watch: 
     Seals must have been collected before, or new ones would seem to lie beyond the snapshot's end. Raises TransientError.
     """
     with snapshot(engine) as connection:
-        links = (Link(**row._mapping) for row in _stream(connection, LINKS, link=start.link))  # noqa: SLF001  SQLAlchemy's public name
-        events = (ChainedEvent(*row) for row in _stream(connection, CHAINED_EVENTS, last_event=start.last_event))
+        first = start.last_event + 1 if start.link else LOWEST_ID
+        links = (Link(**row._asdict()) for row in _stream(connection, LINKS, first=start.link))
+        events = (ChainedEvent(*row) for row in _stream(connection, CHAINED_EVENTS, first=first))
         return verify(links, events, seals, start=start, watch=watch)
 
 

@@ -78,13 +78,15 @@ def test_an_untouched_chain_verifies_with_its_gaps_and_seals() -> None:
 
 def test_checking_may_begin_behind_a_seal() -> None:
     start = Start(link=2, head=SECOND.head, last_event=6, events=5)
-    assert checked([THIRD], EVENTS[5:], [seal(FIRST), seal(SECOND)], start) == Verification(links=1, events=1, seals=1, broken=None)
-    found = checked([THIRD], EVENTS[5:], [], replace(start, head=FIRST.head)).broken
-    assert found is not None
-    assert found.code == "link_detached"
-    found = checked([THIRD], EVENTS[5:], [], replace(start, events=4)).broken
-    assert found is not None
-    assert found.code == "link_overlaps"
+    assert checked(LINKS[1:], EVENTS[5:], [seal(FIRST), seal(SECOND)], start) == Verification(links=1, events=1, seals=1, broken=None)
+    for other in (replace(start, head=FIRST.head), replace(start, events=4), replace(start, last_event=5)):
+        found = checked(LINKS[1:], EVENTS[5:], [], other).broken
+        assert found is not None
+        assert (found.code, found.link) == ("seal_contradicts", 2)
+    for links in ([], LINKS[2:]):
+        found = checked(links, EVENTS[5:], [], start).broken
+        assert found is not None
+        assert (found.code, found.link) == ("tail_missing", 2)
 
 
 @pytest.mark.parametrize("name", ChainedEvent._fields[1:])
