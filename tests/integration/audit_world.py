@@ -20,6 +20,7 @@ from worker.store import audit
 from worker.store.session import connect, transaction
 
 TABLES = ("audit_events", "audit_links", "audit_seals")
+TRIGGERS = text("SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE tgrelid::regclass::text LIKE 'audit_%'")
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ class Trail:
                 connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER ALL"))
             for statement in statements:
                 connection.execute(text(statement))
-            for table in TABLES:
-                connection.execute(text(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER ALL"))
+            for table, trigger in connection.execute(TRIGGERS).all():
+                connection.execute(text(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}"))
 
     def rows(self, query: str) -> Sequence[Any]:
         """As the application."""

@@ -124,7 +124,7 @@ def test_temporary_tables_of_the_same_names_catch_nothing(trail: Trail) -> None:
     before = trail.rows("SELECT count(*) FROM audit_links")[0][0]
     with trail.app.begin() as connection:
         for table in ("audit_links", "new_events"):
-            connection.execute(text(f"CREATE TEMP TABLE {table} (LIKE public.audit_links)"))
+            connection.execute(text(f"CREATE TEMP TABLE {table} (LIKE public.audit_links) ON COMMIT DROP"))
         connection.execute(text("SET LOCAL search_path = pg_temp, public"))
         connection.execute(text(EVENT))
         assert connection.execute(text("SELECT count(*) FROM pg_temp.audit_links")).scalar_one() == 0

@@ -35,9 +35,9 @@ BATCH_EVENTS = text(
 )
 CHAINED_EVENTS = text(
     """
-    -- chained events: each column as the text that is hashed
+    -- chained events: each column as the text that is hashed; ordered by the column, not by its text
     SELECT id::text, audit_time(occurred_at), actor, action, batch_id::text, ordinal::text, revision::text, payload_digest, detail::text
-      FROM audit_events WHERE id >= :first ORDER BY id
+      FROM audit_events AS e WHERE e.id >= :first ORDER BY e.id
     """
 )
 LINKS = text(
@@ -99,11 +99,14 @@ def verify_chain(engine: Engine, seals: Sequence[Seal], *, start: Start, watch: 
 
     Seals must have been collected before, or new ones would seem to lie beyond the snapshot's end. Raises TransientError.
     """
-    with snapshot(engine) as connection:
-        first = start.last_event + 1 if start.link else LOWEST_ID
-        links = (Link(**row._asdict()) for row in _stream(connection, LINKS, first=start.link))
-        events = (ChainedEvent(*row) for row in _stream(connection, CHAINED_EVENTS, first=first))
-        return verify(links, events, seals, start=start, watch=watch)
+    first_event = start.last_event + 1 if start.link else LOWEST_ID
+    with (
+        snapshot(engine) as connection,
+        _stream(connection, LINKS, first=start.link) as links,
+        _stream(connection, CHAINED_EVENTS, first=first_event) as events,
+    ):
+        found = (Link(**row._asdict()) for row in links)
+        return verify(found, map(ChainedEvent._make, events), seals, start=start, watch=watch)
 
 
 def _stream(connection: Connection, query: TextClause, **parameters: int) -> CursorResult[Any]:
