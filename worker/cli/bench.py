@@ -60,7 +60,7 @@ def scan(
 @bench.command()
 def audit(
     outcomes: Annotated[int, typer.Option(min=1_000, help="Outcomes per round, of four writers together.")] = 4_000,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds with the chain, and as many without.")] = 7,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds with the chain, and as many without.")] = 5,
     as_json: JsonOption = False,
 ) -> None:
     """Record outcomes with four writers, with the audit's hash chain and without. Starts Postgres of its own if none is named."""

@@ -44,8 +44,16 @@ def scratch_database(server: str) -> Iterator[str]:
         migrate.upgrade(url)
         yield url
     finally:
-        with psycopg.connect(plain_url(server), autocommit=True) as connection:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        _drop(server, name)
+
+
+def _drop(server: str, name: str) -> None:
+    with psycopg.connect(plain_url(server), autocommit=True) as connection:
+        drop = sql.SQL("DROP DATABASE {}").format(sql.Identifier(name))
+        try:
+            connection.execute(drop)  # ends an autovacuum of it by itself; FORCE would need a superuser for that
+        except psycopg.errors.ObjectInUse:
+            connection.execute(sql.SQL("{} WITH (FORCE)").format(drop))
 
 
 def plain_url(url: str) -> str:
