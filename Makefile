@@ -40,8 +40,9 @@ format: $(READY) ## Format the code and mend what lint can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(READY) ## Measure intake of a million rows against a raw COPY, and time to the first verdict
+bench: $(READY) ## Measure intake against a raw COPY, what the audit chain costs, and time to the first verdict
 	@$(BIN)/zoomin bench intake
+	@$(BIN)/zoomin bench audit
 	@$(BIN)/zoomin bench scan
 
 lock: $(READY) ## Resolve requirements.lock anew from pyproject.toml

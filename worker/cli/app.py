@@ -3,6 +3,7 @@
 import typer
 
 from worker.cli import batches, demo, dispatch, evaluate, results, scan, settings, up
+from worker.cli.audit import audit
 from worker.cli.bench import bench
 from worker.cli.dataset import dataset
 from worker.cli.db import db
@@ -34,6 +35,7 @@ app.command(rich_help_panel=READ)(results.results)
 app.command(rich_help_panel=READ)(results.errors)
 app.command("settings", rich_help_panel=OPERATE)(settings.show_settings)
 app.command(rich_help_panel=OPERATE)(dispatch.dispatch)
+app.add_typer(audit, name="audit", rich_help_panel=OPERATE)
 app.add_typer(db, name="db", rich_help_panel=OPERATE)
 app.add_typer(bench, name="bench", rich_help_panel=OPERATE)
 app.add_typer(dataset, name="dataset", rich_help_panel=LAB)

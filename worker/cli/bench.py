@@ -55,3 +55,22 @@ def scan(
     report(
         f"From the cache: {measured.cached_attainable_share:.3f} of what is attainable, {measured.cached_prompt_share:.3f} of the prompt."
     )
+
+
+@bench.command()
+def audit(
+    outcomes: Annotated[int, typer.Option(min=1_000, help="Outcomes per round, of four writers together.")] = 4_000,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds with the chain, and as many without.")] = 5,
+    as_json: JsonOption = False,
+) -> None:
+    """Record outcomes with four writers, with the audit's hash chain and without. Starts Postgres of its own if none is named."""
+    from worker.audit.benchmark import measure_chain
+    from worker.exports.jsonl import json_line
+
+    measured = measure_chain(outcomes, rounds, load_settings())
+    if as_json:
+        sys.stdout.write(json_line({**asdict(measured), "ratio": measured.ratio}))
+        return
+    report(f"{measured.writers} writers, {measured.outcomes:,} outcomes: {measured.outcomes_per_s:,.0f}/s with the hash chain,")
+    report(f"{measured.unchained_outcomes_per_s:,.0f}/s without: {measured.ratio:.2f} of it. Medians of {rounds} rounds each.")
+    report(f"Verifying: {measured.verified_events_per_s:,.0f} events/s.")

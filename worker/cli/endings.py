@@ -26,13 +26,14 @@ class ExitCode(IntEnum):
     USAGE = 2  # wrong usage, input or settings; also what Typer exits with
     ITEMS_FAILED = 3  # the batch finished, but rows were rejected, or items failed or were unreadable
     UNAVAILABLE = 4  # a service does not answer, or the batch is paused
+    TAMPERED = 5  # the audit trail does not verify
     INTERRUPTED = 130  # 128 + SIGINT
     PIPE_CLOSED = 141  # 128 + SIGPIPE: the reader, say `head`, has seen enough
 
 
 EXIT_CODES_HELP = (
     "Exit codes: 0 done · 1 a fault of zoomin itself · 2 wrong usage, input or settings · 3 finished, but rows were rejected, or items "
-    "failed or were unreadable · 4 a service is unavailable, or the batch is paused · 130 interrupted."
+    "failed or were unreadable · 4 a service is unavailable, or the batch is paused · 5 the audit trail does not verify · 130 interrupted."
 )
 
 

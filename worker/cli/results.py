@@ -2,15 +2,16 @@
 # ruff: noqa: PLC0415  imports wait for their command, so that `--help` answers at once
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
+from uuid import UUID
 
 import typer
 
-from worker.cli.batches import BatchArgument, find
+from worker.cli.batches import BatchArgument, actor, find
 from worker.cli.output import open_output
 from worker.cli.services import Services, locate_services
 from worker.cli.terminal import console, say, untrusted
@@ -57,6 +58,8 @@ def results(
     found = find(services, batch)
     from worker.store.results import stream_results
 
+    if form is not Format.TABLE:
+        _note(services, "results.exported", found.id, {"format": form.value})
     most = TABLE_ROWS if limit is None and form is Format.TABLE else limit
     items = islice(stream_results(services.engine, found.id, revision), most)
     with open_output(output) as out:
@@ -68,6 +71,7 @@ def results(
     if form is Format.COCO and written < min(found.items_accepted, limit or found.items_accepted):
         say("Images without a decoded size are not in it: COCO needs one.")
     if pictures is not None:
+        _note(services, "images.read", found.id, {"by": "results --pictures"})
         _draw(services, islice(stream_results(services.engine, found.id, revision), limit), pictures)
 
 
@@ -109,6 +113,15 @@ def write_results(items: Iterable["ItemResult"], form: Format, out: TextIO) -> i
             return write_coco(items, out)
         case Format.TABLE:
             return print_results(items, Console(file=out, highlight=False, emoji=False))
+
+
+def _note(services: Services, action: str, batch_id: UUID, detail: Mapping[str, str]) -> None:
+    """In the audit trail, and before anything is handed out."""
+    from worker.store import audit
+    from worker.store.session import transaction
+
+    with transaction(services.engine) as session:
+        audit.record(session, actor=actor(), action=action, batch_id=batch_id, detail=detail)
 
 
 def _draw(services: Services, items: Iterable["ItemResult"], folder: Path) -> None:

@@ -5,24 +5,20 @@ Behind `zoomin bench intake`. Everything happens in a scratch database, so that 
 
 import multiprocessing
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
-from psycopg import sql
 from pydantic import SecretStr
-from sqlalchemy import make_url
 
 from worker.intake.enqueue import enqueue_batch
 from worker.moderation.errors import MisconfiguredError
 from worker.moderation.identifiers import new_uuid7
 from worker.moderation.settings import Settings
-from worker.store import migrate
+from worker.store.scratch import plain_url, scratch_database, scratch_server
 from worker.store.slices import COPY_ITEMS
 
 BUCKET = "zoomin-bench"
@@ -49,7 +45,8 @@ def measure_intake(rows: int, settings: Settings) -> IntakeBenchmark:
 
     Uses the Postgres of the settings, as its owner, or starts one of its own when none is named. Raises MisconfiguredError.
     """
-    with TemporaryDirectory(prefix="zoomin-bench-") as place, _scratch_database(settings, Path(place)) as url:
+    with TemporaryDirectory(prefix="zoomin-bench-") as place, scratch_server(settings) as server, scratch_database(server) as url:
+        _create_raw_table(url)
         manifest = Path(place, "manifest.jsonl")
         with manifest.open("w") as file:
             file.writelines(f'{{"source-ref": "s3://{BUCKET}/{_key(n)}", "custom_id": "{_custom_id(n)}"}}\n' for n in range(rows))
@@ -67,47 +64,11 @@ def _custom_id(number: int) -> str:
     return f"photo-{number:09d}"
 
 
-@contextmanager
-def _scratch_database(settings: Settings, place: Path) -> Iterator[str]:
-    """A migrated database of its own: its URL, as owner. Dropped at the end."""
-    if settings.database_url is None:
-        from worker.local.postgres import Postgres  # noqa: PLC0415  only where there is no server
-
-        with Postgres(place / "home") as server, _database_at(server.owner_url) as url:
-            yield url
-        return
-    owner = settings.owner_url or settings.database_url
-    with _database_at(owner.get_secret_value()) as url:
-        yield url
-
-
-@contextmanager
-def _database_at(server: str) -> Iterator[str]:
-    name = f"zoomin_bench_{uuid4().hex[:8]}"
-    try:
-        with psycopg.connect(_plain(server), autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    except psycopg.Error as error:
-        raise MisconfiguredError(
-            "bench_refused",
-            f"Postgres let no scratch database be made: {str(error).splitlines()[0]}. Set ZOOMIN_OWNER_URL to a role with CREATEDB.",
-        ) from error
-    try:
-        url = make_url(server).set(database=name).render_as_string(hide_password=False)
-        migrate.upgrade(url)
-        with psycopg.connect(_plain(url), autocommit=True) as connection:
-            # INCLUDING ALL brings both indexes; partitions of its own make it the same shape.
-            connection.execute("CREATE TABLE raw_items (LIKE items INCLUDING ALL) PARTITION BY RANGE (batch_id)")
-            connection.execute("CREATE TABLE raw_items_p_default PARTITION OF raw_items DEFAULT")
-        yield url
-    finally:
-        with psycopg.connect(_plain(server), autocommit=True) as connection:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-def _plain(url: str) -> str:
-    """The URL as libpq reads it."""
-    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+def _create_raw_table(url: str) -> None:
+    with psycopg.connect(plain_url(url), autocommit=True) as connection:
+        # INCLUDING ALL brings both indexes; partitions of its own make it the same shape.
+        connection.execute("CREATE TABLE raw_items (LIKE items INCLUDING ALL) PARTITION BY RANGE (batch_id)")
+        connection.execute("CREATE TABLE raw_items_p_default PARTITION OF raw_items DEFAULT")
 
 
 def _raw_copy(url: str, numbers: range) -> float:
@@ -115,7 +76,7 @@ def _raw_copy(url: str, numbers: range) -> float:
     batch_id = new_uuid7()
     data = "".join(_copy_line(batch_id, number) for number in numbers).encode()
     pieces = [data[start : start + WRITE_BYTES] for start in range(0, len(data), WRITE_BYTES)]
-    with psycopg.connect(_plain(url)) as connection:
+    with psycopg.connect(plain_url(url)) as connection:
         started = time.perf_counter()
         with connection.cursor() as cursor, cursor.copy(COPY_ITEMS.replace("COPY items", "COPY raw_items")) as copy:
             for piece in pieces:

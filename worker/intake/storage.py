@@ -2,7 +2,7 @@
 
 Errors name `s3://bucket/key`, never a query string or a credential, and are classed by what the caller does next:
 
-RejectedError       object_missing, bucket_missing, object_too_large, object_changed, object_archived, key_invalid
+RejectedError       object_missing, bucket_missing, object_too_large, object_changed, object_exists, object_archived, key_invalid
 TransientError      object_incomplete (the store began to send, and did not finish)
 OutageError         object_store_unavailable
 MisconfiguredError  bucket_denied, object_store_refused, credentials_missing
@@ -50,6 +50,7 @@ LONGEST_PAUSE_SECONDS = 2.0
 
 _MISSING_BUCKET = {"NoSuchBucket"}
 _MISSING_KEY = {"NoSuchKey", "NoSuchVersion", "404", "NotFound", "MethodNotAllowed"}  # 405: the version is a delete marker
+_PASSING = {"SlowDown", "RequestTimeout", "InternalError", "ConditionalRequestConflict"}  # the last: two writers of one new object
 _CREDENTIALS = {"ExpiredToken", "InvalidToken", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AuthorizationHeaderMalformed"}
 
 
@@ -158,6 +159,20 @@ class Storage:
         with border(address(bucket, key)):
             self._client.put_object(Bucket=bucket, Key=key, Body=body, ContentType=media_type)
 
+    def put_new(self, bucket: str, key: str, body: bytes, media_type: str) -> str | None:
+        """Writes an object where there is none: its version, where the bucket keeps them. Makes one attempt.
+
+        Raises RejectedError `object_exists`, OutageError, MisconfiguredError.
+        """
+        where = address(bucket, key)
+        try:
+            with border(where):
+                return _version(self._single.put_object(Bucket=bucket, Key=key, Body=body, ContentType=media_type, IfNoneMatch="*"))
+        except RejectedError as error:
+            if error.code != "object_changed":  # 412, as for a read
+                raise
+            raise RejectedError("object_exists", f"{where} exists already.") from None
+
     def upload_file(self, bucket: str, key: str, path: Path, media_type: str) -> None:
         """Writes a local file as an object. Raises OSError for the file's own faults."""
         with path.open("rb") as file, border(address(bucket, key)):
@@ -233,7 +248,7 @@ def border(where: str, version_id: str | None = None) -> Iterator[None]:
 def _refusal(error: ClientError, where: str, version_id: str | None) -> ZoomInError:
     code = str(error.response.get("Error", {}).get("Code", ""))
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    if status >= 500 or status == 429 or code in {"SlowDown", "RequestTimeout", "InternalError"}:
+    if status >= 500 or status == 429 or code in _PASSING:
         return OutageError("object_store_unavailable", f"The object store answered {status} for {where}. It will be tried again.")
     if rejected := _rejection(code, status, where, version_id):
         return rejected
@@ -325,6 +340,6 @@ def _raw(response: "GetObjectOutputTypeDef") -> "HTTPResponse":
     return cast("HTTPResponse", response["Body"].__enter__())
 
 
-def _version(response: "GetObjectOutputTypeDef") -> str | None:
+def _version(response: Mapping[str, object]) -> str | None:
     version = response.get("VersionId")
-    return None if version in {None, "null"} else version
+    return None if version in {None, "null"} else str(version)

@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     heartbeat_seconds: int = Field(60, ge=1, description="leases are renewed this often while work progresses")
     max_attempts: int = Field(3, ge=1, le=20, description="claims of a chunk without progress before it is split")
     sweep_seconds: float = Field(30.0, gt=0, description="pause between sweeps")
+    seal_seconds: float = Field(
+        3600.0, gt=0, description="an audit event is covered by a seal in the evidence bucket about so long after it"
+    )
     visibility_timeout_seconds: int = Field(
         1800, ge=10, description="Redis redelivers an unacknowledged message after this; above a chunk's time"
     )

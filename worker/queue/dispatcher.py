@@ -14,6 +14,7 @@ from worker.moderation.errors import TransientError
 from worker.moderation.settings import Settings
 from worker.queue import metrics
 from worker.queue.doorbell import Doorbell
+from worker.queue.sealing import Sealer
 from worker.store.announcements import announce, demand, rering, unring
 from worker.store.leadership import Listener, open_listener
 from worker.store.session import connect, transaction
@@ -27,11 +28,13 @@ log = structlog.get_logger(__name__)
 
 
 def run_dispatcher(settings: Settings, stop: threading.Event) -> None:
-    """Dispatches until `stop` is set, through outages of Postgres and Redis. Raises MisconfiguredError at the start."""
+    """Dispatches until `stop` is set, through outages of Postgres, Redis and S3. Raises MisconfiguredError at the start."""
     engine = connect(settings, application="zoomin-dispatcher")
     doorbell = Doorbell(settings)
     # On one machine the configured port is the scan worker's; in production each process has an address of its own.
     server = metrics.serve_metrics(settings.api_host, settings.dispatcher_metrics_port)
+    sealer = Sealer(settings, engine)
+    sealer.start()
     reachable = True
     try:
         while not stop.is_set():
@@ -46,6 +49,7 @@ def run_dispatcher(settings: Settings, stop: threading.Event) -> None:
                 reachable = False
                 stop.wait(RETRY_SECONDS)
     finally:
+        sealer.close()
         server.close()
         doorbell.close()
         engine.dispose()

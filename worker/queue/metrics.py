@@ -30,6 +30,8 @@ RERUNG = Counter("zoomin_chunks_rerung", "Announced chunks that nobody claimed i
 SPLIT = Counter("zoomin_chunks_split", "Chunks halved because they kept dying")
 OLDEST_CHUNK = Gauge("zoomin_oldest_claimable_chunk_seconds", "Age of the oldest chunk that could be claimed")
 WORKERS = Gauge("zoomin_live_workers", "Workers that hold a live lease")
+SEALED_EVENTS = Gauge("zoomin_audit_sealed_events", "Audit events that the newest seal made by this process covers")
+SEAL_FAILURES = Counter("zoomin_audit_seal_failures", "Attempts to seal the audit chain that failed")
 
 log = structlog.get_logger(__name__)
 

@@ -1,14 +1,26 @@
 """The audit trail: who did what to which item and revision. Only ever appended to; the database itself refuses anything else."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from worker.store.models import AuditEventRow
+PENDING = "audit_events"  # in a session's info: recorded, not written yet
+APPEND = text(
+    """
+    -- append: in the order given; ids and times are the database's
+    INSERT INTO audit_events (actor, action, batch_id, ordinal, revision, payload_digest, detail)
+    SELECT actor, action, batch_id, ordinal, revision, payload_digest, detail
+      FROM unnest(CAST(:actors AS text[]), CAST(:actions AS text[]), CAST(:batch_ids AS uuid[]), CAST(:ordinals AS integer[]),
+                  CAST(:revisions AS integer[]), CAST(:digests AS text[]), CAST(:details AS jsonb[]))
+           WITH ORDINALITY AS event (actor, action, batch_id, ordinal, revision, payload_digest, detail, place)
+     ORDER BY place
+    """
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +47,7 @@ def record(
     payload_digest: str | None = None,
     detail: Mapping[str, Any] | None = None,
 ) -> None:
-    """Appends one event, in the transaction it tells of."""
+    """Appends one event, in the transaction it tells of; as `record_all`."""
     event = AuditEvent(
         actor=actor,
         action=action,
@@ -49,20 +61,39 @@ def record(
 
 
 def record_all(session: Session, events: Sequence[AuditEvent]) -> None:
-    """Appends the events in their order, in the transaction they tell of."""
-    if events:
-        session.execute(
-            insert(AuditEventRow),
-            [
-                {
-                    "actor": event.actor,
-                    "action": event.action,
-                    "batch_id": event.batch_id,
-                    "ordinal": event.ordinal,
-                    "revision": event.revision,
-                    "payload_digest": event.payload_digest,
-                    "detail": None if event.detail is None else dict(event.detail),
-                }
-                for event in events
-            ],
-        )
+    """Appends the events in their order, in the transaction they tell of. They are written at its end, see `write_pending`.
+
+    Not inside a savepoint that may be rolled back: they would be written all the same.
+    """
+    try:
+        session.info[PENDING].extend(events)
+    except KeyError:
+        raise RuntimeError("audit events are recorded in `worker.store.session.transaction`, which writes them") from None
+
+
+def open_trail(session: Session) -> None:
+    """Lets events be recorded in the session, whose opener promises to `write_pending` before the commit."""
+    session.info[PENDING] = []
+
+
+def write_pending(session: Session) -> None:
+    """Writes what was recorded, in one statement: one link of the hash chain. The transaction's last statement.
+
+    It waits for the chain's lock, which is held until the commit: whoever waits for a row behind it would stop all other writers,
+    and two who took rows and chain in opposite order would deadlock. Coming last, nobody does.
+    """
+    events: list[AuditEvent] = session.info[PENDING]
+    if not events:
+        return
+    session.flush()
+    columns = {
+        "actors": [event.actor for event in events],
+        "actions": [event.action for event in events],
+        "batch_ids": [event.batch_id for event in events],
+        "ordinals": [event.ordinal for event in events],
+        "revisions": [event.revision for event in events],
+        "digests": [event.payload_digest for event in events],
+        "details": [None if event.detail is None else json.dumps(dict(event.detail)) for event in events],
+    }
+    session.execute(APPEND, columns)
+    events.clear()

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from worker.moderation.errors import MisconfiguredError, OutageError
 from worker.moderation.settings import Settings
+from worker.store import audit
 
 STATEMENT_TIMEOUT_MS = 15_000  # longer means a lost index or a lock, not work
 LOCK_TIMEOUT_MS = 3_000  # a held lock is somebody's bug; fail and retry instead of queueing behind it
@@ -49,10 +50,27 @@ def is_retryable(error: DBAPIError) -> bool:
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Session]:
-    """One transaction: commits at the end, rolls back on any exception. Raises TransientError for what a retry may mend."""
+    """One transaction: commits at the end, with its audit events; rolls back on any exception.
+
+    Raises TransientError for what a retry may mend.
+    """
+    with _outages_named(), Session(engine, expire_on_commit=False) as session, session.begin():
+        audit.open_trail(session)
+        yield session
+        audit.write_pending(session)
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """One instant of the database, to read from for as long as it takes. Raises TransientError for what a retry may mend."""
+    with _outages_named(), engine.connect() as connection:
+        yield connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+@contextmanager
+def _outages_named() -> Iterator[None]:
     try:
-        with Session(engine, expire_on_commit=False) as session, session.begin():
-            yield session
+        yield
     except DBAPIError as error:
         if is_retryable(error):
             raise OutageError(

@@ -1,5 +1,6 @@
 """The end of batches: cancelled items get their outcome, finished batches their event."""
 
+import hashlib
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -24,7 +25,7 @@ CANCELLED_CHUNKS = text(
 )
 CANCEL_REST = text(
     """
-    -- cancel rest: every item of the chunk without an outcome gets one, with its audit event, and the chunk is done
+    -- cancel rest: every item of the chunk without an outcome gets one, and the chunk is done
     WITH settled AS (
         INSERT INTO outcomes (batch_id, ordinal, revision, chunk_id, kind, error_code, error_message)
         SELECT i.batch_id, i.ordinal, c.revision, c.id, 'cancelled', :code, :message
@@ -34,19 +35,13 @@ CANCEL_REST = text(
            AND NOT EXISTS (SELECT FROM outcomes AS o
                             WHERE o.batch_id = i.batch_id AND o.ordinal = i.ordinal AND o.revision = c.revision)
         ON CONFLICT DO NOTHING
-        RETURNING batch_id, ordinal, revision
-    ), noted AS (
-        INSERT INTO audit_events (actor, action, batch_id, ordinal, revision, payload_digest, detail)
-        SELECT :actor, 'outcome.recorded', batch_id, ordinal, revision,
-               encode(sha256(convert_to(replace(:payload, :placeholder, ordinal::text), 'UTF8')), 'hex'),
-               '{"kind": "cancelled", "release": null}'
-          FROM settled
+        RETURNING ordinal
     )
     UPDATE chunks
        SET cancelled = cancelled + (SELECT count(*) FROM settled), state = 'done', finished_at = now(), suspect = false,
            lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
      WHERE id = :chunk_id
-    RETURNING (SELECT count(*) FROM settled)
+    RETURNING (SELECT coalesce(array_agg(ordinal ORDER BY ordinal), '{}') FROM settled)
     """
 )
 FINISHED_BATCHES = text(
@@ -118,6 +113,20 @@ def finish_batches(session: Session, *, actor: str) -> list[UUID]:
 def _cancel_rest(session: Session, place: Place, actor: str) -> int:
     outcome = Outcome(ordinal=PLACEHOLDER_ORDINAL, kind=OutcomeKind.CANCELLED, error_code=CANCELLED_CODE, error_message=CANCELLED_MESSAGE)
     rows = outcome_rows(outcome, place)
-    parameters = {"chunk_id": place.chunk_id, "actor": actor, "code": CANCELLED_CODE, "message": CANCELLED_MESSAGE}
     payload = canonical(digest_payload(rows.outcome, rows.regions, rows.traces))
-    return int(session.execute(CANCEL_REST, {**parameters, "payload": payload, "placeholder": str(PLACEHOLDER_ORDINAL)}).scalar_one())
+    parameters = {"chunk_id": place.chunk_id, "code": CANCELLED_CODE, "message": CANCELLED_MESSAGE}
+    ordinals: list[int] = session.execute(CANCEL_REST, parameters).scalar_one()
+    audit.record_all(session, [_cancelled(place, ordinal, payload, actor) for ordinal in ordinals])
+    return len(ordinals)
+
+
+def _cancelled(place: Place, ordinal: int, payload: str, actor: str) -> audit.AuditEvent:
+    return audit.AuditEvent(
+        actor=actor,
+        action="outcome.recorded",
+        batch_id=place.batch_id,
+        ordinal=ordinal,
+        revision=place.revision,
+        payload_digest=hashlib.sha256(payload.replace(str(PLACEHOLDER_ORDINAL), str(ordinal)).encode()).hexdigest(),
+        detail={"kind": OutcomeKind.CANCELLED.value, "release": None},
+    )

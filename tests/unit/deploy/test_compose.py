@@ -95,7 +95,7 @@ def test_only_the_s3_server_reaches_the_disks_that_ask_no_password() -> None:
         ("OWNER_PASSWORD", {"postgres", "migrate"}),
         ("DATABASE_PASSWORD", {"postgres", "migrate", "api", "dispatcher", "cli", "worker-cpu", "worker-gpu"}),
         ("BROKER_PASSWORD", {"valkey", "dispatcher", "worker-cpu", "worker-gpu"}),
-        ("S3_SECRET_KEY", {"s3", "api", "cli", "worker-cpu", "worker-gpu"}),
+        ("S3_SECRET_KEY", {"s3", "api", "dispatcher", "cli", "worker-cpu", "worker-gpu"}),
     ],
 )
 def test_a_secret_is_known_to_those_who_use_it(secret: str, holders: set[str]) -> None:

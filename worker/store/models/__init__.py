@@ -1,8 +1,9 @@
 """The tables. Insert-only at the grain of images, mutable only at the grain of chunks and batches."""
 
+from worker.store.models.audit import AuditEventRow, AuditLinkRow, AuditSealRow
 from worker.store.models.base import Base
 from worker.store.models.decisions import AppealRow, DecisionRow, StatementRow
-from worker.store.models.events import AuditEventRow, OutboxRow
+from worker.store.models.events import OutboxRow
 from worker.store.models.intake import BatchRow, ItemRow, RowErrorRow, TenantRow
 from worker.store.models.policies import PolicyBandRow, PolicyRow, PolicyVersionRow
 from worker.store.models.queue import ChunkRow
@@ -12,6 +13,8 @@ from worker.store.models.review import RegionJudgementRow, ReviewClaimRow, Revie
 __all__ = [
     "AppealRow",
     "AuditEventRow",
+    "AuditLinkRow",
+    "AuditSealRow",
     "Base",
     "BatchRow",
     "ChunkRow",

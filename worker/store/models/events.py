@@ -1,11 +1,8 @@
-"""The outbox, and the audit trail, which the database itself keeps append-only."""
+"""The outbox."""
 
 from datetime import datetime
-from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Index, text
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from worker.store.models.base import Base, BigSerial, Jsonb, Now
@@ -26,23 +23,3 @@ class OutboxRow(Base):
     payload: Mapped[Jsonb] = mapped_column(comment="Thin: ids and counts")
     created_at: Mapped[Now] = mapped_column(comment="When it happened")
     delivered_at: Mapped[datetime | None] = mapped_column(comment="When it was delivered")
-
-
-class AuditEventRow(Base):
-    """Who did what, when, to which item and revision. Triggers refuse UPDATE, DELETE and TRUNCATE."""
-
-    __tablename__ = "audit_events"
-    __table_args__ = (
-        Index("ix_audit_events_batch_id_ordinal", "batch_id", "ordinal"),
-        {"comment": "Who did what, when, to which item and revision; append-only"},
-    )
-
-    id: Mapped[BigSerial] = mapped_column(comment="Order of writing")
-    occurred_at: Mapped[Now] = mapped_column(comment="By the database's clock")
-    actor: Mapped[str] = mapped_column(comment="Worker, command or person")
-    action: Mapped[str] = mapped_column(comment="batch.created | outcome.recorded | write.fenced | …")
-    batch_id: Mapped[UUID | None] = mapped_column(comment="Which batch")
-    ordinal: Mapped[int | None] = mapped_column(comment="Which item")
-    revision: Mapped[int | None] = mapped_column(comment="Which revision")
-    payload_digest: Mapped[str | None] = mapped_column(comment="sha256 of what was recorded; personal data stays outside")
-    detail: Mapped[dict[str, Any] | None] = mapped_column(JSONB, comment="Counts, codes and ids; no personal data")
