@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from worker.moderation.outcomes import Outcome, OutcomeKind
 from worker.moderation.policy import DEFAULT_POLICY, PolicyVersion, Route, Routing, retention_class, route
 from worker.moderation.release import Release, Training
-from worker.store import audit
+from worker.store import audit, outbox
 from worker.store.chunks import Lease, Tally, fence, progress
 from worker.store.evidence import keep_evidence
 from worker.store.models import OutcomeRow, RegionRow, RoutingRow, TraceRow
@@ -68,6 +68,7 @@ def insert_outcomes(session: Session, place: Place, outcomes: Sequence[Outcome],
     wanted = [(facts, retention_class(routings[outcome.ordinal])) for outcome in fresh for facts in outcome.evidence]
     keep_evidence(session, wanted, bucket=judgement.evidence_bucket)
     audit.record_all(session, [_event(place, row, judgement.actor) for row in kept])
+    outbox.publish_outcomes(session, place, fresh)
     return _tally(fresh, routings)
 
 

@@ -5,6 +5,7 @@ from worker.store.models.events import AuditEventRow, OutboxRow
 from worker.store.models.intake import BatchRow, ItemRow, RowErrorRow, TenantRow
 from worker.store.models.queue import ChunkRow
 from worker.store.models.results import EvidenceRow, OutcomeRow, RegionRow, ReleaseRow, RoutingRow, TraceRow
+from worker.store.models.webhooks import WebhookAttemptRow, WebhookDeliveryRow, WebhookEndpointRow, WebhookSecretRow
 
 __all__ = [
     "AuditEventRow",
@@ -21,4 +22,8 @@ __all__ = [
     "RowErrorRow",
     "TenantRow",
     "TraceRow",
+    "WebhookAttemptRow",
+    "WebhookDeliveryRow",
+    "WebhookEndpointRow",
+    "WebhookSecretRow",
 ]
