@@ -40,12 +40,17 @@ class Role(StrEnum):
     WORKER = "worker"
 
 
+SEALING = frozenset({Role.API, Role.WEBHOOKS})  # they need the key of secrets; it is kept from those who read strangers' images
+
+
 class Stack:
     """Everything, as a context manager. Entering takes seconds: the worker may still be loading its model, see `wait_ready`."""
 
     def __init__(self, settings: Settings, *, worker: bool = True) -> None:
         self._services = Services(settings)
-        self._roles = tuple(role for role in Role if worker or role is not Role.WORKER)
+        sealable = settings.secrets_key is not None or settings.database_url is None  # the embedded database has a key of its own
+        wanted = {Role.WORKER: worker, Role.WEBHOOKS: sealable}
+        self._roles = tuple(role for role in Role if wanted.get(role, True))
         self._addresses: Addresses | None = None
 
     def __enter__(self) -> Self:
@@ -145,6 +150,8 @@ def _command(role: Role, settings: Settings) -> Command:
         Role.WEBHOOKS: (WEBHOOKS_STOP_SECONDS, ("worker.cli", "webhooks", "run")),
         Role.WORKER: (WORKER_STOP_SECONDS, _worker_arguments(settings)),
     }[role]
+    if role not in SEALING:
+        settings = settings.model_copy(update={"secrets_key": None})
     variables = {**inherited(os.environ), **environment(settings), "PYTHONUNBUFFERED": "1"}  # noqa: TID251  passed on, not read
     return Command(name=role.value, argv=(sys.executable, "-m", *arguments), environment=variables, stop_seconds=seconds)
 

@@ -77,7 +77,7 @@ class Sender:
     def __init__(
         self, engine: Engine, keys: Sealer, poster: Poster, schedule: Schedule | None = None, *, lease_seconds: float = LEASE_SECONDS
     ) -> None:
-        if lease_seconds <= TOTAL_SECONDS and schedule is None:
+        if lease_seconds <= TOTAL_SECONDS:
             raise ValueError("a lease must outlast an attempt")
         self._engine = engine
         self._keys = keys
