@@ -76,7 +76,8 @@ def test_a_secret_is_sealed_at_rest_and_shown_once(world: WebhookWorld) -> None:
 
 def test_at_most_two_secrets_are_live(world: WebhookWorld) -> None:
     first = world.endpoint(URL)
-    endpoint_id, tenant = first.endpoint.id, {"tenant_id": TENANT, "actor": "t", "sealer": KEYS}
+    endpoint_id = first.endpoint.id
+    tenant: dict[str, Any] = {"tenant_id": TENANT, "actor": "t", "sealer": KEYS}
     with transaction(world.engine) as session:
         second = webhook_endpoints.rotate_secret(session, endpoint_id, **tenant)
     with transaction(world.engine) as session:
@@ -165,7 +166,7 @@ def test_deliveries_are_paged_newest_first_and_by_state(world: WebhookWorld) -> 
 
 
 def test_redelivery_sends_the_same_id_again(world: WebhookWorld) -> None:
-    named = {"tenant_id": TENANT, "actor": "t"}
+    named: dict[str, Any] = {"tenant_id": TENANT, "actor": "t"}
     with receiver() as there, world.sending():
         made = world.endpoint(there.url).endpoint
         (event,) = world.publish()

@@ -136,8 +136,10 @@ class WebhookWorld:
         return self.rows(sql, **parameters)[0][0]
 
     def delivery(self, endpoint_id: UUID, event_id: UUID) -> Any:
-        """A delivery's row."""
-        return self.rows("SELECT * FROM webhook_deliveries WHERE endpoint_id = :e AND event_id = :v", e=endpoint_id, v=event_id)[0]
+        """A delivery's row, once the event was fanned out."""
+        query = "SELECT * FROM webhook_deliveries WHERE endpoint_id = :e AND event_id = :v"
+        assert eventually(lambda: bool(self.rows(query, e=endpoint_id, v=event_id)))
+        return self.rows(query, e=endpoint_id, v=event_id)[0]
 
     def audited(self, endpoint_id: UUID) -> list[str]:
         """Actions on an endpoint, in order."""
@@ -147,10 +149,8 @@ class WebhookWorld:
     def quiet(self) -> bool:
         """Nothing waits in the outbox, nothing for an active endpoint."""
         waiting = "SELECT count(*) FROM webhook_deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint_id"
-        return (
-            self.value("SELECT count(*) FROM outbox WHERE delivered_at IS NULL") == 0
-            and self.value(f"{waiting} WHERE d.state = 'pending' AND e.state = 'active'") == 0
-        )
+        undelivered = int(self.value("SELECT count(*) FROM outbox WHERE delivered_at IS NULL"))
+        return not undelivered and not int(self.value(f"{waiting} WHERE d.state = 'pending' AND e.state = 'active'"))
 
     def clear(self) -> None:
         """Takes everything out of the next test's way."""

@@ -41,7 +41,7 @@ from worker.webhooks.post import GONE, TOTAL_SECONDS, Answer, Poster
 from worker.webhooks.schedule import Schedule
 
 IN_FLIGHT = 64  # attempts at once: mostly waiting, a few kB each
-PER_ENDPOINT = 4  # of those: a slow endpoint gets a sixteenth, and no server sees more than that of us at once
+PER_ENDPOINT = 8  # of those: a slow endpoint gets an eighth, and no server sees more than that of us at once
 PER_TENANT = 32  # of those: half, however many endpoints it has
 LEASE_SECONDS = 60.0  # four times the longest attempt: room for a slow commit and for a frozen process that wakes up
 PAGE = 500  # events or deliveries per transaction
@@ -85,6 +85,7 @@ class Sender:
         self._schedule = schedule or Schedule()
         self._lease_seconds = lease_seconds
         self._in_flight: set[asyncio.Task[None]] = set()
+        self._fan_out_at = 0.0
         self._threads = ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="webhook-database")
 
     async def run(self, stop: threading.Event) -> None:
@@ -107,9 +108,7 @@ class Sender:
 
     async def turn(self) -> bool:
         """Fans out, and begins to send as much as there is room for: whether there may be more to do at once. Raises TransientError."""
-        events = await self._transact(lambda session: fan_out(session, page=PAGE))
-        abandoned = await self._transact(lambda session: abandon(session, page=PAGE))
-        metrics.FANNED_OUT.inc(events)
+        more = time.monotonic() >= self._fan_out_at and await self._fan_out()
         limits = Limits(room=IN_FLIGHT - len(self._in_flight), per_endpoint=PER_ENDPOINT, per_tenant=PER_TENANT)
         deliveries, secrets = [], {}
         if limits.room:
@@ -122,7 +121,16 @@ class Sender:
             self._in_flight.add(task)
             task.add_done_callback(self._landed)
         metrics.IN_FLIGHT.set(len(self._in_flight))
-        return bool(deliveries) or PAGE in {events, abandoned}
+        return bool(deliveries) or more
+
+    async def _fan_out(self) -> bool:
+        """Hands events to endpoints, and takes back what disabled ones left: whether there is more, else not again before a poll."""
+        events = await self._transact(lambda session: fan_out(session, page=PAGE))
+        abandoned = await self._transact(lambda session: abandon(session, page=PAGE))
+        metrics.FANNED_OUT.inc(events)
+        more = PAGE in {events, abandoned}
+        self._fan_out_at = time.monotonic() + (0.0 if more else self._schedule.poll_seconds)
+        return more
 
     async def drain(self) -> None:
         """Waits for what is in flight."""
@@ -192,7 +200,7 @@ def record(session: Session, leased: Leased, answer: Answer, schedule: Schedule)
         metrics.FENCED.inc()
     log.info(
         "webhook_attempt",
-        event=event_id(leased.event_id),
+        event_id=event_id(leased.event_id),
         endpoint=str(leased.endpoint_id),
         attempt=leased.attempt,
         status=answer.status,

@@ -28,7 +28,7 @@ def environment(name: str) -> dict[str, str]:
     """What a service is started with, every secret being the name of its variable."""
 
     def value(variable: re.Match[str]) -> str:
-        return EXAMPLE[variable[1]] or variable[1].lower()
+        return EXAMPLE[variable[1]] or f"{variable[1].lower()}_of_thirty_two_characters_or_more"
 
     return {key: VARIABLE.sub(value, str(text)) for key, text in SERVICES[name].get("environment", {}).items()}
 
