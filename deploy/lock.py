@@ -25,7 +25,10 @@ TORCH_HASHES = {  # sha256 of torch-2.13.0+cpu, manylinux_2_28, as PyTorch's CPU
     "cp314-x86_64": "d20fa53ee744502fa4c69818a720b05ca0d37abd055d4f6e66cae155114bc691",
 }
 # Those of pyproject's dependencies that `api`, with all of moderation, store and intake, imports; and its server. A test tries it.
-API = ("alembic", "boto3", "fastapi", "msgspec", "prometheus-client", "psycopg", "pydantic", "pydantic-settings", "sqlalchemy", "uvicorn")
+API = (
+    "alembic", "boto3", "cryptography", "fastapi", "msgspec", "prometheus-client", "psycopg", "pydantic", "pydantic-settings", "sqlalchemy",
+    "uvicorn",
+)  # fmt: skip
 
 
 def header(name: str, left_out: tuple[str, ...]) -> str:

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "policies_and_review"
-down_revision = "application_role"
+down_revision = "webhooks"
 branch_labels = None
 depends_on = None
 

@@ -156,7 +156,9 @@ def test_a_broker_without_its_password_refuses(services: Services) -> None:
 
 def test_sigterm_stops_every_child(home: Path) -> None:
     supervisor = start_supervisor(local(home))
-    assert {"s3", "valkey", "postgres", "api", "dispatcher"} <= {path.name.split(".")[0] for path in (home / "run").glob("*.process.json")}
+    assert {"s3", "valkey", "postgres", "api", "dispatcher", "webhooks"} <= {
+        path.name.split(".")[0] for path in (home / "run").glob("*.process.json")
+    }
     supervisor.terminate()
     assert supervisor.wait(60) == 0
     assert processes_of(home) == []

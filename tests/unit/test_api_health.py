@@ -36,7 +36,14 @@ async def test_a_process_without_services_is_not_ready_and_names_each(client: ht
     answer = await client.get("/readyz")
     checks = answer.json()["checks"]
     assert answer.status_code == 503
-    assert [name for name, check in checks.items() if not check["ok"]] == ["database", "schema", "storage", "dispatcher", "worker"]
+    assert [name for name, check in checks.items() if not check["ok"]] == [
+        "database",
+        "schema",
+        "storage",
+        "dispatcher",
+        "webhooks",
+        "worker",
+    ]
     assert [name for name, check in checks.items() if check["needed"]] == ["database", "schema", "storage"]
 
 

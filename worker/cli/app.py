@@ -9,6 +9,7 @@ from worker.cli.dataset import dataset
 from worker.cli.db import db
 from worker.cli.endings import EXIT_CODES_HELP, Commands
 from worker.cli.train import train
+from worker.cli.webhooks import webhooks
 
 RUN, SUBMIT, READ, OPERATE = "Run it on this machine", "Submit images", "Read results", "Operate"
 LAB = "Build data, train, measure"
@@ -36,6 +37,7 @@ app.command(rich_help_panel=READ)(results.errors)
 app.command("settings", rich_help_panel=OPERATE)(settings.show_settings)
 app.command(rich_help_panel=OPERATE)(dispatch.dispatch)
 app.add_typer(audit, name="audit", rich_help_panel=OPERATE)
+app.add_typer(webhooks, name="webhooks", rich_help_panel=OPERATE)
 app.add_typer(db, name="db", rich_help_panel=OPERATE)
 app.add_typer(bench, name="bench", rich_help_panel=OPERATE)
 app.add_typer(dataset, name="dataset", rich_help_panel=LAB)

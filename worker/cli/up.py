@@ -24,7 +24,7 @@ READY_SECONDS = 600.0  # until the model is loaded; a large one takes minutes
 def up(
     no_worker: Annotated[bool, typer.Option("--no-worker", help="Without a scan worker: start your own, or let batches wait.")] = False,
 ) -> None:
-    """Run Postgres, Valkey, S3, the dispatcher, the API and a worker here, until Ctrl-C. Data stays under ZOOMIN_HOME."""
+    """Run Postgres, Valkey, S3, dispatcher, webhook sender, API and a worker here, until Ctrl-C. Data stays under ZOOMIN_HOME."""
     interrupt_on_termination()
     settings = load_settings()
     from worker.local.stack import Stack
@@ -42,7 +42,7 @@ def up(
 def started(stack: "Stack", note: str) -> Iterator[None]:
     """The stack runs for the length of the block; both ends are told."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)  # the stack tells when a process had to be started again
-    with step(f"Starting Postgres, Valkey, S3, API and dispatcher ({note})"):
+    with step(f"Starting Postgres, Valkey, S3, API, dispatcher and webhooks ({note})"):
         stack.start()
     try:
         yield

@@ -24,6 +24,7 @@ class Addresses:
     s3_endpoint: str
     s3_access_key: str | None  # None: boto3's own chain, for an S3 that is not embedded
     s3_secret_key: str | None
+    secrets_key: str | None = None  # of the embedded database; None for one that the settings name
     api_url: str | None = None  # None with the services alone
     metrics_url: str | None = None  # None without a worker
 
@@ -59,6 +60,8 @@ def apply(settings: Settings, addresses: Addresses) -> Settings:
     update: dict[str, object] = {}
     if settings.database_url is None:
         update |= {"database_url": SecretStr(addresses.database_url), "owner_url": SecretStr(addresses.owner_url)}
+        if settings.secrets_key is None and addresses.secrets_key is not None:
+            update["secrets_key"] = SecretStr(addresses.secrets_key)
     if settings.broker_url is None:
         update["broker_url"] = SecretStr(addresses.broker_url)
     if settings.s3_endpoint is None:

@@ -16,6 +16,14 @@ class Credentials:
     s3_secret_key: str
 
 
+def secrets_key_of(layout: Layout) -> str:
+    """The key that seals secrets in the home's database, made at the first call; it belongs to the data, not to a run."""
+    path = layout.home / "secrets.key"
+    if not path.exists():
+        write_private(path, secrets.token_hex(32))
+    return path.read_text(encoding="ascii")
+
+
 def credentials_of(layout: Layout) -> Credentials:
     """The home's credentials, made at the first call."""
     path = layout.run / "credentials.json"

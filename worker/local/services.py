@@ -13,7 +13,7 @@ from worker.intake.storage import Storage
 from worker.local import object_store, postgres, valkey
 from worker.local.addresses import Addresses, apply
 from worker.local.child import stop_orphan
-from worker.local.credentials import credentials_of
+from worker.local.credentials import credentials_of, secrets_key_of
 from worker.local.layout import layout_of, make_directories, writing
 from worker.local.ports import free_ports
 from worker.local.supervisor import Supervisor, await_ready
@@ -21,7 +21,7 @@ from worker.moderation.errors import MisconfiguredError
 from worker.moderation.settings import Settings
 from worker.store import migrate
 
-ORPHANS = ("worker", "dispatcher", "api", "s3", "valkey", "postgres")  # in the order of stopping
+ORPHANS = ("worker", "webhooks", "dispatcher", "api", "s3", "valkey", "postgres")  # in the order of stopping
 ORPHAN_SECONDS = 8.0  # they get their stop signal when their supervisor dies, so this is rarely waited for
 
 Wait = Callable[[], None]
@@ -122,6 +122,7 @@ class Services:
             s3_endpoint=s3_endpoint,
             s3_access_key=s3_access_key,
             s3_secret_key=s3_secret_key,
+            secrets_key=secrets_key_of(self.layout) if named.database_url is None else None,
         )
 
     def _start_object_store(self) -> tuple[str, str | None, str | None, Wait]:

@@ -1,4 +1,4 @@
-"""The whole system on one machine: the embedded services, then API, dispatcher and scan worker as supervised processes."""
+"""The whole system on one machine: the embedded services, then API, dispatcher, webhook sender and scan worker, all supervised."""
 
 import logging
 import os
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 API_STOP_SECONDS = 5.0
 DISPATCHER_STOP_SECONDS = 10.0
+WEBHOOKS_STOP_SECONDS = 20.0  # it finishes the attempts in flight, of 15 s at most
 WORKER_STOP_SECONDS = 60.0  # it finishes the images in flight, then frees the engine
 POLL_SECONDS = 0.1
 HOPELESS_ENDS = 3  # a process that ended that often is not becoming ready
@@ -35,7 +36,11 @@ class Role(StrEnum):
 
     API = "api"
     DISPATCHER = "dispatcher"
+    WEBHOOKS = "webhooks"
     WORKER = "worker"
+
+
+SEALING = frozenset({Role.API, Role.WEBHOOKS})  # they need the key of secrets; it is kept from those who read strangers' images
 
 
 class Stack:
@@ -43,7 +48,9 @@ class Stack:
 
     def __init__(self, settings: Settings, *, worker: bool = True) -> None:
         self._services = Services(settings)
-        self._roles = tuple(role for role in Role if worker or role is not Role.WORKER)
+        sealable = settings.secrets_key is not None or settings.database_url is None  # the embedded database has a key of its own
+        wanted = {Role.WORKER: worker, Role.WEBHOOKS: sealable}
+        self._roles = tuple(role for role in Role if wanted.get(role, True))
         self._addresses: Addresses | None = None
 
     def __enter__(self) -> Self:
@@ -92,7 +99,7 @@ class Stack:
             raise
 
     def stop(self) -> None:
-        """Stops worker, dispatcher, API, S3, Valkey, Postgres, in this order, and kills what does not stop in time."""
+        """Stops worker, webhooks, dispatcher, API, S3, Valkey, Postgres, in this order, and kills what does not stop in time."""
         if self._addresses:  # else the file may be that of the stack which refused us
             withdraw(self.layout)
         self._addresses = None
@@ -140,8 +147,11 @@ def _command(role: Role, settings: Settings) -> Command:
     seconds, arguments = {
         Role.API: (API_STOP_SECONDS, _api_arguments(settings)),
         Role.DISPATCHER: (DISPATCHER_STOP_SECONDS, ("worker.cli", "dispatch")),
+        Role.WEBHOOKS: (WEBHOOKS_STOP_SECONDS, ("worker.cli", "webhooks", "run")),
         Role.WORKER: (WORKER_STOP_SECONDS, _worker_arguments(settings)),
     }[role]
+    if role not in SEALING:
+        settings = settings.model_copy(update={"secrets_key": None})
     variables = {**inherited(os.environ), **environment(settings), "PYTHONUNBUFFERED": "1"}  # noqa: TID251  passed on, not read
     return Command(name=role.value, argv=(sys.executable, "-m", *arguments), environment=variables, stop_seconds=seconds)
 

@@ -1,4 +1,4 @@
-"""Public identifiers. A batch is a UUIDv7 (time-ordered, so tables partition by range); an item's id holds both its keys."""
+"""Public identifiers. What is new is a UUIDv7 (time-ordered, so tables partition by range); an item's id holds both its keys."""
 
 import os
 import re
@@ -8,6 +8,7 @@ from uuid import UUID
 from worker.moderation.errors import RejectedError
 
 _ITEM_ID = re.compile(r"item_([0-9a-f]{32})_([0-9]{1,10})")
+_EVENT_ID = re.compile(r"evt_([0-9a-f]{32})")
 
 
 def new_uuid7() -> UUID:
@@ -16,6 +17,11 @@ def new_uuid7() -> UUID:
     value = (milliseconds << 80) | int.from_bytes(os.urandom(10), "big")
     value = value & ~(0xF << 76) | (0x7 << 76)
     return UUID(int=value & ~(0x3 << 62) | (0x2 << 62))
+
+
+def new_batch_id() -> UUID:
+    """The id of a new batch."""
+    return new_uuid7()
 
 
 def item_id(batch_id: UUID, ordinal: int) -> str:
@@ -28,3 +34,15 @@ def parse_item_id(text: str) -> tuple[UUID, int]:
     if match := _ITEM_ID.fullmatch(text):
         return UUID(hex=match[1]), int(match[2])
     raise RejectedError("item_id_malformed", f"{text[:80]!r} is not an item id; they look like item_<32 hex digits>_<number>.")
+
+
+def event_id(identifier: UUID) -> str:
+    """The public id of an event; also the `webhook-id` of every attempt to deliver it."""
+    return f"evt_{identifier.hex}"
+
+
+def parse_event_id(text: str) -> UUID:
+    """The event of a public id. Raises RejectedError."""
+    if match := _EVENT_ID.fullmatch(text):
+        return UUID(hex=match[1])
+    raise RejectedError("event_id_malformed", f"{text[:80]!r} is not an event id; they look like evt_<32 hex digits>.")

@@ -13,6 +13,7 @@ from worker.moderation.errors import MisconfiguredError
 
 PREFIX = "ZOOMIN_"
 SERVICES = ("database_url", "broker_url", "s3_endpoint", "buckets", "model")  # production must name all of them
+SHORTEST_SECRETS_KEY = 32  # characters: 128 bits even as hex digits
 
 
 class Mode(StrEnum):
@@ -43,6 +44,14 @@ class Settings(BaseSettings):
     upload_bucket: str = Field("zoomin-uploads", description="where `scan FOLDER` uploads; always an allowed source")
     evidence_bucket: str = Field("zoomin-evidence", description="our own bucket for what the model was sent")
     tenant: str = Field("default", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="tenant that the CLI submits as")
+
+    secrets_key: SecretStr | None = Field(
+        None,
+        description="seals webhook secrets: 32 random characters or more; of several, comma-separated, the first seals, all open",
+    )
+    webhook_private_targets: bool = Field(
+        default=False, description="local mode only: webhooks may go to this machine's loopback addresses, by plain http too"
+    )
 
     model: str | None = Field(None, description="`nano`, a local checkpoint directory, or `openai:<model>@<base url>`")
     model_api_key: SecretStr | None = Field(None, description="bearer key of an `openai:` endpoint")
@@ -75,12 +84,26 @@ class Settings(BaseSettings):
     api_port: int = Field(8080, ge=0, le=65535, description="port of the API; 0 takes a free one")
     metrics_port: int = Field(0, ge=0, le=65535, description="port of the worker's /metrics; 0: a free one, named in the log")
     dispatcher_metrics_port: int = Field(0, ge=0, le=65535, description="port of the dispatcher's /metrics; 0: a free one")
+    webhooks_metrics_port: int = Field(0, ge=0, le=65535, description="port of the webhook sender's /metrics; 0: a free one")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="log level")
 
     @field_validator("buckets", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("secrets_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and any(len(key) < SHORTEST_SECRETS_KEY for key in value.get_secret_value().split(",")):
+            raise ValueError(f"each key needs {SHORTEST_SECRETS_KEY} characters at least; try `openssl rand -hex 32`")
+        return value
+
+    @model_validator(mode="after")
+    def _private_targets_are_for_one_machine(self) -> Self:
+        if self.webhook_private_targets and self.mode is not Mode.LOCAL:
+            raise ValueError("ZOOMIN_WEBHOOK_PRIVATE_TARGETS is for local mode only: it lets tenants reach this machine's own services")
+        return self
 
     @model_validator(mode="after")
     def _heartbeats_fit_the_lease(self) -> Self:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from worker.moderation.outcomes import Outcome, OutcomeKind
 from worker.moderation.policy import Route, Routing, retention_class
 from worker.moderation.release import Release, Training
-from worker.store import audit
+from worker.store import audit, outbox
 from worker.store.chunks import Lease, Tally, fence, progress
 from worker.store.evidence import keep_evidence
 from worker.store.models import OutcomeRow, RegionRow, TraceRow
@@ -69,6 +69,7 @@ def insert_outcomes(session: Session, place: Place, outcomes: Sequence[Outcome],
     keep_evidence(session, wanted, bucket=judgement.evidence_bucket)
     write_routings(session, place, fresh, routed)
     audit.record_all(session, [_event(place, row, judgement.actor) for row in kept])
+    outbox.publish_outcomes(session, place, fresh)
     return _tally(fresh, routed.live)
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from worker.moderation.events import EventType
 from worker.moderation.outcomes import Outcome, OutcomeKind
 from worker.store import audit, outbox
 from worker.store.chunks import Lease, fence
@@ -103,7 +104,7 @@ def finish_batches(session: Session, *, actor: str) -> list[UUID]:
         session.execute(FINISH_BATCH, {"id": batch.id, "state": state.value})
         counts = {name: int(value) for name, value in session.execute(COUNTS, {"id": batch.id}).one()._asdict().items()}
         summary = {"batch_id": str(batch.id), "revision": batch.revision, "state": state.value, "counts": counts}
-        outbox.publish(session, batch.tenant_id, "batch.completed", summary)
+        outbox.publish(session, batch.tenant_id, EventType.BATCH_COMPLETED, summary)
         audit.record(session, actor=actor, action=f"batch.{state}", batch_id=batch.id, revision=batch.revision, detail={"counts": counts})
     if batches:
         session.execute(text("NOTIFY zoomin_batches"))

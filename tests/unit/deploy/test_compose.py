@@ -17,7 +17,7 @@ DEPLOY = ROOT / "deploy"
 COMPOSE = DEPLOY / "compose.yaml"
 STACK: dict[str, Any] = YAML(typ="safe", pure=True).load(COMPOSE)
 SERVICES: dict[str, dict[str, Any]] = STACK["services"]
-OURS = ("migrate", "api", "dispatcher", "cli", "worker-cpu", "worker-gpu")
+OURS = ("migrate", "api", "dispatcher", "webhooks", "cli", "worker-cpu", "worker-gpu")
 VARIABLE = re.compile(r"(?<!\$)\$\{([A-Z0-9_]+)(?::([-?])([^}]*))?\}")
 EXAMPLE = dict(line.split("=", 1) for line in (DEPLOY / ".env.example").read_text().splitlines() if line and line[0] != "#")
 
@@ -28,7 +28,7 @@ def environment(name: str) -> dict[str, str]:
     """What a service is started with, every secret being the name of its variable."""
 
     def value(variable: re.Match[str]) -> str:
-        return EXAMPLE[variable[1]] or variable[1].lower()
+        return EXAMPLE[variable[1]] or f"{variable[1].lower()}_of_thirty_two_characters_or_more"
 
     return {key: VARIABLE.sub(value, str(text)) for key, text in SERVICES[name].get("environment", {}).items()}
 
@@ -74,9 +74,14 @@ def test_only_the_api_is_published_and_only_on_loopback() -> None:
     assert ports == {"api": ["127.0.0.1:${API_PORT:-8080}:8080"]}
 
 
-def test_every_network_but_the_apis_own_is_internal() -> None:
-    assert [name for name, network in STACK["networks"].items() if not network.get("internal")] == ["edge"]
+def test_every_network_but_the_apis_own_and_the_webhook_senders_is_internal() -> None:
+    assert [name for name, network in STACK["networks"].items() if not network.get("internal")] == ["edge", "outside"]
     assert [name for name, service in SERVICES.items() if "edge" in service["networks"]] == ["api"]
+    assert [name for name, service in SERVICES.items() if "outside" in service["networks"]] == ["webhooks"]
+
+
+def test_the_webhook_sender_which_strangers_answer_reaches_nothing_of_ours_but_postgres() -> None:
+    assert SERVICES["webhooks"]["networks"] == ["database", "outside"]
 
 
 @pytest.mark.parametrize("name", ["worker-cpu", "worker-gpu"])
@@ -93,9 +98,10 @@ def test_only_the_s3_server_reaches_the_disks_that_ask_no_password() -> None:
     [
         ("POSTGRES_PASSWORD", {"postgres"}),
         ("OWNER_PASSWORD", {"postgres", "migrate"}),
-        ("DATABASE_PASSWORD", {"postgres", "migrate", "api", "dispatcher", "cli", "worker-cpu", "worker-gpu"}),
+        ("DATABASE_PASSWORD", {"postgres", "migrate", "api", "dispatcher", "webhooks", "cli", "worker-cpu", "worker-gpu"}),
         ("BROKER_PASSWORD", {"valkey", "dispatcher", "worker-cpu", "worker-gpu"}),
         ("S3_SECRET_KEY", {"s3", "api", "dispatcher", "cli", "worker-cpu", "worker-gpu"}),
+        ("SECRETS_KEY", {"api", "webhooks"}),
     ],
 )
 def test_a_secret_is_known_to_those_who_use_it(secret: str, holders: set[str]) -> None:
@@ -168,7 +174,7 @@ def test_workers_are_given_time_to_drain() -> None:
 
 
 def test_nobody_starts_before_what_it_needs() -> None:
-    for name in ("api", "dispatcher", "cli", "worker-cpu", "worker-gpu"):
+    for name in ("api", "dispatcher", "webhooks", "cli", "worker-cpu", "worker-gpu"):
         assert SERVICES[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
     waited_for = {
         other

@@ -9,6 +9,7 @@ from worker.store.models.policies import PolicyBandRow, PolicyRow, PolicyVersion
 from worker.store.models.queue import ChunkRow
 from worker.store.models.results import EvidenceRow, OutcomeRow, RegionRow, ReleaseRow, RoutingRow, TraceRow
 from worker.store.models.review import RegionJudgementRow, ReviewClaimRow, ReviewQueueRow, ReviewRow, ReviewTaskRow
+from worker.store.models.webhooks import WebhookAttemptRow, WebhookDeliveryRow, WebhookEndpointRow, WebhookSecretRow
 
 __all__ = [
     "AppealRow",
@@ -38,4 +39,8 @@ __all__ = [
     "StatementRow",
     "TenantRow",
     "TraceRow",
+    "WebhookAttemptRow",
+    "WebhookDeliveryRow",
+    "WebhookEndpointRow",
+    "WebhookSecretRow",
 ]
