@@ -19,7 +19,7 @@ from sqlalchemy import Engine, text
 from worker.moderation.audit_chain import Start
 from worker.moderation.boxes import Box, Size
 from worker.moderation.errors import MisconfiguredError
-from worker.moderation.identifiers import new_batch_id
+from worker.moderation.identifiers import new_uuid7
 from worker.moderation.outcomes import EvidenceFacts, Outcome, OutcomeKind, Region, SourceFacts, Stage, StageTrace, Verdict, ZoomPath
 from worker.moderation.settings import Settings
 from worker.store.audit_trail import verify_chain
@@ -113,7 +113,7 @@ def _engine(url: str) -> Engine:
 
 
 def _lease(engine: Engine, items: int) -> Lease:
-    batch_id = new_batch_id()
+    batch_id = new_uuid7()
     with transaction(engine) as session:
         names = {"tenant_id": "bench", "idempotency_key": str(batch_id), "request_digest": "", "source": "bench", "actor": "bench"}
         open_batch(session, batch_id=batch_id, priority=0, **names)

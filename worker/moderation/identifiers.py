@@ -19,11 +19,6 @@ def new_uuid7() -> UUID:
     return UUID(int=value & ~(0x3 << 62) | (0x2 << 62))
 
 
-def new_batch_id() -> UUID:
-    """The id of a new batch."""
-    return new_uuid7()
-
-
 def item_id(batch_id: UUID, ordinal: int) -> str:
     """The public id of an item."""
     return f"item_{batch_id.hex}_{ordinal}"

@@ -8,6 +8,7 @@ from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from worker.moderation.errors import RejectedError
+from worker.moderation.events import EventType
 from worker.moderation.identifiers import new_uuid7
 from worker.moderation.policy import Route
 from worker.moderation.review import APPEALS_QUEUE, AppealState, TaskKind
@@ -92,7 +93,7 @@ def settle_appeal(session: Session, appeal_id: UUID, decision: NewDecision) -> U
     session.execute(update(AppealRow).filter_by(id=appeal_id).values(state=state, decided_at=func.now()))
     decision_id = decide(session, decision)
     told = {"appeal_id": str(appeal_id), "decision_id": str(decision_id), "contested": str(appeal.decision_id), "state": state}
-    outbox.publish(session, appeal.tenant_id, "appeal.decided", told)
+    outbox.publish(session, appeal.tenant_id, EventType.APPEAL_DECIDED, told)
     place = {"batch_id": decision.batch_id, "ordinal": decision.ordinal, "revision": decision.revision}
     audit.record(session, actor=decision.decided_by, action=f"appeal.{state}", **place, detail=told)
     return decision_id

@@ -8,6 +8,7 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session, aliased
 
 from worker.moderation.errors import RejectedError
+from worker.moderation.events import EventType
 from worker.moderation.identifiers import item_id, new_uuid7
 from worker.moderation.outcomes import Outcome, Verdict
 from worker.moderation.policy import Action, PolicyVersion
@@ -82,8 +83,8 @@ def decide(session: Session, new: NewDecision) -> UUID:
     )
     told = {"decision_id": str(decision_id), "item_id": item_id(new.batch_id, new.ordinal), "revision": new.revision}
     if before is not None:
-        outbox.publish(session, new.tenant_id, "decision.superseded", {**told, "supersedes": str(before.id)})
-    outbox.publish(session, new.tenant_id, "decision.created", {**told, "verdict": new.verdict, "action": new.action})
+        outbox.publish(session, new.tenant_id, EventType.DECISION_SUPERSEDED, {**told, "supersedes": str(before.id)})
+    outbox.publish(session, new.tenant_id, EventType.DECISION_CREATED, {**told, "verdict": new.verdict, "action": new.action})
     detail = {"decision": str(decision_id), "supersedes": str(before.id) if before else None, "basis": new.basis, "action": new.action}
     audit.record(session, actor=new.decided_by, action="decision.created", **key, detail=detail)
     return decision_id

@@ -8,6 +8,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from worker.moderation.errors import RejectedError
+from worker.moderation.events import EventType
 from worker.moderation.identifiers import item_id, new_uuid7
 from worker.moderation.outcomes import Verdict
 from worker.moderation.policy import Action
@@ -141,6 +142,6 @@ def _columns(review_id: UUID, number: int, judgement: RegionJudgement) -> dict[s
 def _tell(session: Session, task: ReviewTaskRow, claimant: Claimant, review_id: UUID, answer: Answer) -> None:
     place = {"batch_id": task.batch_id, "ordinal": task.ordinal, "revision": task.revision}
     told = {"review_id": str(review_id), "task_id": task.id, "item_id": item_id(task.batch_id, task.ordinal), "task_state": task.state}
-    outbox.publish(session, task.tenant_id, "review.completed", told)
+    outbox.publish(session, task.tenant_id, EventType.REVIEW_COMPLETED, told)
     detail = {"review": str(review_id), "task": task.id, "verdict": answer.verdict, "judgements": len(answer.judgements)}
     audit.record(session, actor=claimant.reviewer, action="review.submitted", **place, detail=detail)

@@ -1,6 +1,7 @@
 """The outbox."""
 
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
