@@ -2,11 +2,12 @@
 
 import typer
 
-from worker.cli import batches, demo, dispatch, evaluate, results, scan, settings, up
+from worker.cli import batches, demo, dispatch, evaluate, intake, results, scan, settings, up
 from worker.cli.bench import bench
 from worker.cli.dataset import dataset
 from worker.cli.db import db
 from worker.cli.endings import EXIT_CODES_HELP, Commands
+from worker.cli.keys import keys
 from worker.cli.train import train
 
 RUN, SUBMIT, READ, OPERATE = "Run it on this machine", "Submit images", "Read results", "Operate"
@@ -34,6 +35,8 @@ app.command(rich_help_panel=READ)(results.results)
 app.command(rich_help_panel=READ)(results.errors)
 app.command("settings", rich_help_panel=OPERATE)(settings.show_settings)
 app.command(rich_help_panel=OPERATE)(dispatch.dispatch)
+app.command(rich_help_panel=OPERATE)(intake.intake)
+app.add_typer(keys, name="keys", rich_help_panel=OPERATE)
 app.add_typer(db, name="db", rich_help_panel=OPERATE)
 app.add_typer(bench, name="bench", rich_help_panel=OPERATE)
 app.add_typer(dataset, name="dataset", rich_help_panel=LAB)

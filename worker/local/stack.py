@@ -1,4 +1,4 @@
-"""The whole system on one machine: the embedded services, then API, dispatcher and scan worker as supervised processes."""
+"""The whole system on one machine: the embedded services, then API, dispatcher, intake and scan worker as supervised processes."""
 
 import logging
 import os
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 API_STOP_SECONDS = 5.0
 DISPATCHER_STOP_SECONDS = 10.0
+INTAKE_STOP_SECONDS = 5.0  # a killed one loses nothing: the next goes on at the last slice
 WORKER_STOP_SECONDS = 60.0  # it finishes the images in flight, then frees the engine
 POLL_SECONDS = 0.1
 HOPELESS_ENDS = 3  # a process that ended that often is not becoming ready
@@ -35,6 +36,7 @@ class Role(StrEnum):
 
     API = "api"
     DISPATCHER = "dispatcher"
+    INTAKE = "intake"
     WORKER = "worker"
 
 
@@ -92,7 +94,7 @@ class Stack:
             raise
 
     def stop(self) -> None:
-        """Stops worker, dispatcher, API, S3, Valkey, Postgres, in this order, and kills what does not stop in time."""
+        """Stops worker, intake, dispatcher, API, S3, Valkey, Postgres, in this order, and kills what does not stop in time."""
         if self._addresses:  # else the file may be that of the stack which refused us
             withdraw(self.layout)
         self._addresses = None
@@ -140,6 +142,7 @@ def _command(role: Role, settings: Settings) -> Command:
     seconds, arguments = {
         Role.API: (API_STOP_SECONDS, _api_arguments(settings)),
         Role.DISPATCHER: (DISPATCHER_STOP_SECONDS, ("worker.cli", "dispatch")),
+        Role.INTAKE: (INTAKE_STOP_SECONDS, ("worker.cli", "intake")),
         Role.WORKER: (WORKER_STOP_SECONDS, _worker_arguments(settings)),
     }[role]
     variables = {**inherited(os.environ), **environment(settings), "PYTHONUNBUFFERED": "1"}  # noqa: TID251  passed on, not read
