@@ -10,7 +10,13 @@ from api.problems import markdown
 from worker.moderation.settings import Settings
 
 FOLDER = Path(__file__).parent
-NOWHERE = Settings(database_url=SecretStr("postgresql+psycopg://nobody@nowhere/nothing"), s3_endpoint="http://nowhere")
+NOBODY = SecretStr("nobody")  # named, since boto3 looks for credentials on the network otherwise
+NOWHERE = Settings(
+    database_url=SecretStr("postgresql+psycopg://nobody@nowhere/nothing"),
+    s3_endpoint="http://nowhere",
+    s3_access_key=NOBODY,
+    s3_secret_key=NOBODY,
+)
 
 
 def documents() -> dict[Path, str]:

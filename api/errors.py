@@ -10,6 +10,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from api.problems import KINDS, RENAMED, Fault, Problem, ProblemError
+from api.schemas.base import FORM
 from worker.moderation.errors import MisconfiguredError, RejectedError, TransientError, ZoomInError
 from worker.moderation.text import clean
 from worker.store.session import is_retryable
@@ -87,5 +88,6 @@ def _of_validation(found: Sequence[Any]) -> Problem:
 def _pointer(place: tuple[str | int, ...]) -> str:
     where, *path = place
     if where == "body":
+        path = path[1:] if path and str(path[0]).startswith(FORM) else path
         return "#" + "".join(f"/{clean(str(part), 100).replace('~', '~0').replace('/', '~1')}" for part in path)
     return f"?{path[-1]}" if where == "query" else str(path[-1] if path else where)

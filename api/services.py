@@ -11,8 +11,8 @@ from sqlalchemy import Engine
 from worker.intake.storage import Storage
 from worker.moderation.settings import Settings
 
-DATABASE_THREADS = 16  # as many as an engine's pool has connections: no thread waits for one
-STORAGE_THREADS = 16  # of their own: an object store that stalls must not hold up what needs Postgres alone
+DATABASE_THREADS = 16  # as many as an engine's pool has connections
+STORAGE_THREADS = 16  # of their own: an object store that stalls must not hold up what needs Postgres alone. They hold no connection then
 
 Found = TypeVar("Found")
 

@@ -14,7 +14,7 @@ from api.cursors import DEFAULT_LIMIT, Cursor, Limit, read_cursor, write_cursor
 from api.describing import answers, link, problems
 from api.paths import BatchId
 from api.problems import ProblemError
-from api.schemas.batches import Batch, BatchFromItems, BatchFromSource, BatchPage, Counts, Rescan, RescanStarted, Rows
+from api.schemas.batches import Batch, BatchFromSource, BatchPage, BatchSubmitted, Counts, Rescan, RescanStarted, Rows
 from api.security.principal import Reader, Submitter
 from api.services import Services
 from api.submitting import IdempotencyKey, accepted, rows_of, submission
@@ -56,7 +56,7 @@ SUBMITTED = answers(
     | problems(*OF_A_KEY, *OF_A_SOURCE, "scheme_refused", "userinfo_refused", "credential_in_key", "object_store_refused"),
 )
 async def submit_batch(
-    body: Annotated[BatchFromSource | BatchFromItems, Body()],
+    body: Annotated[BatchSubmitted, Body()],
     idempotency_key: IdempotencyKey,
     principal: Submitter,
     services: Services,

@@ -47,9 +47,9 @@ def submit_items(
     body: ItemsSubmitted, idempotency_key: IdempotencyKey, principal: Submitter, services: Services, response: Response
 ) -> Batch:
     """Submit a small set of references: it becomes a batch, taken in at once. Bad rows become row errors of it."""
-    request = {"items": rows_of(body.items), "priority": body.priority}
-    wanted = submission(principal, idempotency_key, request, body.priority)
-    taken = submit_references(request["items"], wanted, services.settings, services.engine)
+    rows = rows_of(body.items)
+    wanted = submission(principal, idempotency_key, {"items": rows, "priority": body.priority}, body.priority)
+    taken = submit_references(rows, wanted, services.settings, services.engine)
     accepted(response, taken.batch.id, created=taken.created)
     with transaction(services.engine) as session:
         return describe_batch(taken.batch, count_items(session, [taken.batch.id])[taken.batch.id])

@@ -4,6 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+FORM = "form:"  # begins the tags of bodies that may have several forms; no field begins like this, so pointers can leave them out
+
 
 class RequestBody(BaseModel):
     """A request's body: strict types, no unknown fields."""

@@ -4,11 +4,13 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
-from api.schemas.base import Answer, RequestBody
+from api.schemas.base import FORM, Answer, RequestBody
 from worker.intake.inline import MAX_REFERENCES
 from worker.store.models.intake import BatchState
+
+OF_SOURCE, OF_ITEMS = FORM + "source", FORM + "items"
 
 Priority = Annotated[int, Field(ge=-100, le=100, description="Higher is judged first.")]
 Kind = Literal["verdict", "unreadable", "failed", "cancelled"]  # OutcomeKind; strict types take no text for an enum
@@ -47,6 +49,14 @@ class BatchFromItems(RequestBody):
 
     items: References
     priority: Priority = 0
+
+
+def _form(body: Any) -> str:
+    """Which of the two a body means to be, so that faults are told of that one alone."""
+    return OF_ITEMS if isinstance(body, BatchFromItems) or (isinstance(body, dict) and "items" in body) else OF_SOURCE
+
+
+BatchSubmitted = Annotated[Annotated[BatchFromSource, Tag(OF_SOURCE)] | Annotated[BatchFromItems, Tag(OF_ITEMS)], Discriminator(_form)]
 
 
 class Rows(Answer):

@@ -29,8 +29,8 @@ def lifetime(value: str) -> timedelta:
     return timedelta(**{UNITS[match[2]]: int(match[1])})
 
 
-ExpiresOption = Annotated[timedelta | None, typer.Option(parser=lifetime, metavar="90d", help="Refused after this. (default: never)")]
-GraceOption = Annotated[timedelta, typer.Option(parser=lifetime, metavar="24h", help="How long the old key still works.")]
+ExpiresOption = Annotated[str | None, typer.Option(metavar="90d", help="Refused after this. (default: never)", show_default=False)]
+GraceOption = Annotated[str, typer.Option(metavar="24h", help="How long the old key still works.")]
 
 
 @keys.command()
@@ -42,13 +42,14 @@ def create(
     as_json: JsonOption = False,
 ) -> None:
     """Make a key. Its text is printed once and can never be shown again."""
+    ends_after = lifetime(expires) if expires else None
     services = locate_services()
     from worker.store.api_keys import create_key
     from worker.store.session import transaction
 
     with transaction(services.engine) as session:
         owner = tenant or services.settings.tenant
-        made = create_key(session, tenant_id=owner, name=name, scopes=set(scope), lifetime=expires, actor=actor())
+        made = create_key(session, tenant_id=owner, name=name, scopes=set(scope), lifetime=ends_after, actor=actor())
     _print_once(made.row, made.text, as_json=as_json)
 
 
@@ -91,14 +92,15 @@ def revoke(prefix: PrefixArgument) -> None:
 
 
 @keys.command()
-def rotate(prefix: PrefixArgument, grace: GraceOption = timedelta(hours=24), as_json: JsonOption = False) -> None:
+def rotate(prefix: PrefixArgument, grace: GraceOption = "24h", as_json: JsonOption = False) -> None:
     """Make a new key in the place of an old one, which expires after the grace."""
+    works_on = lifetime(grace)
     services = locate_services()
     from worker.store.api_keys import rotate_key
     from worker.store.session import transaction
 
     with transaction(services.engine) as session:
-        made = rotate_key(session, prefix, grace=grace, actor=actor())
+        made = rotate_key(session, prefix, grace=works_on, actor=actor())
     _print_once(made.row, made.text, as_json=as_json)
 
 
