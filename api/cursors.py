@@ -10,7 +10,7 @@ import json
 from typing import Annotated, Any
 
 from fastapi import Query
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from api.problems import ProblemError
 
@@ -25,9 +25,14 @@ def _plain_integer(value: Any) -> Any:
     return value
 
 
-Limit = Annotated[int, BeforeValidator(_plain_integer), Query(ge=1, le=MAX_LIMIT, description="How many, at most.", examples=[50])]
+# The bounds stand before the validator: the document would lose them otherwise.
+Limit = Annotated[
+    int, Field(ge=1, le=MAX_LIMIT), BeforeValidator(_plain_integer), Query(description="How many, at most.", examples=[DEFAULT_LIMIT])
+]
 Revision = Annotated[
-    int | None, BeforeValidator(_plain_integer), Query(ge=1, le=32_767, description="Which revision; without it, the newest of each item.")
+    Annotated[int, Field(ge=1, le=32_767)] | None,
+    BeforeValidator(_plain_integer),
+    Query(description="Which revision; without it, the newest of each item."),
 ]
 Cursor = Annotated[
     str | None,

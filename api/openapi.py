@@ -80,11 +80,21 @@ def _complete(route: APIRoute, operation: dict[str, Any]) -> None:
                 f"{operation.get('description', '')}\n\nScope: {' or '.join(f'`{scope}`' for scope in scopes)}.".strip()
             )
     codes += OF_PARAMETERS
+    for parameter in operation.get("parameters", ()):
+        parameter["schema"] = _without_null(parameter["schema"])
     if (route.methods or set()) & {"POST", "PUT", "PATCH", "DELETE"}:
         codes += OF_EVERY_BODY
     codes += OF_STORAGE if "storage" in str(route.tags) else ()
     for status, response in problems(*codes).items():
         _add(responses, str(status), response)
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Parameters are texts: an optional one is left out, and never null."""
+    forms = [form for form in schema.get("anyOf", ()) if form != {"type": "null"}]
+    if len(forms) != 1:
+        return schema
+    return {**forms[0], **{name: said for name, said in schema.items() if name != "anyOf"}}
 
 
 def _add(responses: dict[str, Any], status: str, response: dict[str, Any]) -> None:

@@ -38,6 +38,13 @@ FOLLOW: Mapping[str, Any] = {
     "results": link("exportResults", batch_id="$response.body#/id"),
     "errors": link("exportRowErrors", batch_id="$response.body#/id"),
     "cancel": link("cancelBatch", batch_id="$response.body#/id"),
+    "resume": link("resumeBatch", batch_id="$response.body#/id"),
+    "rescan": link("rescanBatch", batch_id="$response.body#/id"),
+}
+NEWEST: Mapping[str, Any] = {
+    "batch": link("readBatch", batch_id="$response.body#/batches/0/id"),
+    "items": link("listItems", batch_id="$response.body#/batches/0/id"),
+    "rescan": link("rescanBatch", batch_id="$response.body#/batches/0/id"),
 }
 SUBMITTED = answers(
     202,
@@ -73,7 +80,7 @@ async def submit_batch(
     return await services.beside(partial(_read, services, taken.batch))
 
 
-@router.get("", operation_id="listBatches", responses=problems("cursor_invalid"))
+@router.get("", operation_id="listBatches", responses=answers(200, "A page of batches", links=NEWEST) | problems("cursor_invalid"))
 def list_batches(principal: Reader, services: Services, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> BatchPage:
     """List batches, newest first."""
     before = _position(cursor) if cursor else None

@@ -37,6 +37,7 @@ FOLLOW = {
     "outcomes": link("listOutcomes", item_id="$response.body#/id"),
     "regions": link("listRegions", item_id="$response.body#/id"),
     "traces": link("listTraces", item_id="$response.body#/id"),
+    "rescan": link("rescanItem", item_id="$response.body#/id"),
     "batch": link("readBatch", batch_id="$response.body#/batch_id"),
 }
 CROP = {"crop": link("readCrop", region_id="$response.body#/regions/0/id")}

@@ -28,14 +28,17 @@ router = APIRouter(prefix="/v1/batches/{batch_id:segment}", tags=["batches"])
 
 JSON_LINES = "application/jsonl"
 LINES_ANSWER = "One JSON object per line, until the connection ends properly: one that breaks off was not all."
+FIRST = {
+    "item": link("readItem", item_id="$response.body#/items/0/id"),
+    "regions": link("listRegions", item_id="$response.body#/items/0/id"),
+}
 Found = TypeVar("Found")
 
 
 @router.get(
     "/items",
     operation_id="listItems",
-    responses=answers(200, "A page of items", links={"item": link("readItem", item_id="$response.body#/items/0/id")})
-    | problems("not_found", "cursor_invalid"),
+    responses=answers(200, "A page of items", links=FIRST) | problems("not_found", "cursor_invalid"),
 )
 def list_items(
     batch_id: BatchId,
