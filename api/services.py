@@ -31,7 +31,7 @@ class ApiServices:
         return await to_thread.run_sync(work, limiter=self._storage_threads)
 
 
-def services_of(request: Request) -> ApiServices:
+async def services_of(request: Request) -> ApiServices:
     """The application's."""
     services: ApiServices = request.app.state.services
     return services

@@ -25,7 +25,8 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from tests.fuzz import serving
-from tests.integration.api_world import RELEASE, new_key
+from tests.integration.api_world import new_key
+from tests.integration.queue_world import RELEASE
 from worker.intake.storage import Storage
 from worker.local.addresses import environment
 from worker.local.services import Services

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Header, Response
-from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 
+from api.answering import written
 from api.cursors import DEFAULT_LIMIT, Cursor, Limit, read_cursor, write_cursor
 from api.describing import answers, link, problems
 from api.paths import BatchId
@@ -80,15 +80,20 @@ async def submit_batch(
     return await services.beside(partial(_read, services, taken.batch))
 
 
-@router.get("", operation_id="listBatches", responses=answers(200, "A page of batches", links=NEWEST) | problems("cursor_invalid"))
-def list_batches(principal: Reader, services: Services, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> BatchPage:
+@router.get(
+    "",
+    operation_id="listBatches",
+    response_model=BatchPage,
+    responses=answers(200, "A page of batches", links=NEWEST) | problems("cursor_invalid"),
+)
+def list_batches(principal: Reader, services: Services, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Response:
     """List batches, newest first."""
     before = _position(cursor) if cursor else None
     with transaction(services.engine) as session:
         rows = store.list_batches(session, tenant_id=principal.tenant, before=before, limit=limit + 1)
         counts = progress.count_items(session, [row.id for row in rows[:limit]])
     page = [describe(row, counts[row.id]) for row in rows[:limit]]
-    return BatchPage(batches=page, next_cursor=write_cursor(LISTING, str(page[-1].id)) if len(rows) > limit else None)
+    return written(BatchPage(batches=page, next_cursor=write_cursor(LISTING, str(page[-1].id)) if len(rows) > limit else None))
 
 
 @router.get(
@@ -112,7 +117,7 @@ def read_batch(
     etag = f'"{hashlib.sha256(text).hexdigest()[:32]}"'
     if if_none_match is not None and etag in {part.strip().removeprefix("W/") for part in if_none_match.split(",")}:
         return Response(status_code=304, headers={"ETag": etag})
-    return Response(text, media_type=JSONResponse.media_type, headers={"ETag": etag})
+    return Response(text, media_type="application/json", headers={"ETag": etag})
 
 
 @router.post(

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Response
 
+from api.answering import written
 from api.cursors import Revision
 from api.describing import answers, link, problems
 from api.paths import ItemId
@@ -56,12 +57,17 @@ def submit_items(
         return describe_batch(taken.batch, count_items(session, [taken.batch.id])[taken.batch.id])
 
 
-@router.get("/{item_id:segment}", operation_id="readItem", responses=answers(200, "The item", links=FOLLOW) | problems("not_found"))
-def read_item(item_id: ItemId, principal: Reader, services: Services) -> Item:
+@router.get(
+    "/{item_id:segment}",
+    operation_id="readItem",
+    response_model=Item,
+    responses=answers(200, "The item", links=FOLLOW) | problems("not_found"),
+)
+def read_item(item_id: ItemId, principal: Reader, services: Services) -> Response:
     """See an item and its newest outcome."""
     batch_id, ordinal = parse_item_id(item_id)
     with transaction(services.engine) as session:
-        return describe(store.find_item(session, principal.tenant, batch_id, ordinal))
+        return written(describe(store.find_item(session, principal.tenant, batch_id, ordinal)))
 
 
 @router.get("/{item_id:segment}/outcomes", operation_id="listOutcomes", responses=problems("not_found"))

@@ -5,9 +5,10 @@ from itertools import islice
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
+from api.answering import written
 from api.cursors import DEFAULT_LIMIT, Cursor, Limit, Revision, read_cursor, write_cursor
 from api.describing import answers, link, problems, raw
 from api.paths import BatchId
@@ -38,6 +39,7 @@ Found = TypeVar("Found")
 @router.get(
     "/items",
     operation_id="listItems",
+    response_model=ItemPage,
     responses=answers(200, "A page of items", links=FIRST) | problems("not_found", "cursor_invalid"),
 )
 def list_items(
@@ -47,7 +49,7 @@ def list_items(
     state: Annotated[ItemState | None, Query(description="Only items in this state.")] = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
-) -> ItemPage:
+) -> Response:
     """List a batch's items in the order of its source, each with its newest outcome."""
     listing = f"items:{batch_id}:{state}"
     after = _position(listing, cursor) if cursor else -1
@@ -55,7 +57,7 @@ def list_items(
         batch = find_batch(session, batch_id, tenant_id=principal.tenant)
         page = read_items(session, batch_id, accepted=batch.items_accepted, after=after, limit=limit, state=state)
     next_cursor = None if page.after is None else write_cursor(listing, page.after)
-    return ItemPage(items=[describe(item) for item in page.items], next_cursor=next_cursor)
+    return written(ItemPage(items=[describe(item) for item in page.items], next_cursor=next_cursor))
 
 
 @router.get(

@@ -14,6 +14,8 @@ from api.middleware.bodies import Bodies
 from api.middleware.guard import Guard
 from api.middleware.request_ids import RequestIds
 from api.problems import ProblemError
+from api.security.authentication import RecentKeys
+from api.security.principal import Principal
 from api.security.rates import Rates
 
 MAX_BYTES = 1_000
@@ -130,6 +132,17 @@ def test_a_bucket_lets_a_burst_through_and_then_its_rate() -> None:
     assert [rates.take("a") for _ in range(2)] == [0, 0.5]
     now = 100.0
     assert [rates.take("a") for _ in range(4)] == [0, 0, 0, 0.5]
+
+
+def test_a_valid_key_is_remembered_for_a_second_and_no_longer() -> None:
+    now = 10.0
+    recent, principal = RecentKeys(clock=lambda: now), Principal("t", "key:a", frozenset(), "a")
+    assert recent.get(b"a") is None
+    recent.keep(b"a", principal)
+    assert recent.get(b"a") is principal
+    assert recent.get(b"b") is None
+    now = 11.0
+    assert recent.get(b"a") is None
 
 
 def test_no_rate_is_no_limit() -> None:

@@ -26,7 +26,6 @@ from worker.store.session import transaction
 from worker.store.slices import refuse_rest
 
 RENEW_SECONDS = 1.0  # slices come faster than a lease needs to hear of
-KEEPS_DYING = RejectedError("intake_keeps_dying", "Whatever read this source died each time. Check the manifest, or split it.")
 
 
 class StoppedError(TransientError):
@@ -80,7 +79,7 @@ class BackgroundIntake:
 
     def _receive(self, lease: IntakeLease) -> None:
         if lease.attempts > self.settings.max_attempts:
-            raise KEEPS_DYING
+            raise RejectedError("intake_keeps_dying", "Whatever read this source died each time. Check the manifest, or split it.")
         with transaction(self.engine) as session:
             batch = find_batch(session, lease.batch_id)
         source = find_stored_source(lease.source, self.settings, self.storage)
