@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench lock clean
+.PHONY: help setup demo test check fuzz format bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ check: $(READY) ## Lint, format, types, import contracts, models against migrati
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tests.check_migrations
+
+fuzz: $(READY) ## Requests made from the OpenAPI document against a fresh server: all checks, stateful links (SEED=…, EXAMPLES=…)
+	@$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(EXAMPLES),--examples $(EXAMPLES))
 
 format: $(READY) ## Format the code and mend what lint can mend
 	@$(BIN)/ruff check --fix .

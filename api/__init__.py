@@ -1,1 +1,1 @@
-"""The HTTP surface. It enqueues by writing rows: it stands on worker.moderation, worker.store and worker.intake, and loads no engine."""
+"""The HTTP surface. It enqueues by writing rows: it stands on worker.moderation, store, intake and exports, and loads no engine."""

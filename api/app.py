@@ -2,16 +2,36 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
 
-from fastapi import FastAPI
+from anyio import to_thread
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Match
 
-from api.health import router
+from api import health, openapi
+from api.errors import problem_of
+from api.logs import configure_logs
 from api.measurements import Measurements, Measuring
+from api.middleware.bodies import Bodies
+from api.middleware.guard import Guard, response_of
+from api.middleware.request_ids import RequestIds
+from api.queries import plain_query
 from api.readiness import Readiness
+from api.routes import batches, items, regions, results, storage_checks
+from api.security.authentication import OPEN_PATHS, Authentication
+from api.security.rates import RateLimit, Rates
+from api.services import DATABASE_THREADS, ApiServices
 from worker.intake.storage import Storage
 from worker.moderation.errors import MisconfiguredError
 from worker.moderation.settings import Settings, load_settings
 from worker.store.session import connect
+
+ROUTERS = (health.router, batches.router, results.router, items.router, regions.router, storage_checks.router)
+METRICS_PATH = "/metrics"
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -20,16 +40,70 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings = (settings or load_settings()).require("database_url", "s3_endpoint")
     except MisconfiguredError as error:
         raise SystemExit(f"The API cannot start: {error.message}") from None
+    level = settings.log_level
     engine = connect(settings, application="zoomin-api")
+    services = ApiServices(settings, engine, Storage(settings))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        configure_logs(level)
+        to_thread.current_default_thread_limiter().total_tokens = DATABASE_THREADS
         yield
         engine.dispose()
 
-    app = FastAPI(title="ZoomIn", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.state.readiness = Readiness(engine, Storage(settings), settings.evidence_bucket)
+    app = FastAPI(
+        title="ZoomIn",
+        version=_version(),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        dependencies=[Depends(plain_query)],
+        exception_handlers={HTTPException: _answer, RequestValidationError: _answer},
+    )
+    app.state.services = services
+    app.state.readiness = Readiness(engine, services.storage, settings.evidence_bucket)
     app.state.measurements = Measurements()
-    app.add_middleware(Measuring, measurements=app.state.measurements)
-    app.include_router(router)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.openapi_schema = openapi.document(app)
+    _add_middleware(app, services, app.state.measurements)
     return app
+
+
+def _add_middleware(app: FastAPI, services: ApiServices, measurements: Measurements) -> None:
+    """The last one added is met first: measured, named, guarded; then the key, its rate, the body."""
+    settings = services.settings
+    open_paths = OPEN_PATHS | ({METRICS_PATH} if settings.api_metrics_open else set())
+    app.add_middleware(Bodies, max_bytes=settings.api_body_max_bytes, seconds=settings.api_body_seconds)
+    app.add_middleware(RateLimit, rates=Rates(settings.api_rate_per_second, settings.api_rate_burst))
+    app.add_middleware(Authentication, engine=services.engine, open_paths=open_paths)
+    app.add_middleware(Guard)
+    app.add_middleware(RequestIds)
+    app.add_middleware(Measuring, measurements=measurements)
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    """Problems for what Starlette and FastAPI raise by themselves."""
+    problem = problem_of(error)
+    if problem.kind.status == 405:
+        problem = replace(problem, headers={"Allow": ", ".join(_methods(request))})
+    return response_of(problem, request.scope)
+
+
+def _methods(request: Request) -> list[str]:
+    """Those of all routes of the path: Starlette would name the first route's alone."""
+    found: set[str] = set()
+    for route in request.app.router.routes:
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE:
+            found |= getattr(route, "methods", None) or set()
+    return sorted(found)
+
+
+def _version() -> str:
+    try:
+        return version("zoomin")
+    except PackageNotFoundError:  # an image that holds the code without its metadata
+        return "0.1.0"

@@ -7,28 +7,37 @@ without them: batches are rows, and are accepted while nobody works on them. Red
 """
 
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from api.describing import raw
 from api.measurements import Measurements
 from api.readiness import Readiness
+from api.schemas.health import Alive, ReadinessReport
+from api.security.principal import Requirement
+from worker.moderation.scopes import Scope
 
 READY, NOT_READY = 200, 503
 UNCACHED = {"Cache-Control": "no-store"}
 
-router = APIRouter()
+router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz")
-async def healthz() -> dict[str, Any]:
+@router.get("/healthz", operation_id="readLiveness")
+async def healthz() -> Alive:
     """Whether the process answers."""
-    return {"alive": True}
+    return Alive(alive=True)
 
 
-@router.get("/readyz", responses={NOT_READY: {"description": "A check that the API needs fails."}})
+@router.get(
+    "/readyz",
+    operation_id="readReadiness",
+    response_model=ReadinessReport,
+    responses={NOT_READY: {"description": "A check that the API needs fails.", "model": ReadinessReport}},
+)
 async def readyz(request: Request) -> JSONResponse:
     """Whether the API can do its work, and every check by name."""
     readiness: Readiness = request.app.state.readiness
@@ -37,8 +46,25 @@ async def readyz(request: Request) -> JSONResponse:
     return JSONResponse(body, status_code=READY if report.ready else NOT_READY, headers=UNCACHED)
 
 
-@router.get("/metrics")
-async def metrics(request: Request) -> Response:
+async def _may_measure(request: Request) -> None:
+    """A key with the scope `admin`, unless the settings leave the metrics open."""
+    if not request.app.state.services.settings.api_metrics_open:
+        await Requirement((Scope.ADMIN,))(request)
+
+
+@router.get("/openapi.json", include_in_schema=False)
+async def document(request: Request) -> JSONResponse:
+    """The OpenAPI document: what is offered is no secret."""
+    return JSONResponse(request.app.openapi())
+
+
+@router.get(
+    "/metrics",
+    operation_id="readMetrics",
+    response_class=Response,
+    responses=raw(200, "Prometheus's text format", "text/plain"),
+)
+async def metrics(request: Request, _: Annotated[None, Depends(_may_measure)]) -> Response:
     """Requests by route and status, and their times, in Prometheus's text format."""
     measurements: Measurements = request.app.state.measurements
     return Response(measurements.text(), media_type=CONTENT_TYPE_LATEST)

@@ -65,6 +65,7 @@ class Readiness:
                     _within("schema", self._schema, "The schema is not at this release's revision: run `zoomin db upgrade`.", needed=True),
                     _within("storage", self._bucket_readable, "The evidence bucket cannot be read.", needed=True),
                     _within("dispatcher", self._dispatcher, "No dispatcher is connected: batches are accepted and wait.", needed=False),
+                    _within("intake", self._intake, "No intake worker is connected: sources are accepted and wait.", needed=False),
                     _within("webhooks", self._webhooks, "No webhook sender is connected: events wait.", needed=False),
                     _within("worker", self._worker, "No scan worker has its model loaded: batches are accepted and wait.", needed=False),
                 )
@@ -85,6 +86,9 @@ class Readiness:
 
     def _dispatcher(self) -> bool:
         return self._connected("zoomin-dispatcher%")
+
+    def _intake(self) -> bool:
+        return self._connected("zoomin-intake-worker%")
 
     def _webhooks(self) -> bool:
         return self._connected("zoomin-webhooks%")

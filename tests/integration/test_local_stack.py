@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 from sqlalchemy import create_engine, text
 
+from tests.unit.cli.invoke import zoomin
 from worker.intake.storage import Storage
 from worker.local.addresses import Addresses, apply, environment, running_addresses
 from worker.local.child import identify, stop_orphan
@@ -156,7 +158,7 @@ def test_a_broker_without_its_password_refuses(services: Services) -> None:
 
 def test_sigterm_stops_every_child(home: Path) -> None:
     supervisor = start_supervisor(local(home))
-    assert {"s3", "valkey", "postgres", "api", "dispatcher", "webhooks"} <= {
+    assert {"s3", "valkey", "postgres", "api", "dispatcher", "intake", "webhooks"} <= {
         path.name.split(".")[0] for path in (home / "run").glob("*.process.json")
     }
     supervisor.terminate()
@@ -164,6 +166,21 @@ def test_sigterm_stops_every_child(home: Path) -> None:
     assert processes_of(home) == []
     assert running_addresses(home) is None
     assert list((home / "run").glob("*.process.json")) == []
+
+
+def test_a_manifest_that_is_submitted_over_http_is_read_by_the_stacks_own_intake(home: Path) -> None:
+    with Stack(local(home), worker=False) as stack:
+        stack.wait_ready(START_SECONDS)
+        made = zoomin("keys", "create", "--name", "ci", "--scope", "submit", "--scope", "read", "--json", home=home)
+        key = json.loads(made.out)["key"]
+        bucket = stack.settings.upload_bucket
+        Storage(stack.settings).put(bucket, "m.jsonl", f'{{"source-ref": "s3://{bucket}/a.jpg"}}\n'.encode() * 3, "application/jsonl")
+        headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "first"}
+        with httpx.Client(base_url=str(stack.addresses.api_url), headers=headers, trust_env=False, timeout=30) as client:
+            answer = client.post("/v1/batches", json={"source": f"s3://{bucket}/m.jsonl"})
+            assert answer.status_code == 202, answer.text
+            until(lambda: client.get(answer.headers["location"]).json()["state"] == "running")
+            assert client.get(answer.headers["location"]).json()["rows"] == {"accepted": 3, "rejected": 0}
 
 
 def test_a_second_start_is_refused_with_the_pid_of_the_first(services: Services) -> None:

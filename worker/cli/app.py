@@ -2,12 +2,13 @@
 
 import typer
 
-from worker.cli import batches, demo, dispatch, evaluate, results, scan, settings, up
+from worker.cli import batches, demo, dispatch, evaluate, intake, results, scan, settings, up
 from worker.cli.audit import audit
 from worker.cli.bench import bench
 from worker.cli.dataset import dataset
 from worker.cli.db import db
 from worker.cli.endings import EXIT_CODES_HELP, Commands
+from worker.cli.keys import keys
 from worker.cli.train import train
 from worker.cli.webhooks import webhooks
 
@@ -36,6 +37,8 @@ app.command(rich_help_panel=READ)(results.results)
 app.command(rich_help_panel=READ)(results.errors)
 app.command("settings", rich_help_panel=OPERATE)(settings.show_settings)
 app.command(rich_help_panel=OPERATE)(dispatch.dispatch)
+app.command(rich_help_panel=OPERATE)(intake.intake)
+app.add_typer(keys, name="keys", rich_help_panel=OPERATE)
 app.add_typer(audit, name="audit", rich_help_panel=OPERATE)
 app.add_typer(webhooks, name="webhooks", rich_help_panel=OPERATE)
 app.add_typer(db, name="db", rich_help_panel=OPERATE)

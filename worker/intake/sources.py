@@ -150,7 +150,7 @@ def find_source(text: str, settings: Settings, storage: Storage | None = None) -
     Raises RejectedError: source_unknown, source_missing, source_empty and those of a reference, a folder and the store.
     """
     if "://" in text:
-        return _stored(text, settings, storage or Storage(settings))
+        return find_stored_source(text, settings, storage or Storage(settings))
     path = Path(text).expanduser()
     if path.is_dir():
         images = find_images(path)
@@ -176,7 +176,11 @@ def find_source(text: str, settings: Settings, storage: Storage | None = None) -
     return LocalManifest(name=text, identity=_file_identity(path), path=path, form=form)
 
 
-def _stored(text: str, settings: Settings, storage: Storage) -> Source:
+def find_stored_source(text: str, settings: Settings, storage: Storage) -> "StoredPrefix | StoredManifest":
+    """What a SOURCE in S3 names, after a look that it is there. For whoever must never read this machine's disk.
+
+    Raises as `find_source`.
+    """
     allowed = AllowedSources.of(settings)
     if text.startswith("s3://") and (text.endswith("/") or "/" not in text[5:]):
         bucket, _, prefix = text[5:].partition("/")

@@ -1,4 +1,4 @@
-"""The whole system on one machine: the embedded services, then API, dispatcher, webhook sender and scan worker, all supervised."""
+"""The whole system on one machine: the embedded services, then API, dispatcher, intake, webhook sender and scan worker, all supervised."""
 
 import logging
 import os
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 API_STOP_SECONDS = 5.0
 DISPATCHER_STOP_SECONDS = 10.0
+INTAKE_STOP_SECONDS = 5.0  # a killed one loses nothing: the next goes on at the last slice
 WEBHOOKS_STOP_SECONDS = 20.0  # it finishes the attempts in flight, of 15 s at most
 WORKER_STOP_SECONDS = 60.0  # it finishes the images in flight, then frees the engine
 POLL_SECONDS = 0.1
@@ -36,6 +37,7 @@ class Role(StrEnum):
 
     API = "api"
     DISPATCHER = "dispatcher"
+    INTAKE = "intake"
     WEBHOOKS = "webhooks"
     WORKER = "worker"
 
@@ -99,7 +101,7 @@ class Stack:
             raise
 
     def stop(self) -> None:
-        """Stops worker, webhooks, dispatcher, API, S3, Valkey, Postgres, in this order, and kills what does not stop in time."""
+        """Stops worker, webhooks, intake, dispatcher, API, S3, Valkey, Postgres, in this order, and kills what does not stop in time."""
         if self._addresses:  # else the file may be that of the stack which refused us
             withdraw(self.layout)
         self._addresses = None
@@ -147,6 +149,7 @@ def _command(role: Role, settings: Settings) -> Command:
     seconds, arguments = {
         Role.API: (API_STOP_SECONDS, _api_arguments(settings)),
         Role.DISPATCHER: (DISPATCHER_STOP_SECONDS, ("worker.cli", "dispatch")),
+        Role.INTAKE: (INTAKE_STOP_SECONDS, ("worker.cli", "intake")),
         Role.WEBHOOKS: (WEBHOOKS_STOP_SECONDS, ("worker.cli", "webhooks", "run")),
         Role.WORKER: (WORKER_STOP_SECONDS, _worker_arguments(settings)),
     }[role]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, insert, select, text, update
@@ -57,7 +58,7 @@ def open_appeal(session: Session, tenant_id: str, new: NewAppeal, *, actor: str)
             due_at=due_at,
         )
     )
-    place = {"batch_id": decision.batch_id, "ordinal": decision.ordinal, "revision": decision.revision}
+    place: dict[str, Any] = {"batch_id": decision.batch_id, "ordinal": decision.ordinal, "revision": decision.revision}
     session.execute(
         insert(ReviewTaskRow).values(
             **place,
@@ -94,7 +95,7 @@ def settle_appeal(session: Session, appeal_id: UUID, decision: NewDecision) -> U
     decision_id = decide(session, decision)
     told = {"appeal_id": str(appeal_id), "decision_id": str(decision_id), "contested": str(appeal.decision_id), "state": state}
     outbox.publish(session, appeal.tenant_id, EventType.APPEAL_DECIDED, told)
-    place = {"batch_id": decision.batch_id, "ordinal": decision.ordinal, "revision": decision.revision}
+    place: dict[str, Any] = {"batch_id": decision.batch_id, "ordinal": decision.ordinal, "revision": decision.revision}
     audit.record(session, actor=decision.decided_by, action=f"appeal.{state}", **place, detail=told)
     return decision_id
 

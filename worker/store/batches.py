@@ -50,6 +50,13 @@ RESCAN_ALL = text(
     RETURNING hi - lo
     """
 )
+RESCAN_ONE = text(
+    """
+    -- rescan one: a chunk of a single item at the new revision
+    INSERT INTO chunks (batch_id, revision, lo, hi)
+    SELECT batch_id, :revision, ordinal, ordinal + 1 FROM items WHERE batch_id = :batch_id AND ordinal = :ordinal
+    """
+)
 RESCAN_KINDS = text(
     """
     -- rescan kinds: new chunks over exactly the items whose newest outcome is of these kinds, neighbours together
@@ -65,6 +72,24 @@ RESCAN_KINDS = text(
     RETURNING hi - lo
     """
 )
+
+TRY_LOCK_KEY = text(
+    """
+    -- try lock key: one request per idempotency key at a time, across all processes, until the transaction ends. 64 bits of a hash:
+    -- two keys that collide refuse each other for a moment, and a retry mends it
+    SELECT pg_try_advisory_xact_lock(hashtextextended(CAST(:tenant AS text) || chr(31) || CAST(:key AS text), 0))
+    """
+)
+
+
+def try_lock_key(session: Session, tenant_id: str, key: str) -> bool:
+    """Makes this transaction the only one that submits under the key; False while another one does."""
+    return bool(session.execute(TRY_LOCK_KEY, {"tenant": tenant_id, "key": key}).scalar_one())
+
+
+def find_submitted(session: Session, tenant_id: str, key: str) -> BatchRow | None:
+    """The batch that the key stands for, if it has been used."""
+    return session.execute(select(BatchRow).filter_by(tenant_id=tenant_id, idempotency_key=key)).scalar_one_or_none()
 
 
 def open_batch(
@@ -145,9 +170,7 @@ def rescan_batch(session: Session, batch_id: UUID, *, only: Collection[OutcomeKi
     Raises RejectedError: batch_missing, batch_unfinished, nothing_to_rescan.
     """
     session.execute(text(f"SET LOCAL statement_timeout = '{RESCAN_TIMEOUT_SECONDS}s'"))
-    row = session.execute(select(BatchRow).filter_by(id=find_batch(session, batch_id).id).with_for_update(key_share=True)).scalar_one()
-    if row.state not in ENDED:
-        raise RejectedError("batch_unfinished", f"Batch {batch_id} is {row.state}. Rescan it when it has finished, or cancel it first.")
+    row = _locked_ended(session, batch_id)
     place = {"batch_id": batch_id, "revision": row.revision + 1, "chunk_items": chunk_items}
     if only is None:
         sizes = session.execute(RESCAN_ALL, {**place, "items": row.items_accepted}).scalars()
@@ -156,12 +179,33 @@ def rescan_batch(session: Session, batch_id: UUID, *, only: Collection[OutcomeKi
     items: int = sum(sizes)
     if not items:
         raise RejectedError("nothing_to_rescan", f"Batch {batch_id} has no such items: nothing to rescan.")
+    kinds = sorted(kind.value for kind in only) if only is not None else None
+    _begin_revision(session, row, actor=actor, detail={"items": items, "only": kinds})
+    return items
+
+
+def rescan_item(session: Session, batch_id: UUID, ordinal: int, *, actor: str) -> int:
+    """Begins a new revision of one item: which. Raises RejectedError: batch_missing, batch_unfinished, nothing_to_rescan."""
+    row = _locked_ended(session, batch_id)
+    if not rows_changed(session, RESCAN_ONE, batch_id=batch_id, revision=row.revision + 1, ordinal=ordinal):
+        raise RejectedError("nothing_to_rescan", f"Batch {batch_id} has no item {ordinal}.")
+    _begin_revision(session, row, actor=actor, detail={"items": 1, "ordinal": ordinal})
+    return row.revision
+
+
+def _locked_ended(session: Session, batch_id: UUID) -> BatchRow:
+    """The batch, as it stands once nobody else changes it."""
+    found = find_batch(session, batch_id)
+    query = select(BatchRow).filter_by(id=found.id).with_for_update(key_share=True).execution_options(populate_existing=True)
+    row = session.execute(query).scalar_one()
+    if row.state not in ENDED:
+        raise RejectedError("batch_unfinished", f"Batch {batch_id} is {row.state}. Rescan it when it has finished, or cancel it first.")
+    return row
+
+
+def _begin_revision(session: Session, row: BatchRow, *, actor: str, detail: dict[str, object]) -> None:
     row.revision, row.state, row.finished_at = row.revision + 1, BatchState.RUNNING, None
     row.received_at = row.received_at or row.created_at  # cancelled while it was received: what has come is what is rescanned
-    kinds = sorted(kind.value for kind in only) if only is not None else None
-    audit.record(
-        session, actor=actor, action="batch.rescanned", batch_id=batch_id, revision=row.revision, detail={"items": items, "only": kinds}
-    )
+    audit.record(session, actor=actor, action="batch.rescanned", batch_id=row.id, revision=row.revision, detail=detail)
     wake_dispatcher(session)
     session.flush()
-    return items

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import insert, select, text
@@ -63,7 +64,7 @@ def decide(session: Session, new: NewDecision) -> UUID:
     Two at the same moment cannot both supersede: the second transaction fails on the unique index and is tried again by its caller.
     """
     before = current_decision(session, new.batch_id, new.ordinal)
-    key = {"batch_id": new.batch_id, "ordinal": new.ordinal, "revision": new.revision}
+    key: dict[str, Any] = {"batch_id": new.batch_id, "ordinal": new.ordinal, "revision": new.revision}
     routed = session.execute(LIVE_VERSION, key).scalar_one_or_none()
     decision_id = new_uuid7()
     session.execute(

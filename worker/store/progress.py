@@ -1,5 +1,6 @@
 """How far a batch is: summed over its chunks' counters, so that it costs the same however many outcomes there are."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -19,6 +20,16 @@ COUNTS = text(
            coalesce(sum(failed), 0) AS failed, coalesce(sum(cancelled), 0) AS cancelled,
            coalesce((SELECT sum(upper(r) - lower(r)) FROM unnest(range_agg(int4range(lo, hi))) AS r), 0) AS scope
       FROM chunks WHERE batch_id = :batch_id AND revision = :revision
+    """
+)
+ALL_COUNTS = text(
+    """
+    -- all counts: as `counts`, of several batches at the newest revision of each
+    SELECT b.id, coalesce(sum(c.verdicts), 0) AS verdicts, coalesce(sum(c.flagged), 0) AS flagged,
+           coalesce(sum(c.unreadable), 0) AS unreadable, coalesce(sum(c.failed), 0) AS failed, coalesce(sum(c.cancelled), 0) AS cancelled,
+           coalesce((SELECT sum(upper(r) - lower(r)) FROM unnest(range_agg(int4range(c.lo, c.hi))) AS r), 0) AS scope
+      FROM batches AS b LEFT JOIN chunks AS c ON c.batch_id = b.id AND c.revision = b.revision
+     WHERE b.id = ANY(:batch_ids) GROUP BY b.id
     """
 )
 CACHE = text(
@@ -66,6 +77,30 @@ class BatchProgress:
     cached_attainable_share: float | None  # of the prompt tokens that whole-block prefix reuse could have given
     releases: tuple[str, ...]
     trainings: tuple[Training, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Items of a batch's newest revision: scope = verdicts + unreadable + failed + cancelled + pending; flagged are among the verdicts."""
+
+    scope: int
+    verdicts: int
+    flagged: int
+    unreadable: int
+    failed: int
+    cancelled: int
+
+    @property
+    def pending(self) -> int:
+        """Without an outcome."""
+        return self.scope - self.verdicts - self.unreadable - self.failed - self.cancelled
+
+
+def count_items(session: Session, batch_ids: Sequence[UUID]) -> dict[UUID, Counts]:
+    """Counts by batch, in one query."""
+    names = ("scope", "verdicts", "flagged", "unreadable", "failed", "cancelled")
+    rows = session.execute(ALL_COUNTS, {"batch_ids": list(batch_ids)})
+    return {row.id: Counts(**{name: int(getattr(row, name)) for name in names}) for row in rows}
 
 
 def progress(session: Session, batch_id: UUID) -> BatchProgress:

@@ -7,6 +7,7 @@ what other reviewers of the task do beside one does not.
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -238,5 +239,5 @@ def _lost() -> FencedError:
 
 
 def _note(session: Session, task: ReviewTaskRow, claimant: Claimant, action: str, detail: dict[str, object]) -> None:
-    place = {"batch_id": task.batch_id, "ordinal": task.ordinal, "revision": task.revision}
+    place: dict[str, Any] = {"batch_id": task.batch_id, "ordinal": task.ordinal, "revision": task.revision}
     audit.record(session, actor=claimant.reviewer, action=action, **place, detail={"task": task.id, **detail})

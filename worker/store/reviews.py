@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, insert, select
@@ -119,7 +120,7 @@ def _decide(session: Session, task: ReviewTaskRow, decision: NewDecision) -> UUI
 def _check_judgements(session: Session, task: ReviewTaskRow, judgements: Sequence[RegionJudgement]) -> None:
     if len(judgements) > MOST_JUDGEMENTS:
         raise RejectedError("judgements_too_many", f"A review may judge {MOST_JUDGEMENTS} boxes; this one judges {len(judgements)}.")
-    place = {"batch_id": task.batch_id, "ordinal": task.ordinal, "revision": task.revision}
+    place: dict[str, Any] = {"batch_id": task.batch_id, "ordinal": task.ordinal, "revision": task.revision}
     known = set(session.execute(select(RegionRow.position).filter_by(**place)).scalars())
     named = [judgement.position for judgement in judgements if judgement.position is not None]
     if unknown := sorted(set(named) - known):
@@ -140,7 +141,7 @@ def _columns(review_id: UUID, number: int, judgement: RegionJudgement) -> dict[s
 
 
 def _tell(session: Session, task: ReviewTaskRow, claimant: Claimant, review_id: UUID, answer: Answer) -> None:
-    place = {"batch_id": task.batch_id, "ordinal": task.ordinal, "revision": task.revision}
+    place: dict[str, Any] = {"batch_id": task.batch_id, "ordinal": task.ordinal, "revision": task.revision}
     told = {"review_id": str(review_id), "task_id": task.id, "item_id": item_id(task.batch_id, task.ordinal), "task_state": task.state}
     outbox.publish(session, task.tenant_id, EventType.REVIEW_COMPLETED, told)
     detail = {"review": str(review_id), "task": task.id, "verdict": answer.verdict, "judgements": len(answer.judgements)}

@@ -63,6 +63,19 @@ FINISH_INTAKE = text(
     RETURNING state, items_accepted, rows_rejected
     """
 )
+REFUSE_REST = text(
+    """
+    -- refuse rest: a batch whose source cannot be read further says so in a row error behind the last line that was read
+    WITH open_batch AS (
+        SELECT id, coalesce((intake_cursor ->> 'line')::integer, 0) + 1 AS line FROM batches
+         WHERE id = :batch_id AND received_at IS NULL AND state IN ('receiving', 'paused') FOR NO KEY UPDATE
+    ), told AS (
+        INSERT INTO row_errors (batch_id, line, code, message) SELECT id, line, :code, :message FROM open_batch
+        ON CONFLICT DO NOTHING RETURNING batch_id
+    )
+    UPDATE batches SET rows_rejected = rows_rejected + (SELECT count(*) FROM told) WHERE id = (SELECT id FROM open_batch)
+    """
+)
 COPY_ITEMS = "COPY items (batch_id, ordinal, custom_id, bucket, key, version_id, line, metadata) FROM STDIN"
 COPY_ROW_ERRORS = "COPY row_errors (batch_id, line, code, message) FROM STDIN"
 
@@ -138,6 +151,12 @@ def finish_intake(session: Session, batch_id: UUID, *, actor: str) -> BatchState
         audit.record(session, actor=actor, action="batch.received", batch_id=batch_id, detail=counts)
         wake_dispatcher(session)
     return BatchState(session.execute(LOCK_BATCH, {"batch_id": batch_id}).one().state)
+
+
+def refuse_rest(session: Session, batch_id: UUID, *, code: str, message: str, actor: str) -> BatchState:
+    """Ends the intake with a row error that says why the source is not read further. Nothing happens when it was ended before."""
+    session.execute(REFUSE_REST, {"batch_id": batch_id, "code": code, "message": message})
+    return finish_intake(session, batch_id, actor=actor)
 
 
 def _lock(session: Session, batch_id: UUID, after: Mapping[str, Any]) -> int:

@@ -17,7 +17,7 @@ DEPLOY = ROOT / "deploy"
 COMPOSE = DEPLOY / "compose.yaml"
 STACK: dict[str, Any] = YAML(typ="safe", pure=True).load(COMPOSE)
 SERVICES: dict[str, dict[str, Any]] = STACK["services"]
-OURS = ("migrate", "api", "dispatcher", "webhooks", "cli", "worker-cpu", "worker-gpu")
+OURS = ("migrate", "api", "dispatcher", "intake", "webhooks", "cli", "worker-cpu", "worker-gpu")
 VARIABLE = re.compile(r"(?<!\$)\$\{([A-Z0-9_]+)(?::([-?])([^}]*))?\}")
 EXAMPLE = dict(line.split("=", 1) for line in (DEPLOY / ".env.example").read_text().splitlines() if line and line[0] != "#")
 
@@ -98,9 +98,9 @@ def test_only_the_s3_server_reaches_the_disks_that_ask_no_password() -> None:
     [
         ("POSTGRES_PASSWORD", {"postgres"}),
         ("OWNER_PASSWORD", {"postgres", "migrate"}),
-        ("DATABASE_PASSWORD", {"postgres", "migrate", "api", "dispatcher", "webhooks", "cli", "worker-cpu", "worker-gpu"}),
+        ("DATABASE_PASSWORD", {"postgres", "migrate", "api", "dispatcher", "intake", "webhooks", "cli", "worker-cpu", "worker-gpu"}),
         ("BROKER_PASSWORD", {"valkey", "dispatcher", "worker-cpu", "worker-gpu"}),
-        ("S3_SECRET_KEY", {"s3", "api", "dispatcher", "cli", "worker-cpu", "worker-gpu"}),
+        ("S3_SECRET_KEY", {"s3", "api", "dispatcher", "intake", "cli", "worker-cpu", "worker-gpu"}),
         ("SECRETS_KEY", {"api", "webhooks"}),
     ],
 )
@@ -174,7 +174,7 @@ def test_workers_are_given_time_to_drain() -> None:
 
 
 def test_nobody_starts_before_what_it_needs() -> None:
-    for name in ("api", "dispatcher", "webhooks", "cli", "worker-cpu", "worker-gpu"):
+    for name in ("api", "dispatcher", "intake", "webhooks", "cli", "worker-cpu", "worker-gpu"):
         assert SERVICES[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
     waited_for = {
         other

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.moderation.errors import RejectedError
-from worker.moderation.outcomes import Outcome, OutcomeKind, Verdict
-from worker.moderation.policy import DEFAULT_BANDS, Action, AutomaticAction, Band, PolicyVersion, Route, Said, route
+from worker.moderation.outcomes import Outcome, OutcomeKind, RetentionClass, Verdict
+from worker.moderation.policy import DEFAULT_BANDS, Action, AutomaticAction, Band, PolicyVersion, Route, Said, retention_class, route
 
 POLICY = PolicyVersion(policy="default", version=3, bands=DEFAULT_BANDS)
 SCORES = st.floats(0, 1)
@@ -42,6 +42,13 @@ def test_an_untrained_score_and_a_missing_one_decide_nothing_under_any_policy(p:
     )
     assert routed(outcome(p), flags_all, means=False) is Route.REVIEW
     assert routed(outcome(None), flags_all) is Route.REVIEW
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
+def test_evidence_of_what_passes_is_routine_and_of_the_rest_part_of_a_case(p: float) -> None:
+    routing = route(outcome(p), POLICY, scores_mean_something=True)
+    assert routing is not None
+    assert (retention_class(routing) is RetentionClass.ROUTINE) == (routing.route is Route.PASS) == (p == 0.1)
 
 
 def test_labels_have_thresholds_of_their_own() -> None:

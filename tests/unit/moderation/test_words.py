@@ -5,46 +5,9 @@ import pytest
 
 from worker.moderation.errors import MisconfiguredError, RejectedError
 from worker.moderation.identifiers import item_id, new_uuid7, parse_item_id
-from worker.moderation.outcomes import Outcome, OutcomeKind, RetentionClass, Verdict
-from worker.moderation.policy import DEFAULT_POLICY, Route, retention_class, route
 from worker.moderation.release import Release, Training
 from worker.moderation.settings import Mode, Settings, load_settings
 from worker.moderation.text import clean
-
-
-def outcome(p: float | None, kind: OutcomeKind = OutcomeKind.VERDICT, scan: Verdict | None = None) -> Outcome:
-    verdict = (Verdict.GENERATED if (p or 0) >= 0.5 else Verdict.REAL) if kind is OutcomeKind.VERDICT else None
-    return Outcome(ordinal=0, kind=kind, verdict=verdict, p_generated=p, scan_verdict=scan)
-
-
-@pytest.mark.parametrize(
-    ("result", "expected"),
-    [
-        (outcome(0.1), Route.PASS),
-        (outcome(0.5), Route.REVIEW),
-        (outcome(0.9), Route.FLAG),
-        (outcome(0.9, scan=Verdict.REAL), Route.REVIEW),  # scan and zoom disagree
-        (outcome(None), Route.REVIEW),  # a verdict nobody scored
-        (outcome(None, OutcomeKind.UNREADABLE), Route.REVIEW),
-        (outcome(None, OutcomeKind.FAILED), Route.REVIEW),
-    ],
-)
-def test_routing(result: Outcome, expected: Route) -> None:
-    routing = route(result, DEFAULT_POLICY, scores_mean_something=True)
-    assert routing is not None
-    assert routing.route is expected
-    assert (retention_class(routing) is RetentionClass.ROUTINE) == (expected is Route.PASS)
-
-
-def test_an_untrained_release_passes_and_flags_nothing() -> None:
-    for p in (0.0, 0.5, 1.0):
-        routing = route(outcome(p), DEFAULT_POLICY, scores_mean_something=False)
-        assert routing is not None
-        assert routing.route is Route.REVIEW
-
-
-def test_a_cancelled_item_is_not_routed() -> None:
-    assert route(outcome(None, OutcomeKind.CANCELLED), DEFAULT_POLICY, scores_mean_something=True) is None
 
 
 def test_batch_ids_are_ordered_by_time_and_version_7() -> None:

@@ -4,7 +4,8 @@ from worker.store.models.audit import AuditEventRow, AuditLinkRow, AuditSealRow
 from worker.store.models.base import Base
 from worker.store.models.decisions import AppealRow, DecisionRow, StatementRow
 from worker.store.models.events import OutboxRow
-from worker.store.models.intake import BatchRow, ItemRow, RowErrorRow, TenantRow
+from worker.store.models.intake import BatchRow, IntakeRow, ItemRow, RowErrorRow, TenantRow
+from worker.store.models.keys import ApiKeyRow
 from worker.store.models.policies import PolicyBandRow, PolicyRow, PolicyVersionRow
 from worker.store.models.queue import ChunkRow
 from worker.store.models.results import EvidenceRow, OutcomeRow, RegionRow, ReleaseRow, RoutingRow, TraceRow
@@ -12,6 +13,7 @@ from worker.store.models.review import RegionJudgementRow, ReviewClaimRow, Revie
 from worker.store.models.webhooks import WebhookAttemptRow, WebhookDeliveryRow, WebhookEndpointRow, WebhookSecretRow
 
 __all__ = [
+    "ApiKeyRow",
     "AppealRow",
     "AuditEventRow",
     "AuditLinkRow",
@@ -21,6 +23,7 @@ __all__ = [
     "ChunkRow",
     "DecisionRow",
     "EvidenceRow",
+    "IntakeRow",
     "ItemRow",
     "OutboxRow",
     "OutcomeRow",

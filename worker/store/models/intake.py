@@ -96,3 +96,23 @@ class RowErrorRow(Base):
     line: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, comment="Line or listing position in the source, from 1")
     code: Mapped[str] = mapped_column(comment="Stable code of the error")
     message: Mapped[str] = mapped_column(comment="What is wrong and what to do, for people")
+
+
+class IntakeRow(Base):
+    """A source that the intake worker reads in the background. Batches that a command reads by itself have none."""
+
+    __tablename__ = "intakes"
+    __table_args__ = (
+        Index("ix_intakes_open", "next_attempt_at", postgresql_where=text("ended_at IS NULL")),
+        {"comment": "Sources that the intake worker reads in the background, under a lease"},
+    )
+
+    batch_id: Mapped[UUID] = mapped_column(ForeignKey("batches.id"), primary_key=True, comment="Which batch it fills")
+    source: Mapped[str] = mapped_column(comment="s3:// prefix or manifest; never a credential")
+    identity: Mapped[str] = mapped_column(comment="ETag of the manifest that was accepted; empty for a prefix")
+    next_attempt_at: Mapped[Now] = mapped_column(comment="Not claimed before this, by the database's clock")
+    attempts: Mapped[Small] = mapped_column(server_default=text("0"), comment="Claims since the last slice was written")
+    lease_owner: Mapped[str | None] = mapped_column(comment="Which process reads it")
+    lease_expires_at: Mapped[datetime | None] = mapped_column(comment="By the database's clock; another process goes on after that")
+    last_error: Mapped[str | None] = mapped_column(comment="Why the last attempt ended early")
+    ended_at: Mapped[datetime | None] = mapped_column(comment="When there was nothing left to read")

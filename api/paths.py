@@ -1,0 +1,28 @@
+"""Path parameters. A segment never holds a colon, so that `/v1/batches/{id}` and `/v1/batches/{id}:cancel` are told apart."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Path
+from starlette.convertors import Convertor, register_url_convertor
+
+
+class SegmentConvertor(Convertor[str]):
+    """`{name:segment}`."""
+
+    regex = "[^/:]+"
+
+    def convert(self, value: str) -> str:
+        """As it is."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """As it is."""
+        return value
+
+
+register_url_convertor("segment", SegmentConvertor())
+
+BatchId = Annotated[UUID, Path(description="A batch's id.", examples=["0198c7a0-0000-7000-8000-000000000000"])]
+ItemId = Annotated[str, Path(pattern="^item_[0-9a-f]{32}_[0-9]{1,10}$", description="An item's id.")]
+RegionId = Annotated[str, Path(pattern="^region_[0-9a-f]{32}_[0-9]{1,10}_[0-9]{1,5}_[0-9]{1,5}$", description="A region's id.")]

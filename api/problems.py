@@ -1,0 +1,194 @@
+"""Every problem that the API can answer with, in one table; PROBLEMS.md is made from it. Bodies follow RFC 9457."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:zoomin:problem:"
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemKind:
+    """One row. `retryable`: the same request may succeed later. `speaks`: the error's own message is about the caller's input alone."""
+
+    code: str
+    status: int
+    title: str
+    meaning: str
+    retryable: bool = False
+    speaks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with a request. `pointer` is `#/…` into the body, `?name` of the query, or a header's name."""
+
+    pointer: str
+    code: str
+    detail: str
+    line: int | None = None
+
+    def body(self) -> dict[str, Any]:
+        """As plain JSON."""
+        return {"pointer": self.pointer, "code": self.code, "detail": self.detail, **({"line": self.line} if self.line is not None else {})}
+
+
+class ProblemError(Exception):
+    """Ends a request with a problem."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str | None = None,
+        *,
+        errors: Iterable[Fault] = (),
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        super().__init__(code)
+        self.kind = KINDS[code]
+        self.detail = detail or self.kind.meaning
+        self.errors = tuple(errors)
+        self.headers = dict(headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A problem with what this request adds to its kind."""
+
+    kind: ProblemKind
+    detail: str
+    errors: tuple[Fault, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, error: ProblemError) -> "Problem":
+        """What an error asks for."""
+        return cls(error.kind, error.detail, error.errors, error.headers)
+
+    def body(self, request_id: str) -> dict[str, Any]:
+        """The JSON object of RFC 9457."""
+        return {
+            "type": TYPE_PREFIX + self.kind.code,
+            "title": self.kind.title,
+            "status": self.kind.status,
+            "detail": self.detail,
+            "code": self.kind.code,
+            "request_id": request_id,
+            "retryable": self.kind.retryable,
+            "errors": [fault.body() for fault in self.errors],
+        }
+
+
+_K = ProblemKind
+TABLE = (
+    # The request as a whole
+    _K("json_invalid", 400, "Not JSON", "The body is not JSON in UTF-8; NaN and Infinity are not JSON either."),
+    _K("json_duplicate_key", 400, "Duplicate key", "An object in the body names a key twice."),
+    _K("json_too_deep", 400, "Nested too deeply", "The body is nested more than 32 levels deep."),
+    _K("json_number_range", 400, "Number out of range", "A number in the body does not fit 64 bits."),
+    _K("json_text_invalid", 400, "Unusable text", "A text in the body has a NUL character or half of a surrogate pair in it."),
+    _K("cursor_invalid", 400, "Bad cursor", "The cursor is not one that this listing has given out. Begin again without it."),
+    _K(
+        "idempotency_key_missing",
+        400,
+        "Idempotency-Key missing",
+        "Submissions need an Idempotency-Key header: a retry must not submit twice.",
+    ),
+    _K("idempotency_key_invalid", 400, "Bad Idempotency-Key", "An Idempotency-Key has 1 to 200 visible ASCII characters."),
+    _K("request_malformed", 400, "Malformed request", "The request could not be read."),
+    _K(
+        "unauthenticated",
+        401,
+        "No valid key",
+        "Send `Authorization: Bearer zk_…` with a key that is valid. Nothing else is told of a key that is not.",
+    ),
+    _K("scope_missing", 403, "Scope missing", "The key is valid, and lacks the scope that this operation needs.", speaks=True),
+    _K("not_found", 404, "Not found", "There is no such resource, or it is not this tenant's."),
+    _K("method_not_allowed", 405, "Method not allowed", "This resource does not know the method; the Allow header names those it does."),
+    _K("body_timeout", 408, "Body too slow", "The body did not arrive in time.", retryable=True),
+    _K(
+        "body_too_large",
+        413,
+        "Body too large",
+        "The body is larger than ZOOMIN_API_BODY_MAX_BYTES. Put a manifest in S3, and submit its address.",
+    ),
+    _K("media_type_unsupported", 415, "Unsupported media type", "Bodies are application/json in UTF-8, not compressed."),
+    _K("request_invalid", 422, "Invalid request", "The request does not fit its description; `errors` says where."),
+    _K("rate_limited", 429, "Too many requests", "The key has used up its rate. Retry-After says when to go on.", retryable=True),
+    # Submitting
+    _K("idempotency_key_reused", 422, "Idempotency-Key reused", "The Idempotency-Key was used before, for another request."),
+    _K(
+        "idempotency_key_in_flight",
+        409,
+        "Idempotency-Key in flight",
+        "A request with this Idempotency-Key is being handled at this moment.",
+        retryable=True,
+    ),
+    _K(
+        "source_unknown",
+        422,
+        "Not a source",
+        "A source is an s3:// prefix that ends in /, or a manifest: .jsonl or .csv, with or without .gz.",
+        speaks=True,
+    ),
+    _K("policy_missing", 422, "No such policy", "The tenant has no policy of that name.", speaks=True),
+    _K("policy_not_live", 422, "Policy not live", "The policy has no live version yet.", speaks=True),
+    _K("source_empty", 422, "Nothing there", "No object begins with the prefix.", speaks=True),
+    _K("object_missing", 422, "Object missing", "The object does not exist.", speaks=True),
+    _K("bucket_missing", 422, "Bucket missing", "The bucket does not exist.", speaks=True),
+    _K("bucket_not_allowed", 422, "Bucket not allowed", "Sources may be in the buckets that this installation allows only.", speaks=True),
+    _K("bucket_denied", 422, "Bucket denied", "This installation may not list or read the bucket: its operator must be let in."),
+    _K("key_invalid", 422, "Bad key", "The key is not one that S3 and everything between can carry.", speaks=True),
+    _K("reference_invalid", 422, "Bad reference", "The text is no reference to an object.", speaks=True),
+    _K("scheme_refused", 422, "Not an S3 reference", "References begin with s3://.", speaks=True),
+    _K("userinfo_refused", 422, "Credentials in a reference", "A reference has a user name or a password in it.", speaks=True),
+    _K("credential_in_key", 422, "Credentials in a reference", "A reference has a signature in it.", speaks=True),
+    _K("host_not_allowed", 422, "Host not allowed", "A URL names another host than the configured object store.", speaks=True),
+    _K("version_invalid", 422, "Bad version", "The version id cannot be one of S3's.", speaks=True),
+    # Acting
+    _K("batch_unfinished", 409, "Batch not finished", "Rescans wait until the batch has finished or is cancelled.", speaks=True),
+    _K("batch_not_paused", 409, "Batch not paused", "Only a paused batch can be resumed.", speaks=True),
+    _K("nothing_to_rescan", 409, "Nothing to rescan", "The batch has no such items.", speaks=True),
+    _K("crop_missing", 404, "Crop missing", "The region has no crop, or it is no longer kept."),
+    _K("request_rejected", 422, "Request rejected", "The request cannot be fulfilled."),
+    # The service
+    _K("internal_error", 500, "Internal error", "A fault of ours. The request id leads operators to its record."),
+    _K("crop_damaged", 500, "Crop damaged", "The stored crop is not the one that was recorded: it is not shown."),
+    _K("database_unavailable", 503, "Temporarily unavailable", "The database does not answer. Try again.", retryable=True),
+    _K("object_store_unavailable", 503, "Temporarily unavailable", "The object store does not answer. Try again.", retryable=True),
+    _K("object_store_refused", 503, "Object store refuses", "The object store refuses this installation: its operator must act."),
+    _K("temporarily_unavailable", 503, "Temporarily unavailable", "A service is away. Try again.", retryable=True),
+    _K("misconfigured", 503, "Misconfigured", "This installation is not configured for it: its operator must act."),
+)
+KINDS: Mapping[str, ProblemKind] = MappingProxyType({kind.code: kind for kind in TABLE})
+
+# Codes of worker.moderation.errors under other names here. What neither these nor the table know becomes one of the generic kinds.
+RENAMED = MappingProxyType(
+    {
+        "batch_missing": "not_found",
+        "item_missing": "not_found",
+        "item_id_malformed": "not_found",
+        "region_missing": "not_found",
+        "region_id_malformed": "not_found",
+        "idempotency_conflict": "idempotency_key_reused",
+        "object_incomplete": "object_store_unavailable",
+        "credentials_missing": "object_store_refused",
+    }
+)
+
+
+def markdown() -> str:
+    """PROBLEMS.md."""
+    rows = [
+        f"| `{kind.code}` | {kind.status} | {'yes' if kind.retryable else 'no'} | {kind.title} | {kind.meaning} |"
+        for kind in sorted(TABLE, key=lambda kind: (kind.status, kind.code))
+    ]
+    head = (
+        "# Problems\n\n"
+        "Every error the API returns, as `application/problem+json` (RFC 9457). Made from `api/problems.py` by\n"
+        "`python -m api.documents`; do not edit.\n\n"
+        "| code | status | retryable | title | meaning |\n|---|---|---|---|---|\n"
+    )
+    return head + "\n".join(rows) + "\n"

@@ -1,0 +1,40 @@
+"""What routes stand on: settings, database, object store."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import Depends, Request
+from sqlalchemy import Engine
+
+from worker.intake.storage import Storage
+from worker.moderation.settings import Settings
+
+DATABASE_THREADS = 16  # as many as an engine's pool has connections
+STORAGE_THREADS = 16  # of their own: an object store that stalls must not hold up what needs Postgres alone. They hold no connection then
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiServices:
+    """One per application. Plain `def` routes run on the database's threads and use `engine` alone."""
+
+    settings: Settings
+    engine: Engine
+    storage: Storage
+    _storage_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(STORAGE_THREADS))
+
+    async def beside(self, work: Callable[[], Found]) -> Found:
+        """Runs what waits for the object store, on threads of its own."""
+        return await to_thread.run_sync(work, limiter=self._storage_threads)
+
+
+async def services_of(request: Request) -> ApiServices:
+    """The application's."""
+    services: ApiServices = request.app.state.services
+    return services
+
+
+Services = Annotated[ApiServices, Depends(services_of)]

@@ -1,0 +1,102 @@
+"""`python -m tests.fuzz`: schemathesis against a freshly started server on real Postgres and S3. Exits non-zero on any failure.
+
+`make fuzz` runs it long; a bounded, seeded slice of it is a test.
+"""
+
+import argparse
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from tests.integration.api_world import judged_batch, new_key
+from worker.intake.storage import Storage
+from worker.local.addresses import environment
+from worker.local.ports import free_ports
+from worker.local.services import Services
+from worker.moderation.settings import Settings
+from worker.store.session import connect
+
+ROOT = Path(__file__).parents[1]
+CONFIGURATION = ROOT / "tests" / "schemathesis.toml"
+START_SECONDS = 60
+EXAMPLES = {"manifest.jsonl.gz": b'{"source-ref": "s3://zoomin-uploads/a.jpg"}\n', "a.jpg": b"x", "2026/a.jpg": b"x"}  # of the document
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[str]:
+    """A server in a process of its own, as an operator starts it: its address."""
+    (port,) = free_ports(1)
+    command = [sys.executable, "-m", "uvicorn", "--factory", "api.app:create_app", "--host", "127.0.0.1", "--port", str(port)]
+    variables = {**os.environ, **environment(settings), "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([*command, "--no-access-log", "--log-level", "warning"], env=variables) as server:
+        address = f"http://127.0.0.1:{port}"
+        try:
+            await_server(address, server)
+            yield address
+        finally:
+            server.terminate()
+
+
+def await_server(address: str, server: subprocess.Popen[bytes]) -> None:
+    """Returns once it answers."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            httpx.get(f"{address}/healthz", timeout=2, trust_env=False)
+        except httpx.TransportError:
+            time.sleep(0.1)
+        else:
+            return
+    raise RuntimeError(f"the server did not answer (exit code {server.poll()})")
+
+
+def fuzz(settings: Settings, *, seed: int, examples: int, seconds: int | None = None, phases: str | None = None) -> int:
+    """Runs all checks with `examples` per operation: schemathesis's exit code. The database gets judged batches to find."""
+    settings = settings.model_copy(update={"api_rate_per_second": 0.0, "log_level": "WARNING"})
+    engine, storage = connect(settings, application="zoomin-fuzz"), Storage(settings)
+    for key, body in EXAMPLES.items():
+        storage.put(settings.upload_bucket, key, body, "application/octet-stream")
+    for _ in range(3):
+        judged_batch(engine, storage, settings)
+    key = new_key(engine).text
+    engine.dispose()
+    with serving(settings) as address:
+        command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION), "run", f"{address}/openapi.json"]
+        command += ["--checks", "all", "--seed", str(seed), "--max-examples", str(examples), "--header", f"Authorization: Bearer {key}"]
+        command += ["--generation-database", "none", "--no-color", "--continue-on-failure"]
+        command += ["--max-time", str(seconds)] if seconds else []
+        command += ["--phases", phases] if phases else []
+        return subprocess.run(command, check=False, cwd=tempfile.gettempdir()).returncode
+
+
+def main() -> int:
+    """The whole run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(1 << 31))
+    parser.add_argument("--examples", type=int, default=100)
+    parser.add_argument("--seconds", type=int)
+    parser.add_argument("--phases")
+    arguments = parser.parse_args()
+    home = Path(tempfile.mkdtemp(prefix="zoomin-fuzz-"))
+    try:
+        with Services(Settings(home=home)) as services:
+            services.prepare()
+            sys.stdout.write(f"seed {arguments.seed}\n")
+            return fuzz(
+                services.settings, seed=arguments.seed, examples=arguments.examples, seconds=arguments.seconds, phases=arguments.phases
+            )
+    finally:
+        shutil.rmtree(home)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
