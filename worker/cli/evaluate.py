@@ -16,6 +16,7 @@ from worker.cli.terminal import console, report, say
 from worker.moderation.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from worker.lab.evaluation.baselines import Baselines
     from worker.lab.evaluation.evaluation import Evaluation
     from worker.lab.evaluation.figures import Table
     from worker.lab.evaluation.judgements import Judgements, Plan
@@ -63,11 +64,14 @@ def evaluate(
         pictures = open_set(folder, labels, limit)
         if pictures.unlabelled:
             say(f"{pictures.unlabelled:,} pictures in {folder} have no label and are left out.")
-        extra = [_baselines(baselines, pictures, show)] if baselines else []
+        if output is None and batch is None:
+            say("Nothing is kept without --output: an interrupted evaluation begins anew.")
+        opened = _opened_baselines(baselines, pictures) if baselines else None
         if batch is None:
             judgements, by = _judge_now(settings, pictures, plan, output, show), "this command, through the deployed path"
         else:
             judgements, by = _judged_in(batch, pictures), f"batch {batch}"
+        extra = [_baseline_table(opened, pictures, judgements, show)] if opened else []
         evaluation = summarise(pictures, judgements, by, extra, show)
         if output is not None:
             write_report(output, evaluation, judgements.main, folder)
@@ -123,10 +127,19 @@ def _tell(evaluation: "Evaluation", as_json: bool) -> None:
     print_evaluation(evaluation, console())
 
 
-def _baselines(training: Path, pictures: "PictureSet", show: Callable[[PartProgress], None]) -> "Table":
-    from worker.lab.evaluation.baselines import baseline_table  # loads torch
+def _opened_baselines(training: Path, pictures: "PictureSet") -> "Baselines":
+    from worker.lab.evaluation.baselines import open_baselines  # loads torch
 
-    return baseline_table(training, pictures, show)
+    return open_baselines(training, pictures)
+
+
+def _baseline_table(
+    baselines: "Baselines", pictures: "PictureSet", judgements: "Judgements", show: Callable[[PartProgress], None]
+) -> "Table":
+    from worker.lab.evaluation.baselines import baseline_table
+    from worker.lab.evaluation.scoring import final_scores
+
+    return baseline_table(baselines, pictures, final_scores(judgements.main), show)
 
 
 def _judge_now(
@@ -146,7 +159,7 @@ def _judged_in(batch: str, pictures: "PictureSet") -> "Judgements":
     from worker.lab.evaluation.batch import judged_in_batch
 
     services = locate_services()
-    return judged_in_batch(services.engine, find(services, batch).id, pictures.labels)
+    return judged_in_batch(services.engine, find(services, batch).id, pictures)
 
 
 @contextmanager

@@ -27,7 +27,7 @@ def drawn(count: int, scale: float, offset: float) -> Scores:
 
 def pictures(judged: list[Judged]) -> PictureSet:
     labels = tuple(each.label for each in judged)
-    return PictureSet(folder=Path("validation"), labels=labels, unlabelled=0, labels_sha256="ab" * 32, pictures_sha256="cd" * 32)
+    return PictureSet(folder=Path("validation"), labels=labels, unlabelled=0, labels_sha256="ab" * 32, digests=(b"cd",))
 
 
 @pytest.fixture
