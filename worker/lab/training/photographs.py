@@ -22,7 +22,9 @@ def find_layers(dataset: Path) -> list[Path]:
     found = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")) if folder.is_dir() else []
     if not found:
         raise RejectedError(
-            "dataset_empty", f"{dataset} holds no photographs to train on ({TRAINING}/…). `zoomin dataset build SOURCE… OUT` writes them."
+            "dataset_empty",
+            f"{dataset} holds no photographs to train on ({TRAINING}/…). `zoomin dataset build SOURCE… OUT` writes them, unless it has too "
+            "few photographs or makes a test alone: see card.md.",
         )
     for layers in found:
         _check(layers)
