@@ -5,6 +5,7 @@ put together token by token. A thousand photographs give any number of pictures,
 regions that begin inside a token or an attention window, the second half shows on real pixels.
 """
 
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from worker.exports.whole_files import write_whole
 from worker.images.resize import PixelLimits
 from worker.lab.layers import INTERPOLATED, PHOTOGRAPH
 from worker.lab.training.arrangement import arrange
@@ -42,11 +44,9 @@ def kept_sights(file: Path, look: Callable[[], dict[str, Sight]]) -> dict[str, S
     """The sights of `file`; looked at and written, whole or not at all, where it is not there yet."""
     if not file.is_file():
         seen = look()
-        unfinished = file.with_suffix(".unfinished.npz")
-        np.savez(
-            unfinished, **{f"{layer}/{field.name}": getattr(sight, field.name) for layer, sight in seen.items() for field in fields(Sight)}
-        )
-        unfinished.replace(file)
+        body = io.BytesIO()
+        np.savez(body, **{f"{layer}/{field.name}": getattr(sight, field.name) for layer, sight in seen.items() for field in fields(Sight)})
+        write_whole(file, body.getvalue())
     with np.load(file) as arrays:
         layers = dict.fromkeys(name.split("/")[0] for name in arrays.files)
         return {layer: Sight(**{field.name: arrays[f"{layer}/{field.name}"] for field in fields(Sight)}) for layer in layers}

@@ -129,11 +129,11 @@ def _same_weights(new: Path, old: Path) -> bool:
 def _put_in_place(unfinished: Path, out: Path) -> None:
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as aside:
         old = Path(aside) / "old"
-        if out.is_dir():
-            out.rename(old)  # a folder with files in it cannot be replaced in one go
         try:
+            if out.is_dir():
+                out.rename(old)  # a folder with files in it cannot be replaced in one go
             unfinished.rename(out)
-        except OSError:
-            if old.is_dir():
+        except BaseException:  # a Ctrl-C between the two as well: the earlier export and its calibration would go with `aside`
+            if old.is_dir() and not out.exists():
                 old.rename(out)
             raise

@@ -16,10 +16,11 @@ import torch
 
 from worker.lab.labels import Label, check_labels, read_labels
 from worker.lab.training.export import export_checkpoint
-from worker.lab.training.grpo import LOG, STATE, GrpoPlan, GrpoProgress, read_log, train_policy
+from worker.lab.training.grpo import LOG, GrpoPlan, GrpoProgress, read_log, train_policy
 from worker.lab.training.policy import Policy
 from worker.lab.training.reward_plot import plot_rewards
 from worker.lab.training.rollouts import Examiner
+from worker.lab.training.state import STATE
 from worker.moderation.errors import MisconfiguredError, RejectedError
 from worker.moderation.release import Training
 from worker.vision.checkpoint import Checkpoint, card_name, read_checkpoint, release_facts

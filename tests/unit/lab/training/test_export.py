@@ -15,7 +15,7 @@ from worker.lab.training.export import export_checkpoint
 from worker.lab.training.student import Student
 from worker.moderation.errors import MisconfiguredError
 from worker.moderation.release import Training
-from worker.vision.checkpoint import CARD_FILE
+from worker.vision.checkpoint import CARD_FILE, read_checkpoint
 
 LARGEST_NANO = 25_000_000  # bytes
 
@@ -89,6 +89,26 @@ def test_a_full_disk_leaves_the_earlier_export(
     with pytest.raises(OSError, match="No space left"):
         export_checkpoint(Student.untrained(nano_folder, 4).model, nano_folder, out)
     assert (out / "model.safetensors").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_an_interrupt_while_an_export_is_replaced_leaves_the_earlier_one_and_its_calibration(
+    student: Student, nano_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    export_checkpoint(student.model, nano_folder, out)
+    _write_calibration(out)
+    rename = Path.rename
+
+    def interrupted(path: Path, target: Path) -> Path:
+        if target == out and path.name != "old":  # the new one's, when the earlier one is aside
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        export_checkpoint(Student.untrained(nano_folder, 4).model, nano_folder, out)
+    assert read_checkpoint(out).calibration is not None
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
