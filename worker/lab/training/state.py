@@ -4,7 +4,6 @@ import io
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -66,7 +65,9 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         saved = torch.load(file, map_location="cpu", weights_only=True)
         return {name: saved[name] for name in ("learnt", "optimizer", "step", "made_by")}
-    except (RuntimeError, ValueError, TypeError, KeyError, IndexError, EOFError, UnpicklingError):
+    except (OSError, MemoryError):
+        raise
+    except Exception:  # noqa: BLE001  damaged bytes raise a dozen kinds
         raise MisconfiguredError("training_state_damaged", f"{file} cannot be read. Remove it to begin this stage anew.") from None
 
 

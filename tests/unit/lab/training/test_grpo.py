@@ -10,6 +10,7 @@ import torch
 
 from tests.unit.lab.training.tiny_policy import load_tiny, teach_to_guess, write_pictures, write_tiny_checkpoint
 from worker.lab.labels import Label, write_labels
+from worker.lab.taught_on import read_past, seen_in
 from worker.lab.training import grpo
 from worker.lab.training.export import export_checkpoint
 from worker.lab.training.grpo import GrpoPlan, GrpoProgress, draw_groups, read_log, train_policy
@@ -128,6 +129,7 @@ def test_a_training_leaves_a_checkpoint_a_log_and_a_plot(
     seen: list[GrpoProgress] = []
     improved = improve(checkpoint, dataset, tmp_path / "out", once, CPU, seen.append)
     assert improved.checkpoint.name == "tiny-grpo"
+    assert read_past(improved.checkpoint.path).taught == (seen_in(dataset / "train/labels.jsonl"),)
     assert load_tiny(improved.checkpoint.path).trained
     assert improved.plot.read_bytes().startswith(b"\x89PNG")
     assert set(seen[0].rewards) <= set(Part)

@@ -112,7 +112,7 @@ def test_a_full_disk_leaves_the_state_before_and_names_the_file(tmp_path: Path) 
 
 
 @pytest.mark.usefixtures("every_step")
-@pytest.mark.parametrize("cut", ['{"step": 9, "squ', '{"step": 9, "squ{"step": 10, "square": 0.5}\n'])  # the second as earlier versions went on
+@pytest.mark.parametrize("cut", ['{"step": 9, "squ', '{"step": 9, "squ{"step": 10, "square": 0.5}\n'])
 def test_a_line_that_a_full_disk_cut_off_is_forgotten_when_the_stage_goes_on(tmp_path: Path, cut: str) -> None:
     with pytest.raises(KeyboardInterrupt):
         train(model(), tmp_path, interrupt_at(8))
@@ -124,7 +124,7 @@ def test_a_line_that_a_full_disk_cut_off_is_forgotten_when_the_stage_goes_on(tmp
     assert [step for step, _ in read_losses(tmp_path / LOG)["square"]] == steps
 
 
-@pytest.mark.parametrize("damage", [lambda whole: b"", lambda whole: whole[: len(whole) // 2], lambda _: b"\x80\x04K\x01."])
+@pytest.mark.parametrize("damage", [lambda _: b"", lambda whole: whole[: len(whole) // 2], lambda _: b"\x80\x04K\x01."])
 def test_a_damaged_state_is_told_by_name_and_the_stage_can_begin_anew(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     train(model(), tmp_path)
     (tmp_path / STATE).write_bytes(damage((tmp_path / STATE).read_bytes()))
