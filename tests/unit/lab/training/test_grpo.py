@@ -129,7 +129,7 @@ def test_a_training_leaves_a_checkpoint_a_log_and_a_plot(
     seen: list[GrpoProgress] = []
     improved = improve(checkpoint, dataset, tmp_path / "out", once, CPU, seen.append)
     assert improved.checkpoint.name == "tiny-grpo"
-    assert read_past(improved.checkpoint.path).taught == (seen_in(dataset / "train/labels.jsonl"),)
+    assert read_past(improved.checkpoint.path).taught == (*read_past(checkpoint).taught, seen_in(dataset / "train/labels.jsonl"))
     assert load_tiny(improved.checkpoint.path).trained
     assert improved.plot.read_bytes().startswith(b"\x89PNG")
     assert set(seen[0].rewards) <= set(Part)
