@@ -8,6 +8,7 @@ from worker.lab.layers import LAYERS
 from worker.moderation.errors import RejectedError
 
 TRAINING = Path("layers/train")  # in what `zoomin dataset build` writes
+LABELS = Path("train/labels.jsonl")
 NAMED = 3  # missing files, by name
 
 
@@ -29,6 +30,14 @@ def find_layers(dataset: Path) -> list[Path]:
     for layers in found:
         _check(layers)
     return found
+
+
+def find_labels(dataset: Path) -> Path:
+    """The labels of the pictures that were made of them. Raises RejectedError `dataset_missing`."""
+    file = dataset / LABELS
+    if not file.is_file():
+        raise RejectedError("dataset_missing", f"{file} is not there. `zoomin dataset build SOURCE… {dataset}` makes it, and its pictures.")
+    return file
 
 
 def _check(layers: Path) -> None:
