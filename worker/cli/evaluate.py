@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from worker.lab.evaluation.figures import Table
     from worker.lab.evaluation.judgements import Judgements, Plan
     from worker.lab.evaluation.picture_set import PictureSet
+    from worker.lab.taught_on import Overlap
 
 MODULES = ("numpy", "scipy", "sklearn", "matplotlib", "jinja2")
 
@@ -57,6 +58,7 @@ def evaluate(
     from worker.lab.evaluation.judgements import Plan
     from worker.lab.evaluation.picture_set import open_set
     from worker.lab.evaluation.report import write_report
+    from worker.lab.taught_on import NOTHING_SEEN
 
     settings = load_settings()
     plan = Plan(controls=controls, robustness=grid_pictures if robustness else 0)
@@ -67,12 +69,13 @@ def evaluate(
         if output is None and batch is None:
             say("Nothing is kept without --output: an interrupted evaluation begins anew.")
         opened = _opened_baselines(baselines, pictures) if baselines else None
+        seen = _seen_before(settings, pictures) if batch is None else NOTHING_SEEN  # a batch does not tell where its model lies
         if batch is None:
             judgements, by = _judge_now(settings, pictures, plan, output, show), "this command, through the deployed path"
         else:
             judgements, by = _judged_in(batch, pictures), f"batch {batch}"
         extra = [_baseline_table(opened, pictures, judgements, show)] if opened else []
-        evaluation = summarise(pictures, judgements, by, extra, show)
+        evaluation = summarise(pictures, judgements, by, extra, show, seen)
         if output is not None:
             write_report(output, evaluation, judgements.main, folder)
     _tell(evaluation, as_json)
@@ -90,7 +93,13 @@ def calibrate(
     """Fit a checkpoint's scores to the validation split, so that of pictures scored 0.8 about 80 % are generated."""
     require_lab(*MODULES)
     interrupt_on_termination()
-    from worker.lab.evaluation.calibrate import fit_calibration, read_card, refuse_other_splits, write_calibration
+    from worker.lab.evaluation.calibrate import (
+        fit_calibration,
+        read_card,
+        refuse_other_splits,
+        refuse_taught,
+        write_calibration,
+    )
     from worker.lab.evaluation.judgements import Plan
     from worker.lab.evaluation.metrics import brier, ece
     from worker.lab.evaluation.picture_set import open_set
@@ -100,6 +109,7 @@ def calibrate(
     settings = load_settings().model_copy(update={"model": str(checkpoint)})
     with _shown(None) as show:
         pictures = open_set(folder, labels, limit)
+        refuse_taught(checkpoint, pictures)
         judged = _judge_now(settings, pictures, Plan(controls=False, robustness=0), None, show).main
     fit = fit_calibration(pictures, judged)
     write_calibration(checkpoint, fit)
@@ -125,6 +135,17 @@ def _tell(evaluation: "Evaluation", as_json: bool) -> None:
     from worker.cli.lab.figures import print_evaluation
 
     print_evaluation(evaluation, console())
+
+
+def _seen_before(settings: Settings, pictures: "PictureSet") -> "Overlap":
+    from worker.lab.taught_on import NOTHING_SEEN, overlap, read_past
+    from worker.vision.load import ENDPOINT_PREFIX, find_checkpoint
+    from worker.vision.nano import NAME as NANO
+
+    model = settings.model or NANO
+    if model.startswith(ENDPOINT_PREFIX):
+        return NOTHING_SEEN
+    return overlap(read_past(find_checkpoint(model).path), pictures.labels, pictures.labels_sha256)
 
 
 def _opened_baselines(training: Path, pictures: "PictureSet") -> "Baselines":

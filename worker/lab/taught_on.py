@@ -46,6 +46,19 @@ class Overlap:
     def __bool__(self) -> bool:
         return bool(self.taught or self.calibrated)
 
+    @property
+    def warning(self) -> str:
+        """What readers of figures must know; empty where nothing was seen before."""
+        told = []
+        if self.taught:
+            told.append(f"{len(self.taught)} of the photographs taught this model: figures on them say nothing of unseen ones.")
+        if self.calibrated:
+            told.append(f"{len(self.calibrated)} of the photographs calibrated it: its calibration error here is too low.")
+        return " ".join(told)
+
+
+NOTHING_SEEN = Overlap(taught=(), calibrated=())
+
 
 def overlap(past: Past, labels: Sequence[Label], labels_sha256: str) -> Overlap:
     """Which sources of `labels`, read from a file of `labels_sha256`, are no longer unseen."""

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 from PIL import ImageStat
+from rich.console import Console
 
 from tests.unit.lab.photographs import draw_photograph
 from tests.unit.lab.verdicts import BOX, judged_as, label
 from tests.unit.zoomin.world import said
+from worker.cli.lab.figures import print_evaluation
 from worker.images.pool import DecodePool
 from worker.lab.evaluation import bootstrap
 from worker.lab.evaluation.evaluation import Evaluation, robustness_table, summarise
@@ -27,6 +29,7 @@ from worker.lab.evaluation.runs import CONTROLS, GRID, MAIN, ROBUSTNESS, Alterat
 from worker.lab.evaluation.stages import stage_table
 from worker.lab.evaluation.tables import error_figures, score_row
 from worker.lab.labels import Label, write_labels
+from worker.lab.taught_on import Past, Seen, digest_of, overlap
 from worker.moderation.boxes import Box
 from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import OutcomeKind, Verdict
@@ -252,6 +255,22 @@ def test_no_unreadable_picture_of_twenty_photographs_is_no_proof_that_none_ever_
     (rate,) = error_figures(pictures).values()
     assert (rate.value, rate.low) == (0.0, 0.0)
     assert rate.high == pytest.approx(1 - 0.025 ** (1 / 20))
+
+
+@pytest.mark.usefixtures("_few_resamples")
+def test_a_report_on_photographs_that_taught_the_model_says_so_everywhere(folder: Path, tmp_path: Path) -> None:
+    labels = [label("a-net.png", "net", source="a"), label("b-clean.png", source="b")]
+    main = tuple(judged_as(of, p) for of, p in zip(labels, (0.9, 0.1), strict=True))
+    pictures = PictureSet(folder=folder, labels=tuple(labels), unlabelled=0, labels_sha256="ab", digests=(b"cd",))
+    judgements = Judgements(release=Release("nano", Training.TRAINED, {}), main=main)
+    past = Past(taught=(Seen(labels_sha256="other", photographs=frozenset({digest_of("a")})),))
+    evaluation = summarise(pictures, judgements, "a test", (), ignore, overlap(past, labels, "ab"))
+    assert report_object(evaluation)["seen_before"] == {"taught": 1, "calibrated": 0}
+    write_report(tmp_path, evaluation, main, folder)
+    assert "1 of the photographs taught this model" in (tmp_path / "report.html").read_text()
+    console = Console(record=True, width=100)
+    print_evaluation(evaluation, console)
+    assert "1 of the photographs taught this model" in console.export_text()
 
 
 def test_flips_are_shown_surest_first(folder: Path) -> None:

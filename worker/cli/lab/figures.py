@@ -37,6 +37,8 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
             console.print(f"\n{figures.title}", style="bold")
             console.print(_table(figures, SHOWN[figures.key]))
     print_honesty({evaluation.release.training}, console)
+    if evaluation.overlap:
+        console.print(evaluation.overlap.warning, style="yellow")
 
 
 def _table(figures: Figures, metrics: Sequence[Metric]) -> Table:

@@ -23,6 +23,7 @@ from worker.lab.evaluation.tables import (
     size_table,
 )
 from worker.lab.evaluation.throughput import Throughput, throughput
+from worker.lab.taught_on import NOTHING_SEEN, Overlap
 from worker.moderation.outcomes import OutcomeKind
 from worker.moderation.release import Release
 
@@ -47,9 +48,17 @@ class Evaluation:
     tables: tuple[Table, ...]
     histograms: tuple[Histogram, ...]
     throughput: Throughput
+    overlap: Overlap = NOTHING_SEEN  # with what taught or calibrated the release
 
 
-def summarise(pictures: PictureSet, judgements: Judgements, judged_by: str, extra: Sequence[Table], report: Report) -> Evaluation:
+def summarise(
+    pictures: PictureSet,
+    judgements: Judgements,
+    judged_by: str,
+    extra: Sequence[Table],
+    report: Report,
+    overlap: Overlap = NOTHING_SEEN,
+) -> Evaluation:
     """Every figure of `judgements`; `extra` tables stand beside the generators'. Minutes for thousands of pictures: the intervals."""
     main = judgements.main
     steps: tuple[Callable[[], Sequence[Table]], ...] = (
@@ -75,6 +84,7 @@ def summarise(pictures: PictureSet, judgements: Judgements, judged_by: str, extr
         tables=tuple(tables),
         histograms=histograms(main),
         throughput=throughput(main, judgements.images_per_second),
+        overlap=overlap,
     )
 
 

@@ -46,6 +46,7 @@ def report_object(evaluation: Evaluation) -> dict[str, Any]:
         "release_facts": dict(evaluation.release.facts),
         "training": evaluation.release.training.value,
         "honesty": HONESTY[evaluation.release.training],
+        "seen_before": {"taught": len(evaluation.overlap.taught), "calibrated": len(evaluation.overlap.calibrated)},
         "judged_by": evaluation.judged_by,
         "labels_sha256": evaluation.labels_sha256,
         "pictures_sha256": evaluation.pictures_sha256,
