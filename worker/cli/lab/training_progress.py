@@ -14,7 +14,7 @@ from worker.lab.training.loop import SAVE_STEPS, Progress, Schedule
 LINE_SECONDS = 60.0  # between lines where nobody draws
 BAR_WIDTH = 16
 REFRESHES = 2  # a second: the cores are for the training
-STEP_SECONDS = {"tower": 0.8, "composed": 1.5, "pictures": 2.7}  # of nano on two cores; once it runs, only their ratios matter
+STEP_SECONDS = {"tower": 0.9, "composed": 1.6, "pictures": 3.2}  # of nano on two cores; once it runs, only their ratios matter
 Show = Callable[[str, Progress], None]
 
 
