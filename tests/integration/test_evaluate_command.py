@@ -1,5 +1,6 @@
 """`zoomin evaluate` as a user runs it: through the real vLLM, and on a batch in the real Postgres."""
 
+import hashlib
 import json
 import os
 import re
@@ -16,7 +17,8 @@ from tests.integration.queue_world import RELEASE, World, verdict
 from tests.unit.cli.invoke import zoomin
 from worker.lab.labels import Label, read_labels, write_labels
 from worker.local.addresses import environment
-from worker.moderation.outcomes import ItemReference, OutcomeKind
+from worker.moderation.boxes import Size
+from worker.moderation.outcomes import ItemReference, OutcomeKind, SourceFacts
 from worker.moderation.settings import Settings
 from worker.store.outcome_rows import Place
 from worker.store.outcomes import Judgement, insert_outcomes
@@ -54,9 +56,10 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def evaluated_in(engine: Engine, labels: tuple[Label, ...], *, leave_out: int = 0) -> str:
+def evaluated_in(engine: Engine, folder: Path, labels: tuple[Label, ...], *, leave_out: int = 0) -> str:
     """A batch that has judged the pictures rightly but for the last, which it could not read."""
     world = World(engine)
+    digests = [hashlib.sha256((folder / label.file).read_bytes()).hexdigest() for label in labels]
     names = {ordinal: label.file for ordinal, label in enumerate(labels)}
     batch_id = world.batch(len(labels), names=names)
     chunk_id = world.value("SELECT id FROM chunks WHERE batch_id = :id", id=batch_id)
@@ -64,6 +67,7 @@ def evaluated_in(engine: Engine, labels: tuple[Label, ...], *, leave_out: int = 
         verdict(ItemReference(batch_id, ordinal, label.file, "b", f"k{ordinal}"), 0.9 if label.generator else 0.2)
         for ordinal, label in enumerate(labels)
     ]
+    outcomes = [replace(one, source=SourceFacts(sha256=digest, size=Size(64, 64))) for one, digest in zip(outcomes, digests, strict=True)]
     outcomes[-1] = replace(outcomes[-1], kind=OutcomeKind.UNREADABLE, verdict=None, p_generated=None)
     place = Place(batch_id=batch_id, revision=1, chunk_id=chunk_id)
     with transaction(engine) as session:
@@ -96,7 +100,7 @@ def test_pictures_are_judged_through_vllm_and_told_in_json_and_in_one_page(folde
 
 def test_a_finished_batch_is_scored_without_judging_again(folder: Path, engine: Engine, settings: Settings, tmp_path: Path) -> None:
     labels = read_labels(folder / "labels.jsonl")
-    batch_id = evaluated_in(engine, labels)
+    batch_id = evaluated_in(engine, folder, labels)
     variables = {name: value for name, value in environment(settings).items() if name != "ZOOMIN_HOME"}
     arguments = ["evaluate", str(folder), "--labels", str(folder / "labels.jsonl"), "--json", "--batch"]
     ended = zoomin(*arguments, batch_id, home=tmp_path, settings=variables)
@@ -108,9 +112,35 @@ def test_a_finished_batch_is_scored_without_judging_again(folder: Path, engine: 
     assert told["unreadable_rate"]["value"] == 0.25
     assert told["throughput"]["prompt_tokens"] == 250
     assert told["no_crop_accuracy"] == {"value": None, "low": None, "high": None}
-    unfinished = zoomin(*arguments, evaluated_in(engine, labels, leave_out=1), home=tmp_path, settings=variables)
+    unfinished = zoomin(*arguments, evaluated_in(engine, folder, labels, leave_out=1), home=tmp_path, settings=variables)
     assert unfinished.code == 2
     assert f"has not come to 1 of the pictures: {labels[0].file}" in unfinished.err
+
+
+def test_a_batch_of_another_split_is_not_taken_for_this_one(folder: Path, engine: Engine, settings: Settings, tmp_path: Path) -> None:
+    labels = read_labels(folder / "labels.jsonl")
+    batch_id = evaluated_in(engine, folder, labels)
+    with (folder / labels[1].file).open("ab") as file:
+        file.write(b" ")
+    variables = {name: value for name, value in environment(settings).items() if name != "ZOOMIN_HOME"}
+    arguments = ["evaluate", str(folder), "--labels", str(folder / "labels.jsonl"), "--batch", batch_id]
+    ended = zoomin(*arguments, home=tmp_path, settings=variables)
+    assert ended.code == 2
+    assert f"not the bytes that the batch judged under their names: {labels[1].file}" in ended.err
+
+
+def test_two_labels_do_not_share_an_item_of_a_batch(folder: Path, engine: Engine, settings: Settings, tmp_path: Path) -> None:
+    labels = read_labels(folder / "labels.jsonl")
+    batch_id = evaluated_in(engine, folder, labels)
+    twins = [replace(labels[1], file=file) for file in ("k1", "below/k1")]  # k1 is an item's key
+    for twin in twins:
+        shutil.copy(folder / labels[1].file, folder / twin.file)
+    write_labels(folder / "labels.jsonl", twins)
+    variables = {name: value for name, value in environment(settings).items() if name != "ZOOMIN_HOME"}
+    arguments = ["evaluate", str(folder), "--labels", str(folder / "labels.jsonl"), "--batch", batch_id]
+    ended = zoomin(*arguments, home=tmp_path, settings=variables)
+    assert ended.code == 2
+    assert "2 labels share an item of the batch" in ended.err
 
 
 def test_what_is_missing_is_named_before_a_model_is_loaded(folder: Path, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from worker.moderation.release import HONESTY, Training
 from worker.moderation.settings import Settings
 from worker.store import results as store_results
 from worker.store.models import BatchRow, ChunkRow, ItemRow, OutcomeRow, RegionRow, ReleaseRow, RowErrorRow
+from worker.store.releases import read_facts
 from worker.store.results import read_results, stream_results, stream_row_errors
 from worker.store.session import transaction
 from worker.store.tenants import ensure_tenant
@@ -55,6 +56,12 @@ def batch(engine: Engine, tenant: str) -> UUID:
         errors = [(3, "source_ref_missing", "No source-ref."), (9, "key_invalid", "=cmd() is no key.")]
         session.execute(insert(RowErrorRow), [{"batch_id": batch_id, "line": n, "code": c, "message": m} for n, c, m in errors])
     return batch_id
+
+
+@pytest.mark.usefixtures("tenant")
+def test_facts_are_read_of_the_releases_that_are_known(engine: Engine) -> None:
+    with transaction(engine) as session:
+        assert read_facts(session, [RELEASE, "nano-ba9876543210"]) == {RELEASE: {}}
 
 
 @pytest.fixture

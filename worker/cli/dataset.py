@@ -3,6 +3,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,7 +34,8 @@ def build(
         list[str],
         typer.Argument(
             metavar="SOURCE... OUT",
-            help="Folders or S3 prefixes (s3://bucket/photos/) of photographs, and last the folder that the data goes to.",
+            help="Folders or S3 prefixes (s3://bucket/photos/) of photographs, and last the folder that the data goes to. It may lie in a "
+            "SOURCE: what builds made is no photograph.",
         ),
     ],
     licence: Annotated[
@@ -40,7 +43,9 @@ def build(
         typer.Option(metavar="TEXT", help=f"Licence of a SOURCE's photographs, for the card: once for all, or once each. ({NOT_STATED})"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another seed places other regions.")] = 2025,
-    max_sources: Annotated[int | None, typer.Option(min=1, help="Use at most so many photographs, drawn by the seed.")] = None,
+    max_sources: Annotated[
+        int | None, typer.Option(min=1, help="Use at most so many photographs, drawn by the seed from those of the splits that are made.")
+    ] = None,
     unseen: Annotated[
         bool,
         typer.Option("--unseen", help="Make the test alone, drawn by other networks than training's: Waifu2x and x4plus-anime."),
@@ -63,7 +68,7 @@ def build(
     from worker.lab.dataset.build import Plan
     from worker.lab.dataset.build import build as build_dataset
     from worker.lab.dataset.photographs import find_photographs
-    from worker.lab.dataset.selection import Split
+    from worker.lab.dataset.selection import SHARES, Split
     from worker.lab.networks import Network, Regenerator, UnseenNetwork
 
     settings = load_settings()
@@ -81,12 +86,12 @@ def build(
         networks={network.value: Regenerator(network) for network in networks},
         threads=threads or len(os.sched_getaffinity(0)),
     )
-    try:
-        with shown_parts("finding photographs") as show:
-            card = build_dataset(plan, show)
-    except KeyboardInterrupt:
-        say("What is done is kept: the same command goes on from there.")
-        raise
+    with _kept(), shown_parts("finding photographs") as show:
+        card = build_dataset(plan, show)
+    empty = [] if unseen or test_only else [split.value for split in Split if not card.sets[split].sources]
+    if empty:
+        shares = ", ".join(f"{share} in 100 are for {split}" for split, share in SHARES.items())
+        say(f"Warning: no pictures for {' and '.join(empty)}. Of photographs, {shares}: build from more.")
     _tell(card, plan.out, as_json)
 
 
@@ -95,16 +100,33 @@ def external(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A new or empty folder.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Collect pictures that other generators made as a whole, from the ComfyUI template packages: a test that training never saw."""
+    """Collect pictures that other generators made as a whole, from the ComfyUI template packages: a test that training never saw.
+
+    Goes on where it stopped.
+    """
     require_lab(*MODULES)
+    interrupt_on_termination()
     from worker.exports.jsonl import json_line
     from worker.lab.dataset.external import collect_external
 
-    counts = collect_external(out)
+    with _kept(), shown_parts("finding pictures") as show:
+        collected = collect_external(out, show)
+    for each in collected.left_out:
+        say(f"Left out: {each.name} {each.reason}" + (f": {clean(each.detail)}" if each.detail else ""))
+    counts = collected.by_generator
     if as_json:
         sys.stdout.write(json_line({"out": str(out), "generators": counts}))
         return
     report(f"{sum(counts.values())} pictures by {len(counts)} generators in {out}: labels.jsonl, images, contact-sheet.jpg, card.md")
+
+
+@contextmanager
+def _kept() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        say("What is done is kept: the same command goes on from there.")
+        raise
 
 
 def _tell(card: "Card", out: Path, as_json: bool) -> None:

@@ -49,11 +49,15 @@ def _show(services: Services, batch_id: "UUID", folder: Path) -> None:
     from worker.cli.pictures import draw_overview, draw_pictures
     from worker.cli.tables import print_results
     from worker.lab.labels import read_labels
+    from worker.store.releases import read_facts
     from worker.store.results import stream_results
+    from worker.store.session import transaction
 
     results = list(stream_results(services.engine, batch_id))
     print_results(results, console())
-    print_pair_figures(results, read_labels(SAMPLES / "labels.jsonl"), console())
+    with transaction(services.engine) as session:
+        releases = read_facts(session, {result.release for result in results if result.release})
+    print_pair_figures(results, read_labels(SAMPLES / "labels.jsonl"), releases, console())
     with step("Drawing boxes and zoom crops on the samples"):
         drawn = draw_pictures(results, folder, services.storage, services.settings)
         if drawn:

@@ -16,10 +16,12 @@ from worker.cli.terminal import console, report, say
 from worker.moderation.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from worker.lab.evaluation.baselines import Baselines
     from worker.lab.evaluation.evaluation import Evaluation
     from worker.lab.evaluation.figures import Table
     from worker.lab.evaluation.judgements import Judgements, Plan
     from worker.lab.evaluation.picture_set import PictureSet
+    from worker.lab.taught_on import Overlap
 
 MODULES = ("numpy", "scipy", "sklearn", "matplotlib", "jinja2")
 
@@ -56,6 +58,7 @@ def evaluate(
     from worker.lab.evaluation.judgements import Plan
     from worker.lab.evaluation.picture_set import open_set
     from worker.lab.evaluation.report import write_report
+    from worker.lab.taught_on import NOTHING_SEEN
 
     settings = load_settings()
     plan = Plan(controls=controls, robustness=grid_pictures if robustness else 0)
@@ -63,12 +66,16 @@ def evaluate(
         pictures = open_set(folder, labels, limit)
         if pictures.unlabelled:
             say(f"{pictures.unlabelled:,} pictures in {folder} have no label and are left out.")
-        extra = [_baselines(baselines, pictures, show)] if baselines else []
+        if output is None and batch is None:
+            say("Nothing is kept without --output: an interrupted evaluation begins anew.")
+        opened = _opened_baselines(baselines, pictures) if baselines else None
+        seen = _seen_before(settings, pictures) if batch is None else NOTHING_SEEN  # a batch does not tell where its model lies
         if batch is None:
             judgements, by = _judge_now(settings, pictures, plan, output, show), "this command, through the deployed path"
         else:
             judgements, by = _judged_in(batch, pictures), f"batch {batch}"
-        evaluation = summarise(pictures, judgements, by, extra, show)
+        extra = [_baseline_table(opened, pictures, judgements, show)] if opened else []
+        evaluation = summarise(pictures, judgements, by, extra, show, seen)
         if output is not None:
             write_report(output, evaluation, judgements.main, folder)
     _tell(evaluation, as_json)
@@ -86,7 +93,13 @@ def calibrate(
     """Fit a checkpoint's scores to the validation split, so that of pictures scored 0.8 about 80 % are generated."""
     require_lab(*MODULES)
     interrupt_on_termination()
-    from worker.lab.evaluation.calibrate import fit_calibration, read_card, refuse_other_splits, write_calibration
+    from worker.lab.evaluation.calibrate import (
+        fit_calibration,
+        read_card,
+        refuse_other_splits,
+        refuse_taught,
+        write_calibration,
+    )
     from worker.lab.evaluation.judgements import Plan
     from worker.lab.evaluation.metrics import brier, ece
     from worker.lab.evaluation.picture_set import open_set
@@ -96,6 +109,7 @@ def calibrate(
     settings = load_settings().model_copy(update={"model": str(checkpoint)})
     with _shown(None) as show:
         pictures = open_set(folder, labels, limit)
+        refuse_taught(checkpoint, pictures)
         judged = _judge_now(settings, pictures, Plan(controls=False, robustness=0), None, show).main
     fit = fit_calibration(pictures, judged)
     write_calibration(checkpoint, fit)
@@ -123,10 +137,30 @@ def _tell(evaluation: "Evaluation", as_json: bool) -> None:
     print_evaluation(evaluation, console())
 
 
-def _baselines(training: Path, pictures: "PictureSet", show: Callable[[PartProgress], None]) -> "Table":
-    from worker.lab.evaluation.baselines import baseline_table  # loads torch
+def _seen_before(settings: Settings, pictures: "PictureSet") -> "Overlap":
+    from worker.lab.taught_on import NOTHING_SEEN, overlap, read_past
+    from worker.vision.load import ENDPOINT_PREFIX, find_checkpoint
+    from worker.vision.nano import NAME as NANO
 
-    return baseline_table(training, pictures, show)
+    model = settings.model or NANO
+    if model.startswith(ENDPOINT_PREFIX):
+        return NOTHING_SEEN
+    return overlap(read_past(find_checkpoint(model).path), pictures.labels, pictures.labels_sha256)
+
+
+def _opened_baselines(training: Path, pictures: "PictureSet") -> "Baselines":
+    from worker.lab.evaluation.baselines import open_baselines  # loads torch
+
+    return open_baselines(training, pictures)
+
+
+def _baseline_table(
+    baselines: "Baselines", pictures: "PictureSet", judgements: "Judgements", show: Callable[[PartProgress], None]
+) -> "Table":
+    from worker.lab.evaluation.baselines import baseline_table
+    from worker.lab.evaluation.scoring import final_scores
+
+    return baseline_table(baselines, pictures, final_scores(judgements.main), show)
 
 
 def _judge_now(
@@ -146,7 +180,7 @@ def _judged_in(batch: str, pictures: "PictureSet") -> "Judgements":
     from worker.lab.evaluation.batch import judged_in_batch
 
     services = locate_services()
-    return judged_in_batch(services.engine, find(services, batch).id, pictures.labels)
+    return judged_in_batch(services.engine, find(services, batch).id, pictures)
 
 
 @contextmanager

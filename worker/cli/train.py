@@ -32,7 +32,10 @@ def sft(
         bool, typer.Option("--lora", help="Adapt the checkpoint's weights by LoRA. Wants a GPU, unless they are tiny.")
     ] = False,
     effort: Annotated[
-        float, typer.Option(min=0.0001, max=100, help="Take so many times the steps. 0.01 tries out whether everything works.")
+        float,
+        typer.Option(
+            min=0.0001, max=100, help="Take so many times the steps. 0.01 tries out whether everything works; below 1 counts as untrained."
+        ),
     ] = 1.0,
     as_json: JsonOption = False,
 ) -> None:
@@ -46,6 +49,7 @@ def sft(
     from worker.lab.training.lora import LoraPlan
     from worker.lab.training.nano_plan import Plan
     from worker.lab.training.sft import scaled, stages, train_sft
+    from worker.moderation.release import Training
     from worker.vision.nano import CHECKPOINT as NANO_CHECKPOINT
 
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -58,6 +62,8 @@ def sft(
     if as_json:
         sys.stdout.write(json_line({"checkpoint": str(trained.checkpoint.path), "losses": str(trained.plot)}))
         return
+    if trained.checkpoint.training is Training.UNTRAINED:
+        say("Its training was cut short: it counts as untrained, and no policy acts on its scores.")
     _tell_what_next(trained.checkpoint.path, trained.plot, dataset)
 
 

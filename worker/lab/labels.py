@@ -87,10 +87,10 @@ def check_labels(labels: Sequence[Label], folder: Path) -> None:
     """
     missing = [label.file for label in labels if not (folder / label.file).is_file()]
     if missing:
-        raise RejectedError("labels_miss_files", f"{folder} lacks {len(missing)} of {len(labels)} labelled pictures: {_first(missing)}.")
+        raise RejectedError("labels_miss_files", f"{folder} lacks {len(missing)} of {len(labels)} labelled pictures: {first_few(missing)}.")
     outside = [f"{label.file} ({size.width}×{size.height})" for label in labels if (size := _escaped(label, folder)) is not None]
     if outside:
-        raise RejectedError("box_outside", f"Boxes leave their pictures in {len(outside)} of {len(labels)} labels: {_first(outside)}.")
+        raise RejectedError("box_outside", f"Boxes leave their pictures in {len(outside)} of {len(labels)} labels: {first_few(outside)}.")
 
 
 def _checked(line: _Line) -> Label:
@@ -115,6 +115,7 @@ def _problem(label: Label) -> str | None:
     problems = {
         f"File {label.file!r} must be a path inside the folder of pictures.": not path.name or path.is_absolute() or ".." in path.parts,
         f"Region {empty and list(_written(empty))} must be [x0, y0, x1, y1] with 0 ≤ x0 < x1 and 0 ≤ y0 < y1.": empty is not None,
+        f"Source {label.source!r} names no photograph.": not PurePosixPath(label.source).parts,
         "A generated picture must name its generator, and a real one must not.": generated is not bool(label.generator),
         "A control is real and has regions.": label.control and (generated or not label.regions),
         "A real picture has regions only when it is a control.": not generated and not label.control and bool(label.regions),
@@ -138,13 +139,14 @@ def _upright_size(path: Path) -> Size | None:
         return None
 
 
+def first_few(names: Sequence[str]) -> str:
+    """The first few names, for an error; the rest are counted by whoever writes it."""
+    return ", ".join(names[:NAMED]) + (" …" if len(names) > NAMED else "")
+
+
 def _written(box: Box) -> tuple[float, float, float, float]:
     x0, y0, x1, y1 = (int(value) if float(value).is_integer() else value for value in (box.x0, box.y0, box.x1, box.y1))
     return x0, y0, x1, y1
-
-
-def _first(names: Sequence[str]) -> str:
-    return ", ".join(names[:NAMED]) + (" …" if len(names) > NAMED else "")
 
 
 def _wrong(path: Path, number: int, what: str) -> RejectedError:

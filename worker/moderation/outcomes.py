@@ -59,8 +59,8 @@ class ItemReference:
 
     @property
     def source(self) -> str:
-        """The reference as people write it."""
-        return f"s3://{self.bucket}/{self.key}"
+        """The reference as people write it; a path where there is no bucket, as in an evaluation."""
+        return f"s3://{self.bucket}/{self.key}" if self.bucket else self.key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

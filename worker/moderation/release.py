@@ -11,7 +11,7 @@ from typing import Any
 class Training(StrEnum):
     """How far a release's verdicts can be trusted. Shown wherever they are."""
 
-    UNTRAINED = "untrained"  # weights at their initial values: verdicts mean nothing
+    UNTRAINED = "untrained"  # weights at their initial values, or of a training cut short: verdicts mean nothing
     ZERO_SHOT = "zero_shot"  # a general model, never trained for this task: near chance
     TRAINED = "trained"  # trained for this task; its model card has the measured figures
 

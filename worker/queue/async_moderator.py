@@ -158,7 +158,7 @@ class AsyncModerator:
 
 
 def _bug(item: ItemReference) -> ZoomInError:
-    return TransientError("internal_error", f"{item.source} met a bug of ours; the worker's log has the traceback.")
+    return TransientError("internal_error", f"{item.source} met a bug of ours; the log has the traceback.")
 
 
 async def rehearse(tools: Tools) -> None:

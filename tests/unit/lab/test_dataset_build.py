@@ -2,6 +2,7 @@ import errno
 import io
 import json
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,9 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from tests.unit.lab.photographs import draw_photograph, save_photograph
-from worker.lab.dataset.build import BuildProgress, Plan, build
+from worker.lab.dataset.build import Plan, build
 from worker.lab.dataset.photographs import find_photographs
+from worker.lab.dataset.progress import BuildProgress
 from worker.lab.dataset.selection import Reason, Split
 from worker.lab.labels import Label, check_labels, read_labels
 from worker.lab.layers import read_layers
@@ -150,17 +152,25 @@ def test_large_pictures_have_a_size_asked_for_and_larger_regions(out: Path) -> N
         assert all(box.x1 - box.x0 >= 0.155 * 894 for box in label.regions)
 
 
-def test_training_and_validation_have_layers_and_the_test_has_none(out: Path) -> None:
-    assert sorted(path.name for path in (out / "layers").iterdir()) == [Split.TRAIN, Split.VALIDATION]
-    for split in (Split.TRAIN, Split.VALIDATION):
-        (folder,) = (out / "layers" / split).iterdir()
-        layers = read_layers(folder)
-        assert len({layer.shape for layer in layers.values()}) == 1
-        (clean, *_) = labels_of(out, split)
-        assert clean.file == f"images/{folder.name}-clean.jpg"
-        with Image.open(out / split / clean.file) as image:
-            saved = np.asarray(image.convert("RGB"), dtype=int)
-        assert np.abs(saved - layers["photograph"]).mean() < 3  # one JPEG apart
+def test_training_alone_has_layers(out: Path) -> None:
+    (folder,) = (out / "layers").glob("*/*")
+    assert folder.parent.name == Split.TRAIN
+    layers = read_layers(folder)
+    assert len({layer.shape for layer in layers.values()}) == 1
+    (clean, *_) = labels_of(out, Split.TRAIN)
+    assert clean.file == f"images/{folder.name}-clean.jpg"
+    with Image.open(out / Split.TRAIN / clean.file) as image:
+        saved = np.asarray(image.convert("RGB"), dtype=int)
+    assert np.abs(saved - layers["photograph"]).mean() < 3  # one JPEG apart
+
+
+def test_a_folder_with_layers_of_validation_as_they_once_were_is_still_the_same_builds(folder: Path, out: Path, tmp_path: Path) -> None:
+    shutil.copytree(out, tmp_path / "out")
+    (tmp_path / "out" / "layers" / "validation" / "some").mkdir(parents=True)
+    (tmp_path / "out" / "layers" / "validation" / "some" / "photograph.png").write_bytes(b"drawn by an earlier zoomin")
+    before = files(tmp_path / "out")
+    build(plan_of(folder, tmp_path / "out"), unseen)
+    assert files(tmp_path / "out") == before
 
 
 def test_the_card_counts_what_is_there_and_says_why_the_rest_is_not(out: Path) -> None:
@@ -292,6 +302,23 @@ def test_no_usable_photograph_is_an_error_that_says_why(tmp_path: Path) -> None:
     with pytest.raises(RejectedError, match=r"None of 1 photographs can be used: in/broken\.jpg cannot be read"):
         build(plan_of(tmp_path / "in", tmp_path / "out"), unseen)
     assert not (tmp_path / "out").exists()
+
+
+def test_photographs_in_which_nothing_visible_changes_are_an_error_without_labels(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    Image.new("RGB", (240, 240), (90, 160, 220)).save(tmp_path / "in" / "sky.png")
+    with pytest.raises(RejectedError, match=r"None of 1 photographs can be used: in/sky\.png regenerating changes nothing visible"):
+        build(plan_of(tmp_path / "in", tmp_path / "out"), unseen)
+    assert not list((tmp_path / "out").rglob("labels.jsonl"))
+
+
+def test_what_builds_made_below_a_source_is_no_photograph(folder: Path, out: Path, tmp_path: Path) -> None:
+    shutil.copytree(out, tmp_path / "photos" / "deep" / "DATA")
+    taken = save_photograph(tmp_path / "photos", Split.TEST)
+    _, photographs = find_photographs([str(tmp_path / "photos")], ["CC0"], Settings(), None)
+    assert [photograph.name for photograph in photographs] == [f"photos/{taken.name}"]
+    with pytest.raises(RejectedError, match="data sets that were built there"):
+        find_photographs([str(tmp_path / "photos" / "deep")], ["CC0"], Settings(), None)
 
 
 def test_an_empty_folder_and_a_missing_one_are_errors(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
+import hashlib
 import io
 import re
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ from worker.images.decode import decode
 from worker.lab.dataset.kinship import DEMO_SOURCES, NEAR_BITS, difference_hash, is_near
 from worker.lab.dataset.photographs import Photograph
 from worker.lab.dataset.readings import Facts
-from worker.lab.dataset.selection import Reason, Split, select, source_id, split_of, standard_size
+from worker.lab.dataset.selection import Reason, Split, select, source_id, split_each, split_of, standard_size
 from worker.lab.dataset.survey import Seen
 from worker.moderation.boxes import Size
 
@@ -52,9 +55,23 @@ def test_neither_seed_nor_company_moves_a_photograph_to_another_split() -> None:
 
 def test_photographs_for_the_test_alone_are_all_in_it_near_copies_too() -> None:
     everyone = [seen(name_in(split, n), pixels=f"{n:064x}") for n, split in enumerate(Split)]
-    sources, left_out = select(everyone, 1, None, Split.TEST)
+    sources, left_out = select(everyone, 1, None, only=Split.TEST)
     assert [source.split for source in sources] == [Split.TEST] * len(Split)
     assert not left_out
+
+
+def test_photographs_of_one_name_are_shared_out_by_their_pixels_and_move_no_others() -> None:
+    pixels = [hashlib.sha256(bytes([number])).hexdigest() for number in range(100)]
+    namesakes = [seen(f"c/{number}/photo.jpg", pixels=each) for number, each in enumerate(pixels)]
+    others = [seen(name_in(split, n), pixels=f"{n:064x}") for n, split in enumerate(Split)]
+    splits = split_each([*namesakes, *others])
+    assert {each.name: splits[each.name] for each in others} == {each.name: split_of(each.name) for each in others}
+    counts = Counter(splits[each.name] for each in namesakes)
+    assert 64 <= counts[Split.TRAIN] <= 84
+    assert 4 <= counts[Split.VALIDATION] <= 16
+    assert 9 <= counts[Split.TEST] <= 23
+    moved = [replace(each, photograph=replace(each.photograph, name=f"d/{each.name}")) for each in reversed(namesakes)]
+    assert {name.removeprefix("d/"): split for name, split in split_each(moved).items()}.items() <= splits.items()
 
 
 @pytest.mark.parametrize(
@@ -98,6 +115,14 @@ def test_max_sources_draws_by_the_seed_and_says_what_it_left() -> None:
     assert {each.reason for each in left_out} == {Reason.NOT_WANTED}
     assert select(everyone, 1, 5)[0] == first
     assert select(everyone, 2, 5)[0] != first
+
+
+def test_max_sources_draws_from_the_splits_that_are_made() -> None:
+    looks = dict(zip(Split, FAR_APART, strict=False))
+    everyone = [seen(name_in(split, n), pixels=f"{split}{n}", look=looks[split]) for split in Split for n in range(4)]
+    sources, left_out = select(everyone, 1, 3, made=(Split.TEST,))
+    assert [source.split for source in sources] == [Split.TEST] * 3
+    assert Counter(each.reason for each in left_out) == {Reason.OTHER_SPLIT: 8, Reason.NOT_WANTED: 1}
 
 
 def test_a_copy_shrunk_and_saved_badly_is_near_and_another_photograph_is_not() -> None:

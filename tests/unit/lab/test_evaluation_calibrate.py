@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 
 from tests.unit.lab.verdicts import judged_as, label
-from worker.lab.evaluation.calibrate import fit_calibration, platt, read_card, refuse_other_splits, write_calibration
+from worker.lab.evaluation.calibrate import fit_calibration, platt, read_card, refuse_other_splits, refuse_taught, write_calibration
 from worker.lab.evaluation.judged import Judged
 from worker.lab.evaluation.metrics import ece
 from worker.lab.evaluation.picture_set import PictureSet
 from worker.lab.evaluation.scoring import Scores
+from worker.lab.taught_on import Seen, digest_of, write_taught_on
 from worker.moderation.calibration import Calibration, logit, sigmoid
 from worker.moderation.errors import MisconfiguredError, RejectedError
 from worker.vision.checkpoint import read_checkpoint
@@ -27,7 +28,7 @@ def drawn(count: int, scale: float, offset: float) -> Scores:
 
 def pictures(judged: list[Judged]) -> PictureSet:
     labels = tuple(each.label for each in judged)
-    return PictureSet(folder=Path("validation"), labels=labels, unlabelled=0, labels_sha256="ab" * 32, pictures_sha256="cd" * 32)
+    return PictureSet(folder=Path("validation"), labels=labels, unlabelled=0, labels_sha256="ab" * 32, digests=(b"cd",))
 
 
 @pytest.fixture
@@ -54,6 +55,15 @@ def test_a_fit_lowers_the_calibration_error() -> None:
     fitted = platt(scores)
     calibrated = Scores(scores.generated, np.array([fitted.apply(p) for p in scores.p]), scores.sources)
     assert ece(calibrated) < 0.05 < ece(scores)
+
+
+def test_photographs_that_taught_a_checkpoint_do_not_calibrate_it_whatever_their_folder_is_called(checkpoint: Path) -> None:
+    unseen = pictures([judged_as(label("a.png", source="a"), 0.1)])
+    taught = pictures([judged_as(label("a.png", source="a"), 0.1), judged_as(label("b.png", source="b"), 0.2)])
+    write_taught_on(checkpoint, [Seen(labels_sha256="other", photographs=frozenset({digest_of("b")}))])
+    refuse_taught(checkpoint, unseen)
+    with pytest.raises(RejectedError, match="1 photographs of validation, b among them, taught"):
+        refuse_taught(checkpoint, taught)
 
 
 def test_classes_that_scores_separate_perfectly_ask_for_no_infinite_scale() -> None:

@@ -47,9 +47,15 @@ def test_a_calibrated_score_has_no_calibration_error_and_a_boastful_one_has() ->
 
 
 def test_bins_are_of_equal_mass_and_equal_scores_share_one() -> None:
-    spread = scores(list(np.linspace(0, 0.49, 150)), list(np.linspace(0.5, 1, 150)))
-    assert [len(p) for p, _ in metrics.reliability_bins(spread)] == [20] * metrics.ECE_BINS
+    spread = scores(list(np.linspace(0, 0.49, 300)), list(np.linspace(0.5, 1, 300)))
+    assert [len(p) for p, _ in metrics.reliability_bins(spread)] == [40] * metrics.ECE_BINS
     assert [len(p) for p, _ in metrics.reliability_bins(scores([0.0] * 90, [1.0] * 10))] == [90, 10]
+
+
+def test_few_pictures_are_put_into_few_bins() -> None:
+    spread = scores(list(np.linspace(0, 0.49, 45)), list(np.linspace(0.5, 1, 45)))
+    assert len(metrics.reliability_bins(spread)) == 90 // metrics.ECE_BIN_PICTURES == 3
+    assert len(metrics.reliability_bins(scores([0.1], [0.2, 0.3]))) == 1
 
 
 @pytest.mark.parametrize("one_class", [scores([], [0.2, 0.8]), scores([0.2, 0.8], [])], ids=["generated", "real"])

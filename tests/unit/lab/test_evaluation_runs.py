@@ -9,21 +9,28 @@ from pathlib import Path
 
 import pytest
 from PIL import ImageStat
+from rich.console import Console
 
 from tests.unit.lab.photographs import draw_photograph
-from tests.unit.lab.verdicts import judged_as, label
+from tests.unit.lab.verdicts import BOX, judged_as, label
 from tests.unit.zoomin.world import said
+from worker.cli.lab.figures import print_evaluation
 from worker.images.pool import DecodePool
 from worker.lab.evaluation import bootstrap
-from worker.lab.evaluation.evaluation import Evaluation, summarise
+from worker.lab.evaluation.evaluation import Evaluation, robustness_table, summarise
 from worker.lab.evaluation.examiner import Examiner
 from worker.lab.evaluation.figures import MEANINGS, Metric
+from worker.lab.evaluation.gallery import gallery
 from worker.lab.evaluation.judgements import EvaluationProgress, Judgements, Plan, judge_runs
 from worker.lab.evaluation.picture_set import PictureSet, open_set, sample_by_source
 from worker.lab.evaluation.records import opened_records
 from worker.lab.evaluation.report import report_object, write_report
 from worker.lab.evaluation.runs import CONTROLS, GRID, MAIN, ROBUSTNESS, Alteration, altered
+from worker.lab.evaluation.stages import stage_table
+from worker.lab.evaluation.tables import error_figures, score_row
 from worker.lab.labels import Label, write_labels
+from worker.lab.taught_on import Past, Seen, digest_of, overlap
+from worker.moderation.boxes import Box
 from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import OutcomeKind, Verdict
 from worker.moderation.release import Release, Training
@@ -106,7 +113,7 @@ def opened(folder: Path) -> PictureSet:
 
 def summary(labels: list[Label], scores: list[float | None]) -> Evaluation:
     main = tuple(judged_as(of, p) for of, p in zip(labels, scores, strict=True))
-    pictures = PictureSet(folder=Path("f"), labels=tuple(labels), unlabelled=0, labels_sha256="ab", pictures_sha256="cd")
+    pictures = PictureSet(folder=Path("f"), labels=tuple(labels), unlabelled=0, labels_sha256="ab", digests=(b"cd",))
     return summarise(pictures, Judgements(release=Release("nano", Training.TRAINED, {}), main=main), "a test", (), ignore)
 
 
@@ -205,12 +212,71 @@ def test_flips_are_counted_by_whether_they_help() -> None:
     labels = [label("a", "net"), label("b", "net"), label("c"), label("d")]
     scan = [0.1, 0.9, 0.1, 0.1]
     main = tuple(judged_as(of, p, scan=s) for of, p, s in zip(labels, [0.9, 0.2, 0.3, 0.2], scan, strict=True))
-    pictures = PictureSet(folder=Path("f"), labels=tuple(labels), unlabelled=0, labels_sha256="ab", pictures_sha256="cd")
+    pictures = PictureSet(folder=Path("f"), labels=tuple(labels), unlabelled=0, labels_sha256="ab", digests=(b"cd",))
     evaluation = summarise(pictures, Judgements(release=Release("nano", Training.TRAINED, {}), main=main), "a test", (), ignore)
     stages = next(table for table in evaluation.tables if table.key == "stages")
     scan_row, final_row = stages.rows
     assert final_row.figures[Metric.GOOD_FLIPS].value == final_row.figures[Metric.BAD_FLIPS].value == 0.25
     assert scan_row.figures[Metric.FINAL_MINUS_THIS].value == 0.0
+
+
+@pytest.mark.usefixtures("_few_resamples")
+def test_a_control_that_cut_what_the_main_run_cut_says_so() -> None:
+    labels = [label("a", "net"), label("b")]
+    main = tuple(judged_as(of, p, found=(BOX,)) for of, p in zip(labels, (0.9, 0.1), strict=True))
+    elsewhere = tuple(replace(picture, found=(Box(0, 0, 9, 9),)) for picture in main)
+    names = [row.name for row in stage_table(main, {"largest 3": main, "random crops": elsewhere}).rows]
+    assert names[2:] == ["largest 3 (the main run's very crops)", "random crops"]
+
+
+@pytest.mark.usefixtures("_few_resamples")
+def test_the_grid_says_what_each_alteration_costs_on_the_same_pictures() -> None:
+    labels = [label("a", "net"), label("b", "net"), label("c"), label("d")]
+    main = tuple(judged_as(of, p) for of, p in zip(labels, (0.9, 0.8, 0.1, 0.2), strict=True))
+    blurred = tuple(judged_as(of, p) for of, p in zip(labels, (0.9, 0.2, 0.1, 0.2), strict=True))
+    first, second = robustness_table(main, {"blur 2": blurred}).rows
+    assert (first.name, second.name) == ("unaltered", "blur 2")
+    assert Metric.FINAL_MINUS_THIS not in first.figures
+    assert second.figures[Metric.FINAL_MINUS_THIS].value == 0.25
+    assert not {Metric.ECE, Metric.TPR_AT_1_FPR} & set(second.figures)
+
+
+@pytest.mark.usefixtures("_few_resamples")
+def test_rows_of_few_pictures_leave_out_what_these_do_not_determine() -> None:
+    few = [judged_as(label(str(number), "net" if number % 2 else None), number / 99) for number in range(99)]
+    many = [judged_as(label(str(number), "net" if number % 2 else None), number / 599) for number in range(600)]
+    assert not {Metric.ECE, Metric.TPR_AT_1_FPR} & set(score_row("few", few).figures)
+    assert {Metric.ECE, Metric.TPR_AT_1_FPR} <= set(score_row("many", many).figures)
+
+
+@pytest.mark.usefixtures("_few_resamples")
+def test_no_unreadable_picture_of_twenty_photographs_is_no_proof_that_none_ever_is() -> None:
+    pictures = [judged_as(label(str(number), source=str(number % 20)), 0.1) for number in range(60)]
+    (rate,) = error_figures(pictures).values()
+    assert (rate.value, rate.low) == (0.0, 0.0)
+    assert rate.high == pytest.approx(1 - 0.025 ** (1 / 20))
+
+
+@pytest.mark.usefixtures("_few_resamples")
+def test_a_report_on_photographs_that_taught_the_model_says_so_everywhere(folder: Path, tmp_path: Path) -> None:
+    labels = [label("a-net.png", "net", source="a"), label("b-clean.png", source="b")]
+    main = tuple(judged_as(of, p) for of, p in zip(labels, (0.9, 0.1), strict=True))
+    pictures = PictureSet(folder=folder, labels=tuple(labels), unlabelled=0, labels_sha256="ab", digests=(b"cd",))
+    judgements = Judgements(release=Release("nano", Training.TRAINED, {}), main=main)
+    past = Past(taught=(Seen(labels_sha256="other", photographs=frozenset({digest_of("a")})),))
+    evaluation = summarise(pictures, judgements, "a test", (), ignore, overlap(past, labels, "ab"))
+    assert report_object(evaluation)["seen_before"] == {"taught": 1, "calibrated": 0}
+    write_report(tmp_path, evaluation, main, folder)
+    assert "1 of the photographs taught this model" in (tmp_path / "report.html").read_text()
+    console = Console(record=True, width=100)
+    print_evaluation(evaluation, console)
+    assert "1 of the photographs taught this model" in console.export_text()
+
+
+def test_flips_are_shown_surest_first(folder: Path) -> None:
+    turned = [judged_as(label("a-net.png", "net"), p, scan=0.1) for p in (0.6, 0.95, 0.7)]
+    (shelf,) = (shelf for shelf in gallery(turned, folder) if shelf.title.startswith("Good flips"))
+    assert [exhibit.judged.p_generated for exhibit in shelf.exhibits] == [0.95, 0.7, 0.6]
 
 
 def test_a_sample_keeps_photographs_whole_and_is_the_same_every_time() -> None:

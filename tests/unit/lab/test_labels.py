@@ -53,6 +53,8 @@ def test_labels_are_read_back_as_they_were_written(tmp_path: Path) -> None:
         ({**GENERATED, "file": "../a.jpg"}, "inside the folder"),
         ({**GENERATED, "file": "/a.jpg"}, "inside the folder"),
         ({**GENERATED, "file": ""}, "inside the folder"),
+        ({**GENERATED, "source": ""}, "names no photograph"),
+        ({**GENERATED, "source": "."}, "names no photograph"),
         ({**GENERATED, "generator": None}, "name its generator"),
         ({**REAL, "generator": "net"}, "name its generator"),
         ({**GENERATED, "control": True}, "control is real"),

@@ -1,4 +1,3 @@
-import hashlib
 import json
 import math
 
@@ -10,7 +9,7 @@ from transformers import AutoConfig
 from worker.lab.training.scenes import PROPOSALS
 from worker.moderation.outcomes import Verdict
 from worker.moderation.release import Training
-from worker.vision.checkpoint import Checkpoint
+from worker.vision.checkpoint import Checkpoint, release_facts
 from worker.vision.conversation import ChatFormat
 from worker.vision.load import find_checkpoint
 from worker.vision.model import Coordinates, ImagePart, Turn
@@ -43,6 +42,16 @@ def test_attention_heads_are_64_wide_as_the_cpu_kernels_need() -> None:
     assert config.vision_config.hidden_size // config.vision_config.num_heads == 64
 
 
+def test_rotary_angles_tell_a_picture_s_columns_apart_and_some_hardly_turn_over_a_conversation() -> None:
+    text = AutoConfig.from_pretrained(CHECKPOINT).text_config
+    time, rows, columns = text.rope_parameters["mrope_section"]
+    pairs = text.hidden_size // text.num_attention_heads // 2
+    assert time + rows + columns == pairs
+    radians = [text.rope_parameters["rope_theta"] ** (-pair / pairs) for pair in range(pairs)]
+    assert radians[time + rows] > 0.05  # a column; with Qwen's own base and sections it would be 0.003
+    assert sum(angle < 0.005 for angle in radians) >= 6  # a token
+
+
 def test_nano_is_trained_and_its_weights_are_small_enough_for_a_repository(nano: Checkpoint) -> None:
     assert nano.training is Training.TRAINED
     assert (nano.convention.coordinates, nano.convention.resize_factor) == (Coordinates.ABSOLUTE, 28)
@@ -55,7 +64,19 @@ def test_the_shipped_report_is_of_the_shipped_weights_and_holds_what_readers_rel
     with_intervals |= {"scan_accuracy", "random_crop_accuracy", "no_crop_accuracy", "unreadable_rate"}
     for name in with_intervals:
         assert report[name]["low"] <= report[name]["value"] <= report[name]["high"], name
-    assert report["release_facts"]["model"]["files"][WEIGHTS] == hashlib.sha256((nano.path / WEIGHTS).read_bytes()).hexdigest()
+    assert report["release_facts"]["model"].items() >= release_facts(nano).items()
+    assert not any(report["seen_before"].values())
+
+
+def test_the_shipped_weights_are_above_both_baselines_on_each_generator_they_know() -> None:
+    tables = json.loads(REPORT.read_text())["tables"]
+    measured = {row["name"]: row["auroc"]["low"] for row in tables["generators"]}
+    baselines = {row["name"]: row["auroc"]["value"] for row in tables["baselines"]}
+    generators = {name.split(": ")[1] for name in baselines} - {"all"}
+    assert len(generators) == 2
+    for generator in generators:
+        for probe in ("energies", "CLIP"):
+            assert measured[f"{generator} against both"] > baselines[f"{probe}: {generator}"], (generator, probe)
 
 
 def test_scans_may_propose_as_many_regions_as_training_taught(nano: Checkpoint) -> None:

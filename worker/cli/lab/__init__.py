@@ -42,7 +42,8 @@ def require_lab(*modules: str) -> None:
 def shown_parts(first: str) -> Iterator[Callable[[PartProgress], None]]:
     """Give what it yields to the work: a bar on a terminal, a line every few seconds elsewhere, both on stderr."""
     if not people_watch():
-        yield _Lines().show
+        lines = Lines(LINE_SECONDS, first_after=LINE_SECONDS)
+        yield lambda seen: lines.show(f"{seen.doing}: {seen.done:,} of {seen.total:,}", last=seen.done == seen.total)
         return
     from rich.progress import (  # noqa: PLC0415  `--help` does without
         BarColumn,
@@ -66,13 +67,15 @@ def shown_parts(first: str) -> Iterator[Callable[[PartProgress], None]]:
         yield show
 
 
-class _Lines:
-    """A line every LINE_SECONDS, and one at each part's end."""
+class Lines:
+    """Progress where nobody draws: a line every `seconds`, and one at each part's end. The first at once, unless told otherwise."""
 
-    def __init__(self) -> None:
-        self._due = time.monotonic() + LINE_SECONDS
+    def __init__(self, seconds: float, first_after: float = 0.0) -> None:
+        self._seconds = seconds
+        self._due = time.monotonic() + first_after
 
-    def show(self, seen: PartProgress) -> None:
-        if seen.done == seen.total or time.monotonic() >= self._due:
-            say(f"{seen.doing}: {seen.done:,} of {seen.total:,}")
-            self._due = time.monotonic() + LINE_SECONDS
+    def show(self, line: str, *, last: bool) -> None:
+        """Says `line` if it is time, or the `last`."""
+        if last or time.monotonic() >= self._due:
+            say(line)
+            self._due = time.monotonic() + self._seconds

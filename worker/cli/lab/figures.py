@@ -15,8 +15,11 @@ from worker.lab.evaluation.figures import Table as Figures
 INTERVAL = len("[.123, .456]")
 SHOWN = {  # columns that fit 80 characters; the report has the others, and more tables
     "against": (Metric.AUROC, Metric.AVERAGE_PRECISION, Metric.BALANCED_ACCURACY, Metric.TPR_AT_1_FPR),
+    "generators": (Metric.AUROC, Metric.BALANCED_ACCURACY, Metric.DETECTED),
+    "baselines": (Metric.AUROC, Metric.RELEASE_MINUS_THIS),
     "stages": (Metric.AUROC, Metric.BALANCED_ACCURACY, Metric.FINAL_MINUS_THIS, Metric.GOOD_FLIPS, Metric.BAD_FLIPS),
-    "baselines": (Metric.AUROC, Metric.AVERAGE_PRECISION, Metric.TPR_AT_1_FPR),
+    "sizes": (Metric.AUROC, Metric.BALANCED_ACCURACY),
+    "robustness": (Metric.AUROC, Metric.BALANCED_ACCURACY, Metric.FINAL_MINUS_THIS),
 }
 
 
@@ -34,6 +37,8 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
             console.print(f"\n{figures.title}", style="bold")
             console.print(_table(figures, SHOWN[figures.key]))
     print_honesty({evaluation.release.training}, console)
+    if evaluation.overlap:
+        console.print(evaluation.overlap.warning, style="yellow")
 
 
 def _table(figures: Figures, metrics: Sequence[Metric]) -> Table:

@@ -1,11 +1,11 @@
 """Showing a training by rewards: a bar with what the replies earn on a terminal, a line now and then elsewhere, both on stderr."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
+from worker.cli.lab import Lines
 from worker.cli.terminal import console, people_watch, say
 from worker.lab.training.grpo import SAVE_SECONDS, GrpoProgress
 
@@ -38,24 +38,13 @@ def shown_rewards(steps: int, device: str) -> Iterator[Show]:
 @contextmanager
 def _shown(steps: int) -> Iterator[Show]:
     if not people_watch():
-        yield _Lines().show
+        lines = Lines(LINE_SECONDS)
+        yield lambda seen: lines.show(f"step {seen.step:,} of {seen.steps:,}: {told(seen)}", last=seen.step == seen.steps)
         return
     columns = (SpinnerColumn(), BarColumn(16), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
     with Progress(*columns, console=console(stderr=True)) as bar:
         task = bar.add_task("loading", total=steps)
         yield lambda seen: bar.update(task, completed=seen.step, description=told(seen))
-
-
-class _Lines:
-    """A line every LINE_SECONDS, and one at the end."""
-
-    def __init__(self) -> None:
-        self._due = 0.0  # at once: that it runs, and how well it began, is worth a line
-
-    def show(self, seen: GrpoProgress) -> None:
-        if seen.step == seen.steps or time.monotonic() >= self._due:
-            say(f"step {seen.step:,} of {seen.steps:,}: {told(seen)}")
-            self._due = time.monotonic() + LINE_SECONDS
 
 
 def told(seen: GrpoProgress) -> str:

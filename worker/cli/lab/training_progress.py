@@ -1,20 +1,20 @@
 """Showing a training: a bar a stage with its losses on a terminal, a line now and then elsewhere, both on stderr."""
 
 import itertools
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 
+from worker.cli.lab import Lines
 from worker.cli.terminal import console, people_watch, say
 from worker.lab.training.loop import SAVE_STEPS, Progress, Schedule
 
 LINE_SECONDS = 60.0  # between lines where nobody draws
 BAR_WIDTH = 16
 REFRESHES = 2  # a second: the cores are for the training
-STEP_SECONDS = {"tower": 0.8, "composed": 1.5, "pictures": 2.7}  # of nano on two cores; once it runs, only their ratios matter
+STEP_SECONDS = {"tower": 0.9, "composed": 1.6, "pictures": 3.2}  # of nano on two cores; once it runs, only their ratios matter
 Show = Callable[[str, Progress], None]
 
 
@@ -25,7 +25,7 @@ def shown_training(stages: Mapping[str, Schedule]) -> Iterator[Show]:
     say(forecast.opening())
     try:
         if not people_watch():
-            yield _Lines(forecast).show
+            yield _in_lines(forecast)
             return
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(BAR_WIDTH), TextColumn("{task.fields[told]}"))
         shared = {"console": console(stderr=True), "refresh_per_second": REFRESHES, "redirect_stdout": False, "redirect_stderr": False}
@@ -108,18 +108,15 @@ class _Drawn:
         self._bars.update(self._whole, completed=self._forecast.share_done, told=self._forecast.remaining())
 
 
-class _Lines:
-    """A line every LINE_SECONDS, and one at each stage's end."""
+def _in_lines(forecast: Forecast) -> Show:
+    lines = Lines(LINE_SECONDS)
 
-    def __init__(self, forecast: Forecast) -> None:
-        self._forecast = forecast
-        self._due = 0.0  # at once: that it runs, and how well it began, is worth a line
+    def show(stage: str, seen: Progress) -> None:
+        forecast.note(stage, seen)
+        line = "; ".join(part for part in (f"{stage}: {_told(seen)}", forecast.remaining()) if part)
+        lines.show(line, last=seen.step == seen.steps)
 
-    def show(self, stage: str, seen: Progress) -> None:
-        self._forecast.note(stage, seen)
-        if seen.step == seen.steps or time.monotonic() >= self._due:
-            say("; ".join(part for part in (f"{stage}: {_told(seen)}", self._forecast.remaining()) if part))
-            self._due = time.monotonic() + LINE_SECONDS
+    return show
 
 
 def _told(seen: Progress) -> str:

@@ -2,7 +2,7 @@
 
 OUT/card.md  card.json  contact-sheet.jpg
 OUT/{train,validation,test,large}/labels.jsonl  coco.json  images/*.jpg
-OUT/layers/{train,validation}/<source id>/<layer>.png
+OUT/layers/train/<source id>/<layer>.png
 OUT/.build: what is done, so that the build can go on
 """
 
@@ -20,10 +20,12 @@ import msgspec
 from worker.exports.whole_files import write_whole
 from worker.images.pool import DecodePool
 from worker.lab.dataset.card import Card, describe, in_markdown
+from worker.lab.dataset.claim import claim, refuse_foreign
 from worker.lab.dataset.coco import coco_json
 from worker.lab.dataset.contact_sheet import draw_contact_sheet
-from worker.lab.dataset.making import IMAGES, LARGE, LAYERED, LAYERS, Made, Picture, Workshop, make, read_made
+from worker.lab.dataset.making import IMAGES, LARGE, LAYERS, RECORDS, Made, Picture, Workshop, make, read_made
 from worker.lab.dataset.photographs import Collection, Photograph
+from worker.lab.dataset.progress import BuildProgress
 from worker.lab.dataset.selection import LeftOut, Reason, Source, Split, select
 from worker.lab.dataset.survey import Seen, look_at
 from worker.lab.dataset.threads import results_as_they_come
@@ -44,20 +46,11 @@ class Plan:
     out: Path
     seed: int
     max_sources: int | None
-    split: Split | None  # for which all photographs are; None: by their names
+    split: Split | None  # for which all photographs are; None: by their names, see `split_each`
     made: tuple[Split, ...]  # the splits whose pictures are made
     megapixels: tuple[float, ...]
     networks: Mapping[str, Enlarger]
     threads: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildProgress:
-    """How far the build is: `doing` in words, and counts of photographs."""
-
-    doing: str
-    done: int
-    total: int
 
 
 def build(plan: Plan, report: Callable[[BuildProgress], None]) -> Card:
@@ -65,17 +58,16 @@ def build(plan: Plan, report: Callable[[BuildProgress], None]) -> Card:
 
     Raises RejectedError `out_taken` for a folder with something else in it, `out_of_another_build`, `no_sources`.
     """
-    _refuse_foreign(plan.out)
+    refuse_foreign(plan.out)
     stop = threading.Event()
     networks = {name: Tiled(network, stop.is_set) for name, network in plan.networks.items()}
     with closing(DecodePool(plan.threads)) as decoders:
         workshop = Workshop(out=plan.out, seed=plan.seed, megapixels=plan.megapixels, networks=networks, decoders=decoders)
         seen, unreadable = _survey(plan, decoders, stop, report)
-        sources, left_out = select(seen, plan.seed, plan.max_sources, plan.split)
-        left_out = (*unreadable, *left_out, *(_beside(source) for source in sources if source.split not in plan.made))
-        sources = tuple(source for source in sources if source.split in plan.made)
+        sources, left_out = select(seen, plan.seed, plan.max_sources, made=plan.made, only=plan.split)
+        left_out = (*unreadable, *left_out)
         if not sources:
-            raise RejectedError("no_sources", f"None of {len(plan.photographs)} photographs can be used: {_first_reasons(left_out)}.")
+            raise _none_usable(plan, left_out)
         _claim(plan, sources)
         try:
             made = _make_all(sources, workshop, plan.threads, stop, report)
@@ -113,7 +105,10 @@ def _make_all(
 
 
 def _assemble(plan: Plan, made: Mapping[Source, Made], left_out: Sequence[LeftOut]) -> Card:
-    flat = [LeftOut(name=source.seen.name, reason=Reason.NOTHING_VISIBLE) for source, each in made.items() if not each.pictures]
+    flat = tuple(LeftOut(name=source.seen.name, reason=Reason.NOTHING_VISIBLE) for source, each in made.items() if not each.pictures)
+    left_out = (*left_out, *flat)
+    if len(flat) == len(made):
+        raise _none_usable(plan, left_out)
     sets: dict[str, list[Picture]] = {
         split: [picture for source, each in made.items() if source.split is split for picture in each.pictures] for split in Split
     }
@@ -121,24 +116,15 @@ def _assemble(plan: Plan, made: Mapping[Source, Made], left_out: Sequence[LeftOu
     for name, pictures in sets.items():
         write_labels(plan.out / name / "labels.jsonl", [picture.label for picture in pictures])
         write_whole(plan.out / name / "coco.json", coco_json(pictures))
-    card = describe(plan.collections, plan.seed, [source for source, each in made.items() if each.pictures], sets, (*left_out, *flat))
+    used = [source for source, each in made.items() if each.pictures]
+    card = describe(plan.collections, plan.seed, used, sets, left_out, tuple(plan.networks))
     draw_contact_sheet(sets, plan.out)
     write_whole(plan.out / "card.json", msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
     write_whole(plan.out / "card.md", in_markdown(card).encode())
     return card
 
 
-def _beside(source: Source) -> LeftOut:
-    return LeftOut(name=source.seen.name, reason=Reason.OTHER_SPLIT, detail=source.split)
-
-
-def _refuse_foreign(out: Path) -> None:
-    if out.is_dir() and not (out / ".build").is_dir() and any(out.iterdir()):
-        raise RejectedError("out_taken", f"{out} holds something else. Name a folder that is new or empty.")
-
-
 def _claim(plan: Plan, sources: Sequence[Source]) -> None:
-    """Makes OUT ours, or sees that it is the same build's already."""
     identity = {
         "recipe": RECIPE,
         "seed": plan.seed,
@@ -146,16 +132,11 @@ def _claim(plan: Plan, sources: Sequence[Source]) -> None:
         "networks": list(plan.networks),
         "sources": hashlib.sha256("\n".join(f"{source.id} {source.split} {source.seen.name}" for source in sources).encode()).hexdigest(),
     }
-    path, body = plan.out / ".build" / "plan.json", msgspec.json.encode(identity)
-    if path.is_file() and path.read_bytes() != body:
-        message = f"{plan.out} was begun with other photographs or options. Repeat those, or name another folder."
-        raise RejectedError("out_of_another_build", message)
-    folders = [Path(name, IMAGES) for name in (*Split, LARGE)] + [Path(LAYERS, split) for split in LAYERED] + [Path(".build", "sources")]
-    for folder in folders:
-        (plan.out / folder).mkdir(parents=True, exist_ok=True)
-    write_whole(path, body)
+    folders = [*(Path(name, IMAGES) for name in (*Split, LARGE)), Path(LAYERS, Split.TRAIN), RECORDS]
+    claim(plan.out, identity, "photographs or options", folders)
 
 
-def _first_reasons(left_out: Sequence[LeftOut]) -> str:
+def _none_usable(plan: Plan, left_out: Sequence[LeftOut]) -> RejectedError:
     named = [f"{each.name} {each.reason}" for each in left_out[:3]]
-    return "; ".join(named) + (" …" if len(left_out) > len(named) else "")
+    reasons = "; ".join(named) + (" …" if len(left_out) > len(named) else "")
+    return RejectedError("no_sources", f"None of {len(plan.photographs)} photographs can be used: {reasons}.")

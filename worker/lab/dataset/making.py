@@ -1,8 +1,9 @@
 """Makes all files of one source: they are written aside, moved into place, and only then is it recorded that the source is done.
 
-OUT/<split>/images/<id>-{clean,control,<network>}.jpg      OUT/large/images/…      OUT/layers/<split>/<id>/<layer>.png
+OUT/<split>/images/<id>-{clean,control,<network>}.jpg      OUT/large/images/…      OUT/layers/train/<id>/<layer>.png
 """
 
+import io
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from PIL import Image
 
 from worker.exports.whole_files import write_whole
 from worker.images.pool import DecodePool
+from worker.lab.dataset.claim import BUILD
 from worker.lab.dataset.matched import DrawBox, Matched, large_box, match
 from worker.lab.dataset.selection import Source, Split, standard_size
 from worker.lab.dataset.survey import open_pixels
@@ -30,7 +32,7 @@ JPEG: Mapping[str, Any] = {"format": "JPEG", "quality": 95, "subsampling": "4:4:
 LARGE = "large"  # the folder of the test split's photographs at sizes of their own
 IMAGES, LAYERS = "images", "layers"
 MEGAPIXEL = 1_000_000
-LAYERED = (Split.TRAIN, Split.VALIDATION)  # from which training cuts regions anew
+RECORDS, UNFINISHED = BUILD / "sources", BUILD / "unfinished"
 CLEAN, CONTROL = "clean", "control"
 
 
@@ -65,11 +67,18 @@ class Workshop:
     @property
     def unfinished(self) -> Path:
         """The folder of what is being made."""
-        return self.out / ".build" / "unfinished"
+        return self.out / UNFINISHED
 
     def record(self, source: Source) -> Path:
         """Where it is written that a source is done."""
-        return self.out / ".build" / "sources" / f"{source.id}.json"
+        return self.out / RECORDS / f"{source.id}.json"
+
+
+def as_jpeg(image: Image.Image) -> bytes:
+    """The file of a picture. Not Pillow's to write: onto a disk that fills up it writes half a file without an error."""
+    body = io.BytesIO()
+    image.save(body, **JPEG)
+    return body.getvalue()
 
 
 def read_made(workshop: Workshop, source: Source) -> Made | None:
@@ -80,7 +89,7 @@ def read_made(workshop: Workshop, source: Source) -> Made | None:
     made = msgspec.json.decode(path.read_bytes(), type=Made)
     files = [Path(source.split, picture.label.file) for picture in made.pictures]
     files += [Path(LARGE, picture.label.file) for picture in made.large]
-    if made.pictures and source.split in LAYERED:
+    if made.pictures and source.split is Split.TRAIN:
         files += [Path(LAYERS, source.split, source.id, f"{layer}.png") for layer in (PHOTOGRAPH, INTERPOLATED, *workshop.networks)]
     return made if all((workshop.out / file).is_file() for file in files) else None
 
@@ -92,6 +101,9 @@ def make(source: Source, workshop: Workshop) -> Made:
         pictures = _make_standard(source, workshop, aside)
         made = Made(pictures=pictures, large=_make_large(source, workshop, aside) if pictures else ())
         _move_into_place(aside, workshop.out)
+    except OSError as error:
+        error.filename = str(workshop.out)  # the user has never heard of the folder aside, and Pillow names none
+        raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     write_whole(workshop.record(source), msgspec.json.encode(made))
@@ -101,7 +113,7 @@ def make(source: Source, workshop: Workshop) -> Made:
 def _make_standard(source: Source, workshop: Workshop, aside: Path) -> tuple[Picture, ...]:
     photograph = open_pixels(source.seen, standard_size(source.seen.facts.size), workshop.decoders)
     pictures = _write_matched(photograph, random_box, source, workshop, aside / source.split / IMAGES)
-    if pictures and source.split in LAYERED:
+    if pictures and source.split is Split.TRAIN:  # from whose layers training cuts regions anew
         write_layers(photograph, {INTERPOLATED: Lanczos(), **workshop.networks}, aside / LAYERS / source.split / source.id)
     return pictures
 
@@ -126,7 +138,7 @@ def _write_matched(photograph: Image.Image, draw_box: DrawBox, source: Source, w
     shown = {CLEAN: matched.clean, CONTROL: matched.control, **matched.generated}
     pictures = tuple(_picture(kind, source, matched) for kind in shown)
     for picture, image in zip(pictures, shown.values(), strict=True):
-        image.save(folder / Path(picture.label.file).name, **JPEG)
+        (folder / Path(picture.label.file).name).write_bytes(as_jpeg(image))
     return pictures
 
 

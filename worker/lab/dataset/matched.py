@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from worker.lab.placement import is_apart, random_box
+from worker.lab.placement import is_apart, random_box, random_count
 from worker.lab.regenerate import VISIBLE_BELOW, Enlarger, interpolate, regenerate, visible_change
 from worker.moderation.boxes import Box, Size
 from worker.moderation.errors import RejectedError
 
-COUNTS = (0.6, 0.25, 0.15)  # shares of photographs with one, two, three regions
 TRIALS = 16  # boxes tried for all regions of a photograph together
 LARGE_SHORT_SIDE = 600  # px to which a large picture's short side is brought to draw its boxes: sides of 16 to 35 % of it
 
@@ -34,7 +33,7 @@ def match(photograph: Image.Image, networks: Mapping[str, Enlarger], draw_box: D
 
     Networks are asked in order, so the quickest should come first: most boxes fail at it.
     """
-    wanted = int(chance.choice(len(COUNTS), p=COUNTS)) + 1
+    wanted = random_count(chance)
     control, pictures, boxes, changes = photograph, dict.fromkeys(networks, photograph), list[Box](), list[dict[str, float]]()
     for box in _candidates(Size(*photograph.size), draw_box, chance):
         if len(boxes) == wanted:

@@ -8,6 +8,7 @@ from worker.intake.folder import find_images
 from worker.intake.prefix import read_prefix
 from worker.intake.reference import AllowedSources, parse_reference
 from worker.intake.storage import Storage, address
+from worker.lab.dataset.claim import claimed_folders
 from worker.moderation.errors import RejectedError
 from worker.moderation.settings import Settings
 
@@ -63,10 +64,12 @@ def _local(folder: Path, collection: str, max_bytes: int) -> list[Photograph]:
 
         return read
 
-    return [
-        Photograph(name=f"{collection}/{path.as_posix()}", collection=collection, read=reader(folder / path))
-        for path in find_images(folder)
-    ]
+    # OUT may lie below the folder, and earlier builds: what they made is no photograph.
+    made = {path.relative_to(folder) for path in claimed_folders(folder)}
+    paths = [path for path in find_images(folder) if made.isdisjoint(path.parents)]
+    if not paths:
+        raise RejectedError("folder_empty", f"{folder} holds no photographs: all its images are of data sets that were built there.")
+    return [Photograph(name=f"{collection}/{path.as_posix()}", collection=collection, read=reader(folder / path)) for path in paths]
 
 
 def _stored(source: str, collection: str, settings: Settings, storage: Storage) -> list[Photograph]:

@@ -3,7 +3,8 @@
 import hashlib
 import re
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -64,11 +65,11 @@ class Source:
 
 
 def select(
-    seen: Iterable[Seen], seed: int, max_sources: int | None, only: Split | None = None
+    seen: Iterable[Seen], seed: int, max_sources: int | None, *, made: Collection[Split] = tuple(Split), only: Split | None = None
 ) -> tuple[tuple[Source, ...], tuple[LeftOut, ...]]:
-    """Sources ordered by id, and what is left out.
+    """Sources of the splits `made`, at most `max_sources`, ordered by id, and what is left out.
 
-    Splits follow from the names, no seed and no other photograph moves one; or all photographs are for the split `only`.
+    Splits follow from the photographs, see `split_each`; or all photographs are for the split `only`.
     """
     left_out: list[LeftOut] = []
     usable: dict[str, Seen] = {}
@@ -78,19 +79,35 @@ def select(
             usable[photograph.facts.pixels_sha256] = photograph
         else:
             left_out.append(LeftOut(name=photograph.name, reason=reason))
-    splits = {each.name: only or split_of(each.name) for each in usable.values()}
+    splits = dict.fromkeys((each.name for each in usable.values()), only) if only else split_each(tuple(usable.values()))
     kept, near = _without_near_copies(tuple(usable.values()), splits)
-    drawn = sorted(kept, key=lambda each: hashlib.sha256(f"{seed} {each.facts.pixels_sha256}".encode()).digest())
+    beside = sorted((each for each in kept if splits[each.name] not in made), key=source_id)
+    fitting = (each for each in kept if splits[each.name] in made)
+    drawn = sorted(fitting, key=lambda each: hashlib.sha256(f"{seed} {each.facts.pixels_sha256}".encode()).digest())
     beyond = drawn[max_sources:] if max_sources is not None else []
     left_out += near + [LeftOut(name=each.name, reason=Reason.NOT_WANTED) for each in beyond]
+    left_out += [LeftOut(name=each.name, reason=Reason.OTHER_SPLIT, detail=splits[each.name]) for each in beside]
     sources = [Source(id=source_id(each), split=splits[each.name], seen=each) for each in drawn[:max_sources]]
     return tuple(sorted(sources, key=lambda source: source.id)), tuple(left_out)
 
 
+def split_each(photographs: Sequence[Seen]) -> dict[str, Split]:
+    """The split of each, by name. Neither a seed nor other photographs move one, unless they share its file's name.
+
+    Where many are called `photo.jpg`, each in a folder of its own, the name would send all to one split: their pixels decide.
+    """
+    count = Counter(_stem(each.name) for each in photographs)
+    return {each.name: split_of(each.name) if count[_stem(each.name)] == 1 else _share(each.facts.pixels_sha256) for each in photographs}
+
+
 def split_of(name: str) -> Split:
-    """The split of a photograph, in SHARES, by its file's name without folder and suffix: a re-encoded copy stays in its split."""
-    stem = name.rsplit("/", 1)[-1].rsplit(".", 1)[0]
-    place = zlib.crc32(stem.encode()) % 100
+    """The split of a photograph by its file's name without folder and suffix: a re-encoded copy stays in its split."""
+    return _share(_stem(name))
+
+
+def _share(key: str) -> Split:
+    """A split that follows from `key`, in SHARES."""
+    place = zlib.crc32(key.encode()) % 100
     for split, share in SHARES.items():
         if place < share:
             return split
@@ -100,14 +117,17 @@ def split_of(name: str) -> Split:
 
 def source_id(seen: Seen) -> str:
     """A file name's beginning that people recognise and that no two sources share."""
-    stem = seen.name.rsplit("/", 1)[-1].rsplit(".", 1)[0]
-    return f"{re.sub(r'[^A-Za-z0-9]+', '-', stem).strip('-')[:40] or 'photograph'}-{seen.facts.pixels_sha256[:10]}"
+    return f"{re.sub(r'[^A-Za-z0-9]+', '-', _stem(seen.name)).strip('-')[:40] or 'photograph'}-{seen.facts.pixels_sha256[:10]}"
 
 
 def standard_size(size: Size) -> Size:
     """`size`, with its longest side at most LONGEST_SIDE."""
     scale = min(1.0, LONGEST_SIDE / max(size.width, size.height))
     return Size(max(1, round(size.width * scale)), max(1, round(size.height * scale)))
+
+
+def _stem(name: str) -> str:
+    return name.rsplit("/", 1)[-1].rsplit(".", 1)[0]
 
 
 def _fault(seen: Seen) -> Reason | None:

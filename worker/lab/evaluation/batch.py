@@ -1,5 +1,6 @@
 """What a finished batch said of labelled pictures, read from Postgres: the same figures, of pictures that are judged already."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
@@ -9,7 +10,8 @@ from sqlalchemy import Engine, Row, text
 
 from worker.lab.evaluation.judged import Judged, Tokens
 from worker.lab.evaluation.judgements import Judgements
-from worker.lab.labels import NAMED, Label
+from worker.lab.evaluation.picture_set import PictureSet
+from worker.lab.labels import Label, first_few
 from worker.moderation.boxes import Box, Size
 from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import OutcomeKind, StageSeconds, Verdict
@@ -22,7 +24,7 @@ OUTCOMES = text(
     """
     -- items after an ordinal, each with all that its newest outcome says, its boxes, and its tokens over both stages
     SELECT i.ordinal, i.custom_id, i.key, o.kind, o.verdict, o.p_generated, o.p_generated_raw, o.scan_verdict, o.scan_p_generated,
-           o.explanation, o.release_id, o.width, o.height, o.error_message,
+           o.explanation, o.release_id, o.image_sha256, o.width, o.height, o.error_message,
            o.fetch_seconds, o.decode_seconds, o.scan_seconds, o.zoom_seconds,
            (SELECT coalesce(jsonb_agg(jsonb_build_array(r.x0, r.y0, r.x1, r.y1, r.finding) ORDER BY r.position), '[]')
               FROM regions AS r WHERE (r.batch_id, r.ordinal, r.revision) = (o.batch_id, o.ordinal, o.revision)) AS regions,
@@ -40,17 +42,31 @@ OUTCOMES = text(
 )
 
 
-def judged_in_batch(engine: Engine, batch_id: UUID, labels: Sequence[Label]) -> Judgements:
+def judged_in_batch(engine: Engine, batch_id: UUID, pictures: PictureSet) -> Judgements:
     """The newest outcome of every labelled picture. An item is a label's when its custom id is the label's file, or their base names agree.
 
-    Raises RejectedError: pictures that are missing, pending or found twice, or more than one release; TransientError.
+    Raises RejectedError: pictures that are missing, unjudged, found twice or not the labelled bytes; several releases. TransientError.
     """
-    found = _matched(_rows(engine, batch_id), labels)
-    pending = [file for file, row in found.items() if row.kind is None]
-    if pending:
-        raise RejectedError("batch_unfinished", f"Batch {batch_id} has not come to {len(pending)} of the pictures: {_first(pending)}.")
-    main = tuple(_judged(label, found[label.file]) for label in labels)
+    found = _matched(_rows(engine, batch_id), pictures.labels)
+    unjudged = [file for file, row in found.items() if row.kind in {None, OutcomeKind.CANCELLED}]
+    if unjudged:
+        what = f"Batch {batch_id} has not come to {len(unjudged)} of the pictures, or was cancelled before"
+        raise RejectedError("batch_unfinished", f"{what}: {first_few(unjudged)}.")
+    _refuse_other_bytes(found, pictures)
+    main = tuple(_judged(label, found[label.file]) for label in pictures.labels)
     return Judgements(release=_release(engine, batch_id, {row.release_id for row in found.values() if row.release_id}), main=main)
+
+
+def _refuse_other_bytes(found: Mapping[str, Row[Any]], pictures: PictureSet) -> None:
+    """Splits share file names: a batch of one must not pass for another. What was never fetched has no digest to compare."""
+    others = [
+        label.file
+        for label, digest in zip(pictures.labels, pictures.digests, strict=True)
+        if found[label.file].image_sha256 not in {None, digest.hex()}
+    ]
+    if others:
+        what = f"{len(others)} pictures in {pictures.folder} are not the bytes that the batch judged under their names"
+        raise RejectedError("batch_of_other_pictures", f"{what}: {first_few(others)}. Is this the folder that was scanned?")
 
 
 def _rows(engine: Engine, batch_id: UUID) -> Iterator[Row[Any]]:
@@ -78,10 +94,15 @@ def _matched(rows: Iterator[Row[Any]], labels: Sequence[Label]) -> Mapping[str, 
             similar.setdefault(file, []).append(row)
     candidates = {label.file: exact.get(label.file) or similar.get(label.file, []) for label in labels}
     if missing := [file for file, rows_ in candidates.items() if not rows_]:
-        raise RejectedError("batch_misses_pictures", f"The batch holds nothing of {len(missing)} labelled pictures: {_first(missing)}.")
+        raise RejectedError("batch_misses_pictures", f"The batch holds nothing of {len(missing)} labelled pictures: {first_few(missing)}.")
     if twice := [file for file, rows_ in candidates.items() if len(rows_) > 1]:
-        raise RejectedError("batch_ambiguous", f"The batch holds more than one item that may be each of {len(twice)}: {_first(twice)}.")
-    return {file: row for file, (row,) in candidates.items()}
+        raise RejectedError("batch_ambiguous", f"The batch holds more than one item that may be each of {len(twice)}: {first_few(twice)}.")
+    found = {file: row for file, (row,) in candidates.items()}
+    uses = Counter(row.ordinal for row in found.values())
+    if shared := [file for file, row in found.items() if uses[row.ordinal] > 1]:
+        what = f"{len(shared)} labels share an item of the batch, since only their base names are there"
+        raise RejectedError("batch_ambiguous", f"{what}: {first_few(shared)}. Scan the folder itself: its custom ids are the files' paths.")
+    return found
 
 
 def _judged(label: Label, row: Row[Any]) -> Judged:
@@ -114,7 +135,3 @@ def _release(engine: Engine, batch_id: UUID, ids: set[str]) -> Release:
     with transaction(engine) as session:
         row = session.get_one(ReleaseRow, ids.pop())
         return Release(row.name, Training(row.training), row.facts)
-
-
-def _first(files: Sequence[str]) -> str:
-    return ", ".join(files[:NAMED]) + (" …" if len(files) > NAMED else "")

@@ -13,6 +13,7 @@ from worker.exports.whole_files import write_whole
 from worker.lab.evaluation.judged import Judged
 from worker.lab.evaluation.picture_set import PictureSet
 from worker.lab.evaluation.scoring import Scores, raw_scores
+from worker.lab.taught_on import overlap, read_past
 from worker.moderation.calibration import Calibration, logit
 from worker.moderation.errors import MisconfiguredError, RejectedError
 from worker.vision.checkpoint import CARD_FILE, read_checkpoint
@@ -43,6 +44,16 @@ def refuse_other_splits(folder: Path) -> None:
     """Returns for a folder that may be calibrated on. Raises RejectedError: its figures would no longer be of unseen pictures."""
     if folder.resolve().name in FORBIDDEN:
         raise RejectedError("split_forbidden", f"{folder} is the {folder.resolve().name} split. Calibrate on the validation split only.")
+
+
+def refuse_taught(checkpoint: Path, pictures: PictureSet) -> None:
+    """Returns when none of the pictures taught the checkpoint, whatever their folder is called. Raises RejectedError."""
+    taught = overlap(read_past(checkpoint), pictures.labels, pictures.labels_sha256).taught
+    if taught:
+        raise RejectedError(
+            "calibration_on_training",
+            f"{len(taught)} photographs of {pictures.folder}, {taught[0]} among them, taught {checkpoint}. Calibrate on unseen ones.",
+        )
 
 
 def fit_calibration(pictures: PictureSet, judged: Sequence[Judged]) -> Fit:

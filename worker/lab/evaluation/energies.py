@@ -23,7 +23,7 @@ FLOOR = 1e-4  # of squared coefficients of luma in 0..1; below is rounding
 WINDOWS = (3, 4, 5)  # tokens a side; the best of them is the picture's score
 WHOLLY = 0.98  # share of a token; one that a region only touches teaches neither side
 MOST_TOKENS = 60_000  # of each class; more changed the AUROC in the third digit
-MOST_ROUNDS = 40
+MOST_ROUNDS, MOST_BATCH = 40, 512
 SEED = 2025
 
 
@@ -56,7 +56,8 @@ class EnergyProbe:
                 "baseline_undetermined", "The energies baseline learns from both classes: real pictures, and ones with regions drawn in."
             )
         self._features = {False: [], True: []}
-        mlp = MLPClassifier((HIDDEN,), early_stopping=True, max_iter=MOST_ROUNDS, batch_size=512, random_state=SEED)
+        batch = min(MOST_BATCH, count)
+        mlp = MLPClassifier((HIDDEN,), early_stopping=True, max_iter=MOST_ROUNDS, batch_size=batch, random_state=SEED)
         model = make_pipeline(StandardScaler(), mlp)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # the rounds are capped on purpose

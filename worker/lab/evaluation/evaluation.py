@@ -8,8 +8,7 @@ from worker.lab.evaluation.figures import Estimate, Figures, Metric, Row, Table
 from worker.lab.evaluation.judged import Judged
 from worker.lab.evaluation.judgements import EvaluationProgress, Judgements, Report
 from worker.lab.evaluation.localisation import Histogram, box_figures, box_table, histograms
-from worker.lab.evaluation.metrics import SCORE_METRICS, auroc, balanced_accuracy, detected, ece, false_alarms
-from worker.lab.evaluation.metrics import tpr_at_1_fpr as tpr_at_1_fpr_of
+from worker.lab.evaluation.metrics import SCORE_METRICS, auroc, balanced_accuracy, detected, false_alarms
 from worker.lab.evaluation.picture_set import PictureSet
 from worker.lab.evaluation.runs import CONTROLS
 from worker.lab.evaluation.scoring import Scores, final_scores, scan_scores
@@ -24,17 +23,12 @@ from worker.lab.evaluation.tables import (
     size_table,
 )
 from worker.lab.evaluation.throughput import Throughput, throughput
+from worker.lab.taught_on import NOTHING_SEEN, Overlap
 from worker.moderation.outcomes import OutcomeKind
 from worker.moderation.release import Release
 
 RATES = {Metric.DETECTED: detected, Metric.FALSE_ALARMS: false_alarms}  # defined where there is one class only, too
-GRID_METRICS = {
-    Metric.AUROC: auroc,
-    Metric.BALANCED_ACCURACY: balanced_accuracy,
-    Metric.TPR_AT_1_FPR: tpr_at_1_fpr_of,
-    Metric.ECE: ece,
-    **RATES,
-}
+GRID_METRICS = {Metric.AUROC: auroc, Metric.BALANCED_ACCURACY: balanced_accuracy, **RATES}  # the grid's pictures are few
 UNALTERED = "unaltered"
 HEADLINE_BOXES = (Metric.IOU_MEAN_BEST, Metric.F1_AT_30, Metric.F1_AT_50, Metric.IOU_MEAN_OVER_FOUND, Metric.IOU_UNION_MASK)
 
@@ -54,9 +48,17 @@ class Evaluation:
     tables: tuple[Table, ...]
     histograms: tuple[Histogram, ...]
     throughput: Throughput
+    overlap: Overlap = NOTHING_SEEN  # with what taught or calibrated the release
 
 
-def summarise(pictures: PictureSet, judgements: Judgements, judged_by: str, extra: Sequence[Table], report: Report) -> Evaluation:
+def summarise(
+    pictures: PictureSet,
+    judgements: Judgements,
+    judged_by: str,
+    extra: Sequence[Table],
+    report: Report,
+    overlap: Overlap = NOTHING_SEEN,
+) -> Evaluation:
     """Every figure of `judgements`; `extra` tables stand beside the generators'. Minutes for thousands of pictures: the intervals."""
     main = judgements.main
     steps: tuple[Callable[[], Sequence[Table]], ...] = (
@@ -82,6 +84,7 @@ def summarise(pictures: PictureSet, judgements: Judgements, judged_by: str, extr
         tables=tuple(tables),
         histograms=histograms(main),
         throughput=throughput(main, judgements.images_per_second),
+        overlap=overlap,
     )
 
 
@@ -104,16 +107,29 @@ def robustness_table(main: Sequence[Judged], robustness: Mapping[str, Sequence[J
     """A row per alteration, over the same pictures, which are also the first row's."""
     files = {picture.label.file for run in robustness.values() for picture in run}
     runs = {UNALTERED: [picture for picture in main if picture.label.file in files], **robustness} if robustness else {}
-    rows = [_grid_row(name, run) for name, run in runs.items()]
-    note = "Every picture is altered in its original pixels, then judged as if it had arrived so."
+    rows = [_grid_row(name, run, runs[UNALTERED]) for name, run in runs.items()]
+    note = (
+        "Every picture is altered in its original pixels, then judged as if it had arrived so. “Final − this” is the first row's balanced "
+        "accuracy less this row's."
+    )
     return Table(key="robustness", title="Robustness", note=note, rows=tuple(rows))
 
 
-def _grid_row(name: str, run: Sequence[Judged]) -> Row:
+def _grid_row(name: str, run: Sequence[Judged], unaltered: Sequence[Judged]) -> Row:
     row = score_row(name, run, GRID_METRICS)
     boxes = box_figures([picture for picture in run if picture.generated])
     figures = {**row.figures, Metric.IOU_MEAN_BEST: boxes[Metric.IOU_MEAN_BEST], **error_figures(run)}
+    if run is not unaltered:
+        figures[Metric.FINAL_MINUS_THIS] = _lost(final_scores(unaltered), final_scores(run))
     return Row(name=name, pictures=row.pictures, sources=row.sources, figures=figures)
+
+
+def _lost(before: Scores, after: Scores) -> Estimate:
+    """Balanced accuracy before an alteration less that after it, on the same resamples of the same pictures."""
+    statistic = {
+        Metric.FINAL_MINUS_THIS: lambda places: balanced_accuracy(before.at(places)) - balanced_accuracy(after.at(places)),
+    }
+    return estimate(statistic, after.sources)[Metric.FINAL_MINUS_THIS]
 
 
 def _accuracy(scores: Scores) -> Estimate:

@@ -14,7 +14,7 @@ from worker.images.pool import DecodePool
 from worker.lab.evaluation.judged import Judged, judged
 from worker.lab.evaluation.runs import MAIN, Alteration, Run, altered_reply, read_altered
 from worker.lab.labels import Label
-from worker.moderation.errors import MisconfiguredError, RejectedError, ZoomInError
+from worker.moderation.errors import MisconfiguredError, RejectedError
 from worker.moderation.outcomes import ItemReference, Outcome, SourceFacts
 from worker.moderation.release import Release
 from worker.moderation.settings import Settings
@@ -54,7 +54,7 @@ class Examiner:
         """Hands every label's picture, judged, to `keep`. Raises EngineDiedError, MisconfiguredError, TransientError, OSError."""
         left = dict(enumerate(labels))
         for _ in range(ATTEMPTS):
-            errors: list[ZoomInError] = []
+            unfinished: list[Unfinished] = []
             for event in self._answers(left, run):
                 match event:
                     case Outcome():
@@ -62,10 +62,11 @@ class Examiner:
                     case Unfinished(_, MisconfiguredError() as error):
                         raise error
                     case Unfinished():
-                        errors.append(event.error)
+                        unfinished.append(event)
             if not left:
                 return
-        raise errors[0]
+        first = unfinished[0]
+        raise type(first.error)(first.error.code, f"{labels[first.ordinal].file}: {first.error.message}")
 
     def close(self) -> None:
         """Frees engine and children."""

@@ -29,6 +29,7 @@ class Metric(StrEnum):
     NO_CROP_ACCURACY = "no_crop_accuracy"
     LARGEST_3_ACCURACY = "largest_3_accuracy"
     FINAL_MINUS_THIS = "final_minus_this"
+    RELEASE_MINUS_THIS = "release_minus_this"
     GOOD_FLIPS = "good_flips"
     BAD_FLIPS = "bad_flips"
 
@@ -49,7 +50,11 @@ MEANINGS = {
     ),
     Metric.F1: Meaning("F1", "of generated pictures, at P(generated) 0.5"),
     Metric.TPR_AT_1_FPR: Meaning("TPR@1%FPR", "share of generated pictures found when at most 1 % of the real ones are called so"),
-    Metric.ECE: Meaning("ECE", "expected calibration error of P(generated) over 15 equal-mass bins; equal scores share a bin"),
+    Metric.ECE: Meaning(
+        "ECE",
+        "expected calibration error of P(generated) over at most 15 equal-mass bins of 30 pictures or more; equal scores share a bin. "
+        "Never 0 by chance alone: 500 perfectly calibrated pictures give about .03",
+    ),
     Metric.BRIER: Meaning("Brier", "mean squared error of P(generated)"),
     Metric.DETECTED: Meaning("detected", "share of generated pictures called generated, at P(generated) 0.5"),
     Metric.FALSE_ALARMS: Meaning("false alarms", "share of real pictures called generated, at P(generated) 0.5"),
@@ -70,6 +75,7 @@ MEANINGS = {
     Metric.NO_CROP_ACCURACY: Meaning("no-crop accuracy", "balanced accuracy when the second look is given no crop"),
     Metric.LARGEST_3_ACCURACY: Meaning("largest-3 accuracy", "balanced accuracy when the scan's three largest boxes are cut"),
     Metric.FINAL_MINUS_THIS: Meaning("final − this", "balanced accuracy of the final verdict less this row's, on the same pictures"),
+    Metric.RELEASE_MINUS_THIS: Meaning("release − this", "AUROC of the release less this row's, on the same pictures"),
     Metric.GOOD_FLIPS: Meaning("good flips", "share of pictures whose scan was wrong and whose final verdict is right"),
     Metric.BAD_FLIPS: Meaning("bad flips", "share of pictures whose scan was right and whose final verdict is wrong"),
 }

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from worker.images.decode import decode
 from worker.lab.evaluation.judged import Judged
+from worker.lab.evaluation.scoring import THRESHOLD
 from worker.moderation.boxes import Box
 from worker.moderation.errors import RejectedError
 
@@ -36,14 +37,14 @@ class Shelf:
 
 
 def gallery(pictures: Sequence[Judged], folder: Path) -> tuple[Shelf, ...]:
-    """The shelves that hold something. Chosen by score alone; equal scores in the labels' order."""
+    """The shelves that hold something. Chosen by the final score alone, the surest first; equal scores in the labels' order."""
     kinds: dict[str, Iterable[Judged]] = {
         "Best: generated, and surest of it": _ranked(pictures, lambda p: p.generated and p.right, highest=True),
         "Best: real, and surest of it": _ranked(pictures, lambda p: not p.generated and p.right, highest=False),
         "Worst: generated, and passed": _ranked(pictures, lambda p: p.generated and not p.right, highest=False),
         "Worst: real, and accused": _ranked(pictures, lambda p: not p.generated and not p.right, highest=True),
-        "Good flips: the scan was wrong, the zoom put it right": (p for p in pictures if p.right and not p.scan_right),
-        "Bad flips: the scan was right, the zoom spoiled it": (p for p in pictures if p.scan_right and not p.right),
+        "Good flips: the scan was wrong, the zoom put it right": _surest(pictures, lambda p: p.right and not p.scan_right),
+        "Bad flips: the scan was right, the zoom spoiled it": _surest(pictures, lambda p: p.scan_right and not p.right),
     }
     shelves = (Shelf(title=title, exhibits=_exhibits(chosen, folder)) for title, chosen in kinds.items())
     return tuple(shelf for shelf in shelves if shelf.exhibits)
@@ -66,6 +67,11 @@ def _ranked(pictures: Sequence[Judged], chosen: Callable[[Judged], bool], *, hig
     """Those chosen that have a score, the most extreme first."""
     scored = [(picture.p_generated, picture) for picture in pictures if picture.p_generated is not None and chosen(picture)]
     return [picture for _, picture in sorted(scored, key=lambda pair: pair[0], reverse=highest)]
+
+
+def _surest(pictures: Sequence[Judged], chosen: Callable[[Judged], bool]) -> list[Judged]:
+    """Those chosen, the surest of their final verdict first; those without one last."""
+    return sorted(filter(chosen, pictures), key=lambda p: -1.0 if p.p_generated is None else abs(p.p_generated - THRESHOLD), reverse=True)
 
 
 def _exhibits(chosen: Iterable[Judged], folder: Path) -> tuple[Exhibit, ...]:

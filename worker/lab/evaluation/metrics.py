@@ -11,6 +11,7 @@ from worker.lab.evaluation.figures import Metric
 from worker.lab.evaluation.scoring import Scores
 
 ECE_BINS = 15  # of equal mass: scores saturate, and equal widths would leave most bins empty
+ECE_BIN_PICTURES = 30  # at least: of fewer, chance alone makes a bin look miscalibrated
 FALSE_POSITIVES_ALLOWED = 0.01
 
 ScoreMetric = Callable[[Scores], float]
@@ -70,7 +71,8 @@ def brier(scores: Scores) -> float:
 
 def reliability_bins(scores: Scores) -> list[tuple[NDArray[np.float64], NDArray[np.bool_]]]:
     """(scores, truth) of each of at most ECE_BINS bins of about equal mass, by rising score. Equal scores share a bin."""
-    edges = np.unique(np.quantile(scores.p, np.linspace(0, 1, ECE_BINS + 1)[1:-1], method="inverted_cdf"))
+    bins = max(1, min(ECE_BINS, len(scores.p) // ECE_BIN_PICTURES))
+    edges = np.unique(np.quantile(scores.p, np.linspace(0, 1, bins + 1)[1:-1], method="inverted_cdf"))
     places = np.searchsorted(edges, scores.p, side="left")
     return [(scores.p[places == place], scores.generated[places == place]) for place in np.unique(places)]
 

@@ -16,13 +16,18 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureSet:
-    """Labelled pictures. `labels_sha256` is of the labels file, `pictures_sha256` over the labelled files in order."""
+    """Labelled pictures. `labels_sha256` is of the labels file."""
 
     folder: Path
     labels: tuple[Label, ...]
     unlabelled: int  # pictures in the folder that no label names
     labels_sha256: str
-    pictures_sha256: str
+    digests: tuple[bytes, ...]  # sha256 of each labelled file
+
+    @property
+    def pictures_sha256(self) -> str:
+        """Over the labelled files in order."""
+        return hashlib.sha256(b"".join(self.digests)).hexdigest()
 
     @property
     def sources(self) -> int:
@@ -45,7 +50,7 @@ def open_set(folder: Path, labels_file: Path, limit: int | None = None) -> Pictu
         labels=labels,
         unlabelled=_unlabelled(folder, every),
         labels_sha256=hashlib.sha256(labels_file.read_bytes()).hexdigest(),
-        pictures_sha256=_digest(folder, labels),
+        digests=tuple(_digest(folder / label.file) for label in labels),
     )
 
 
@@ -70,9 +75,6 @@ def _unlabelled(folder: Path, labels: Sequence[Label]) -> int:
     return sum(path.suffix.lower() in SUFFIXES and path not in named and path.is_file() for path in folder.rglob("*"))
 
 
-def _digest(folder: Path, labels: Sequence[Label]) -> str:
-    whole = hashlib.sha256()
-    for label in labels:
-        with (folder / label.file).open("rb") as file:
-            whole.update(hashlib.file_digest(file, "sha256").digest())
-    return whole.hexdigest()
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()

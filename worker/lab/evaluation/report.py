@@ -18,7 +18,7 @@ from worker.lab.evaluation.evaluation import Evaluation
 from worker.lab.evaluation.figures import HEADLINE, MEANINGS, Estimate, Figures, Metric, Row, Table, in_words
 from worker.lab.evaluation.gallery import Shelf, gallery
 from worker.lab.evaluation.judged import Judged
-from worker.lab.evaluation.metrics import ECE_BINS
+from worker.lab.evaluation.metrics import ECE_BIN_PICTURES, ECE_BINS
 from worker.lab.evaluation.scoring import Scores, final_scores, raw_scores
 from worker.lab.evaluation.tables import is_clean, is_control
 from worker.moderation.release import HONESTY
@@ -46,12 +46,13 @@ def report_object(evaluation: Evaluation) -> dict[str, Any]:
         "release_facts": dict(evaluation.release.facts),
         "training": evaluation.release.training.value,
         "honesty": HONESTY[evaluation.release.training],
+        "seen_before": {"taught": len(evaluation.overlap.taught), "calibrated": len(evaluation.overlap.calibrated)},
         "judged_by": evaluation.judged_by,
         "labels_sha256": evaluation.labels_sha256,
         "pictures_sha256": evaluation.pictures_sha256,
         "outcomes": {kind.value: count for kind, count in evaluation.outcomes.items()},
         "intervals": {"level": LEVEL, "method": "percentile bootstrap by source photograph", "resamples": RESAMPLES, "seed": SEED},
-        "ece_bins": {"count": ECE_BINS, "kind": "equal mass"},
+        "ece_bins": {"count": ECE_BINS, "least_pictures": ECE_BIN_PICTURES, "kind": "equal mass"},
         "throughput": asdict(evaluation.throughput),
         "tables": {table.key: [_row_object(row) for row in table.rows] for table in evaluation.tables},
         "histograms": {h.key: {"bins": h.bins, "true": h.true, "found": h.found} for h in evaluation.histograms},

@@ -7,13 +7,15 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.lab.evaluation.bootstrap import Places, Statistic, estimate
-from worker.lab.evaluation.figures import Figures, Metric, Row, Table
+from worker.lab.evaluation.bootstrap import LEVEL, Places, Statistic, estimate
+from worker.lab.evaluation.figures import Estimate, Figures, Metric, Row, Table
 from worker.lab.evaluation.judged import Judged
 from worker.lab.evaluation.metrics import SCORE_METRICS, ScoreMetric, auroc, average_precision, balanced_accuracy, detected, false_alarms
 from worker.lab.evaluation.metrics import tpr_at_1_fpr as tpr_at_1_fpr_of
 from worker.lab.evaluation.scoring import Scores, final_scores
 
+LEAST_FOR_ECE = 300  # pictures: ten bins of ECE_BIN_PICTURES
+LEAST_REAL_FOR_TPR = 100  # real pictures: of fewer, "at most 1 %" means none
 MEGAPIXELS = (0.3, 1.0, 4.0)  # where size classes part
 BRIEF: Mapping[Metric, ScoreMetric] = {  # of tables with many rows
     Metric.AUROC: auroc,
@@ -31,10 +33,15 @@ def score_figures(scores: Scores, metrics: Mapping[Metric, ScoreMetric] = SCORE_
 
 
 def error_figures(pictures: Sequence[Judged]) -> Figures:
-    """The share of pictures without a verdict."""
+    """The share of pictures without a verdict. Where resampling cannot vary it, the interval is Clopper and Pearson's, over photographs."""
     missing = np.array([picture.verdict is None for picture in pictures], dtype=np.bool_)
     statistics: dict[Metric, Statistic] = {Metric.UNREADABLE_RATE: lambda places: float(missing[places].mean())}
-    return estimate(statistics, _sources(pictures))
+    sources = _sources(pictures)
+    (rate,) = estimate(statistics, sources).values()
+    if rate.value in {0.0, 1.0} and rate.low is not None:
+        beyond = 1 - ((1 - LEVEL) / 2) ** (1 / len(np.unique(sources)))
+        rate = Estimate(rate.value, *((0.0, beyond) if rate.value == 0 else (1 - beyond, 1.0)))
+    return {Metric.UNREADABLE_RATE: rate}
 
 
 def against_table(pictures: Sequence[Judged]) -> Table:
@@ -76,8 +83,10 @@ def size_table(pictures: Sequence[Judged]) -> Table:
 
 
 def score_row(name: str, pictures: Sequence[Judged], metrics: Mapping[Metric, ScoreMetric] = SCORE_METRICS) -> Row:
-    """The final scores of `pictures` as a row."""
+    """The final scores of `pictures` as a row, without the figures that so few of them would only seem to determine."""
     scores = final_scores(pictures)
+    needs = {Metric.ECE: len(scores.p) >= LEAST_FOR_ECE, Metric.TPR_AT_1_FPR: int((~scores.generated).sum()) >= LEAST_REAL_FOR_TPR}
+    metrics = {metric: compute for metric, compute in metrics.items() if needs.get(metric, True)}
     return Row(name=name, pictures=len(pictures), sources=len(np.unique(scores.sources)), figures=score_figures(scores, metrics))
 
 

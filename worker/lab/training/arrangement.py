@@ -6,10 +6,9 @@ import numpy as np
 
 from worker.lab.layers import INTERPOLATED
 from worker.lab.networks import Network
-from worker.lab.placement import is_apart, random_box
+from worker.lab.placement import is_apart, random_box, random_count
 from worker.moderation.boxes import Box, Size
 
-COUNTS = (0.6, 0.25, 0.15)  # shares of pictures with one, two, three regions
 DISTRACTED = 0.3  # share of generated pictures that also hold an interpolated region
 TRIES = 12  # boxes tried for a region before the picture goes without it
 
@@ -43,7 +42,7 @@ def arrange(size: Size, chance: np.random.Generator) -> Arrangement:
 
 
 def _layers(chance: np.random.Generator) -> list[str]:
-    count = int(chance.choice(len(COUNTS), p=COUNTS)) + 1
+    count = random_count(chance)
     fate = chance.random()
     if fate < 0.25:
         return []

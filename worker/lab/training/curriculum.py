@@ -5,13 +5,15 @@ put together token by token. A thousand photographs give any number of pictures,
 regions that begin inside a token or an attention window, the second half shows on real pixels.
 """
 
-from collections.abc import Callable, Mapping
+import io
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from worker.exports.whole_files import write_whole
 from worker.images.resize import PixelLimits
 from worker.lab.layers import INTERPOLATED, PHOTOGRAPH
 from worker.lab.training.arrangement import arrange
@@ -38,15 +40,15 @@ def see_layers(model: TowerWithHeads, layers: Layers, limits: PixelLimits, patch
     return seen
 
 
-def kept_sights(file: Path, look: Callable[[], dict[str, Sight]]) -> dict[str, Sight]:
-    """The sights of `file`; looked at and written, whole or not at all, where it is not there yet."""
-    if not file.is_file():
-        seen = look()
-        unfinished = file.with_suffix(".unfinished.npz")
-        np.savez(
-            unfinished, **{f"{layer}/{field.name}": getattr(sight, field.name) for layer, sight in seen.items() for field in fields(Sight)}
-        )
-        unfinished.replace(file)
+def write_sights(file: Path, seen: SeenLayers) -> None:
+    """Writes `file` whole or not at all. Raises OSError."""
+    body = io.BytesIO()
+    np.savez(body, **{f"{layer}/{field.name}": getattr(sight, field.name) for layer, sight in seen.items() for field in fields(Sight)})
+    write_whole(file, body.getvalue())
+
+
+def read_sights(file: Path) -> dict[str, Sight]:
+    """What `write_sights` wrote. Raises OSError."""
     with np.load(file) as arrays:
         layers = dict.fromkeys(name.split("/")[0] for name in arrays.files)
         return {layer: Sight(**{field.name: arrays[f"{layer}/{field.name}"] for field in fields(Sight)}) for layer in layers}

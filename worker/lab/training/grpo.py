@@ -5,26 +5,25 @@ numbers are not published and ours. Replies are drawn under the engine's grammar
 it still teaches is to end before the token limit does.
 """
 
-import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from worker.exports.whole_files import write_whole
 from worker.lab.labels import Label
 from worker.lab.training.loop import BETAS, CLIP_NORM, Schedule
 from worker.lab.training.objective import advantages, clipped_loss, divergence
 from worker.lab.training.policy import Adapters, Policy
-from worker.lab.training.policy_state import resume, save
 from worker.lab.training.rewards import Part, Rewards
 from worker.lab.training.rollouts import Examiner, Group
+from worker.lab.training.state import STATE, Learnt, in_words, resume_state, save_state
+from worker.lab.training.step_log import append_step, forget_after, read_steps
 
-STATE = "state.pt"
 LOG = "rewards.jsonl"
 SAVE_SECONDS = 60.0  # between states: what an interrupt costs at most, beside the step under way
 
@@ -60,14 +59,14 @@ def train_policy(
     """Trains `examiner.policy` until the schedule's end, from where `folder` says it stopped.
 
     `origin` names what the training began with, checkpoint and data. Raises MisconfiguredError when the state in `folder` is of another
-    plan or origin; RejectedError for a picture that does not decode; OSError.
+    plan or origin, or damaged; RejectedError for a picture that does not decode; OSError.
     """
     folder.mkdir(parents=True, exist_ok=True)
     trained, schedule = examiner.policy.trained, plan.schedule
     optimizer = torch.optim.AdamW(trained.values(), lr=schedule.learning_rate, betas=BETAS, weight_decay=schedule.weight_decay)
-    made_by = f"{plan!r} from {origin}"
-    first = resume(folder / STATE, trained, optimizer, made_by)
-    _forget_after(folder / LOG, first)
+    made_by = in_words(plan) | {"begun with": origin}
+    first = resume_state(folder / STATE, partial(_take, trained), optimizer, made_by)
+    forget_after(folder / LOG, first)
     begin = saved = time.monotonic()
     for step in range(first, schedule.steps):
         groups = draw_groups(examiner, labels, plan, step)
@@ -76,9 +75,9 @@ def train_policy(
         gone = learn(examiner.policy, groups, plan, optimizer)
         seconds = time.monotonic() - begin
         progress = GrpoProgress(step=step + 1, steps=schedule.steps, rewards=mean_rewards(groups), divergence=gone, seconds=seconds)
-        _log(folder / LOG, progress)
+        append_step(folder / LOG, asdict(progress))
         if step + 1 == schedule.steps or time.monotonic() - saved >= SAVE_SECONDS:
-            save(folder / STATE, trained, optimizer, made_by, step + 1)
+            save_state(folder / STATE, trained, optimizer, made_by, step + 1)
             saved = time.monotonic()
         report(progress)
 
@@ -123,17 +122,13 @@ def mean_rewards(groups: Sequence[Group]) -> Rewards:
 
 def read_log(path: Path) -> list[GrpoProgress]:
     """All steps so far."""
-    steps = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
-    return [GrpoProgress(**{**step, "rewards": {Part(part): value for part, value in step["rewards"].items()}}) for step in steps]
+    return [
+        GrpoProgress(**{**step, "rewards": {Part(part): value for part, value in step["rewards"].items()}}) for step in read_steps(path)
+    ]
 
 
-def _log(path: Path, progress: GrpoProgress) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(progress)) + "\n")
-
-
-def _forget_after(path: Path, step: int) -> None:
-    """Drops the lines of steps that were taken after the state was saved, and will be taken again."""
-    if path.is_file():
-        lines = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n") and json.loads(line)["step"] <= step]
-        write_whole(path, b"".join(lines))
+@torch.no_grad()
+def _take(trained: Mapping[str, nn.Parameter], learnt: Learnt) -> None:
+    """Raises KeyError or RuntimeError when `learnt` is of another shape."""
+    for name, parameter in trained.items():
+        parameter.copy_(learnt[name])

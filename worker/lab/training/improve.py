@@ -15,21 +15,21 @@ from pathlib import Path
 import torch
 
 from worker.lab.labels import Label, check_labels, read_labels
-from worker.lab.training.export import export_checkpoint
-from worker.lab.training.grpo import LOG, STATE, GrpoPlan, GrpoProgress, read_log, train_policy
+from worker.lab.taught_on import read_past, seen_in
+from worker.lab.training.export import export_checkpoint, name_beside
+from worker.lab.training.grpo import LOG, GrpoPlan, GrpoProgress, read_log, train_policy
+from worker.lab.training.photographs import LABELS, find_labels
 from worker.lab.training.policy import Policy
 from worker.lab.training.reward_plot import plot_rewards
 from worker.lab.training.rollouts import Examiner
-from worker.moderation.errors import MisconfiguredError, RejectedError
+from worker.lab.training.state import STATE
+from worker.moderation.errors import MisconfiguredError
 from worker.moderation.release import Training
-from worker.vision.checkpoint import Checkpoint, card_name, read_checkpoint, release_facts
+from worker.vision.checkpoint import Checkpoint, read_checkpoint, release_facts
 from worker.zoomin.prompts import load_prompts
 
-SPLIT = "train"
-LABELS = "labels.jsonl"
 PLOT, ADAPTER, CHECKPOINT = "rewards.png", "adapter", "checkpoint"
-SUFFIX = "-grpo"  # of the result's name: in a release it must not pass for the checkpoint that it was made of
-NAME_CHARS = 59  # of that one's name, so that the whole has 64
+SUFFIX = "grpo"  # of the result's name
 OURS = frozenset({STATE, LOG, PLOT, ADAPTER, CHECKPOINT})
 
 
@@ -59,31 +59,31 @@ def improve(
         )
     torch.manual_seed(plan.seed)  # of the adapters' first values
     policy = Policy(checkpoint, plan.adapters, device)
-    examiner = Examiner(policy=policy, prompts=load_prompts(), folder=dataset / SPLIT, replies=plan.replies)
+    examiner = Examiner(policy=policy, prompts=load_prompts(), folder=(dataset / LABELS).parent, replies=plan.replies)
     train_policy(examiner, labels, plan, out, _origin(checkpoint, dataset), report)
     plot_rewards(read_log(out / LOG), out / PLOT)
     if plan.adapters is not None:
         policy.save_adapters(out / ADAPTER)
     model = policy.merged()
     stored = torch.bfloat16 if plan.adapters is None else model.dtype
-    exported = export_checkpoint(model, source, out / CHECKPOINT, name=card_name(f"{checkpoint.name[:NAME_CHARS]}{SUFFIX}"), dtype=stored)
+    name, taught = name_beside(checkpoint.name, SUFFIX), [*read_past(source).taught, seen_in(dataset / LABELS)]
+    exported = export_checkpoint(model, source, out / CHECKPOINT, name=name, taught=taught, dtype=stored)
     return Improved(checkpoint=exported, plot=out / PLOT)
 
 
 def find_pictures(dataset: Path) -> tuple[Label, ...]:
     """The labelled pictures that `zoomin dataset build` keeps for training. Raises RejectedError; OSError."""
-    file = dataset / SPLIT / LABELS
-    if not file.is_file():
-        raise RejectedError("dataset_missing", f"{file} is not there. `zoomin dataset build SOURCE… {dataset}` makes it, and its pictures.")
+    file = find_labels(dataset)
     labels = read_labels(file)
     check_labels(labels, file.parent)
     return labels
 
 
 def _origin(checkpoint: Checkpoint, dataset: Path) -> str:
-    """What the training begins with, in a few words: another checkpoint or other labels are another origin."""
+    """What the training begins with, in a few words: another checkpoint, other prompts or other labels are another origin."""
     digest = hashlib.sha256(repr(sorted(release_facts(checkpoint)["files"].items())).encode())
-    digest.update((dataset / SPLIT / LABELS).read_bytes())
+    digest.update(load_prompts().sha256.encode())
+    digest.update((dataset / LABELS).read_bytes())
     return f"{checkpoint.name} and {dataset.name} ({digest.hexdigest()[:12]})"
 
 

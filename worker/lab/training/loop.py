@@ -1,7 +1,5 @@
 """One stage of training: a schedule, a stream of batches, a state that can be resumed at any step."""
 
-import io
-import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,12 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
-from worker.exports.whole_files import write_whole
-from worker.moderation.errors import MisconfiguredError
+from worker.lab.training.state import STATE, in_words, resume_state, save_state
+from worker.lab.training.step_log import append_step, forget_after
 
 Batch = TypeVar("Batch")
 
-STATE = "state.pt"
 LOG = "losses.jsonl"
 LOG_STEPS = 25
 SAVE_STEPS = 100
@@ -92,12 +89,14 @@ def run_stage(
     """Trains `model`'s parameters that require gradients until the schedule's end, from where `folder` says it stopped.
 
     The sum of `losses` is minimised; it may differentiate parts of a large batch itself, and return them detached. Raises
-    MisconfiguredError when the state in `folder` is of another model or schedule; OSError.
+    MisconfiguredError when the state in `folder` is of another model or schedule, or damaged; OSError.
     """
     folder.mkdir(parents=True, exist_ok=True)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = _optimizer(trained, schedule)
-    first = _resume(folder / STATE, model, optimizer, schedule)
+    made_by = in_words(schedule)
+    first = resume_state(folder / STATE, model.load_state_dict, optimizer, made_by)
+    forget_after(folder / LOG, first)
     batches = DataLoader(StepBatches(make_batch, first, schedule.steps), batch_size=None, num_workers=1, prefetch_factor=4)
     sums: dict[str, float] = {}
     begin, since = time.monotonic(), 0
@@ -118,22 +117,11 @@ def run_stage(
         if last or (step + 1) % LOG_STEPS == 0:
             means = {name: total / since for name, total in sums.items()}
             progress = Progress(step=step + 1, steps=schedule.steps, losses=means, learning_rate=rate, seconds=time.monotonic() - begin)
-            _log(folder / LOG, progress)
+            append_step(folder / LOG, {"step": step + 1, "learning_rate": rate, **means})
             report(progress)
             sums, since = {}, 0
         if last or (step + 1) % SAVE_STEPS == 0:
-            _save(folder / STATE, model, optimizer, schedule, step + 1)
-
-
-def is_finished(folder: Path, schedule: Schedule) -> bool:
-    """Whether a stage has run to its end there."""
-    state = folder / STATE
-    return state.is_file() and int(torch.load(state, weights_only=True, mmap=True)["step"]) >= schedule.steps
-
-
-def load_model(folder: Path, model: nn.Module) -> None:
-    """The model as a stage left it."""
-    model.load_state_dict(torch.load(folder / STATE, weights_only=True)["model"])
+            save_state(folder / STATE, model.state_dict(), optimizer, made_by, step + 1)
 
 
 def _optimizer(parameters: list[nn.Parameter], schedule: Schedule) -> torch.optim.Optimizer:
@@ -141,31 +129,3 @@ def _optimizer(parameters: list[nn.Parameter], schedule: Schedule) -> torch.opti
     others = [parameter for parameter in parameters if parameter.ndim <= 1]  # norms and biases are not pulled towards zero
     groups = [{"params": matrices, "weight_decay": schedule.weight_decay}, {"params": others, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=schedule.learning_rate, betas=BETAS)
-
-
-def _resume(state: Path, model: nn.Module, optimizer: torch.optim.Optimizer, schedule: Schedule) -> int:
-    if not state.is_file():
-        return 0
-    saved = torch.load(state, weights_only=True)
-    if saved["schedule"] != repr(schedule):
-        raise MisconfiguredError("training_other_schedule", f"{state} was made with {saved['schedule']}; this run wants {schedule}.")
-    try:
-        model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
-    except (RuntimeError, ValueError, KeyError) as error:
-        raise MisconfiguredError("training_other_model", f"{state} is of another architecture: {str(error).splitlines()[0]}") from None
-    return int(saved["step"])
-
-
-def _save(state: Path, model: nn.Module, optimizer: torch.optim.Optimizer, schedule: Schedule, step: int) -> None:
-    """Written whole or not at all: after an interrupt or on a full disk, the state before stands. Raises OSError."""
-    content = io.BytesIO()  # torch's own writer hides what the disk says
-    saved = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "schedule": repr(schedule)}
-    torch.save(saved, content)
-    write_whole(state, content.getvalue())
-
-
-def _log(path: Path, progress: Progress) -> None:
-    line = {"step": progress.step, "learning_rate": progress.learning_rate, **progress.losses}
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from worker.lab.layers import read_layers
-from worker.lab.training.curriculum import SeenLayers, compose, kept_sights, see_layers
+from worker.lab.layers import kept_layers
+from worker.lab.training.curriculum import compose, read_sights, see_layers, write_sights
 from worker.lab.training.language import Batch, LanguageWithHeads, collate
-from worker.lab.training.lessons import Lesson, Sight, Subject, draw_lesson
+from worker.lab.training.lessons import Lesson, Subject, draw_lesson
 from worker.lab.training.loop import Progress, Schedule, run_stage
 from worker.lab.training.pictures import Eye, draw_picture
 from worker.lab.training.student import Student
@@ -26,7 +26,7 @@ POOL = 4  # batches whose lessons are sorted by length together, so that little 
 INITIAL_CROPS = 512  # over which the patch embedding is scaled
 AUXILIARY_WEIGHT = 0.3
 WIDE = 2
-SIGHTS = "sights"
+LAYERS, SIGHTS = "layers", "sights"
 
 StageReport = Callable[[str, Progress], None]  # name of the stage, or of what is done between two, and where it stands
 
@@ -73,10 +73,20 @@ class Lessons:
 
 def train_nano(student: Student, photographs: Sequence[Path], folder: Path, plan: Plan, report: StageReport) -> None:
     """Runs what is not finished of the stages in `folder`; `student` ends trained. `photographs` are folders of layers."""
-    layers = [read_layers(path) for path in photographs]
+    layers = read_all(photographs, folder / LAYERS, partial(report, LAYERS))
     tower = train_tower(student, layers, folder / "tower", plan, report)
     eye = Eye(tower=tower, patch_format=student.patches, scan=student.scan_limits, crop=student.crop_limits)
     train_language(student, layers, eye, folder, plan, report)
+
+
+def read_all(photographs: Sequence[Path], folder: Path, report: Callable[[Progress], None]) -> list[Layers]:
+    """The layers of all photographs, decoded once into `folder`: thousands of them fit into no memory, and PNG is slow to read anew."""
+    folder.mkdir(parents=True, exist_ok=True)
+    begin, layers = time.monotonic(), list[Layers]()
+    for path in photographs:
+        layers.append(kept_layers(path, folder / f"{path.name}.npy"))
+        report(_without_losses(len(layers), len(photographs), begin))
+    return layers
 
 
 def train_tower(student: Student, layers: Sequence[Layers], folder: Path, plan: Plan, report: StageReport) -> TowerWithHeads:
@@ -110,22 +120,24 @@ def train_language(student: Student, layers: Sequence[Layers], eye: Eye, folder:
         run_stage(language, Lessons(draw, student, plan, number), losses, schedule, folder / name, partial(report, name))
 
 
-def look_at(layers: Sequence[Layers], eye: Eye, folder: Path, plan: Plan, report: Callable[[Progress], None]) -> list[SeenLayers]:
-    """All layers of all photographs through the tower, under `plan.degradations` degradations each; kept for a resumed run."""
+def look_at(layers: Sequence[Layers], eye: Eye, folder: Path, plan: Plan, report: Callable[[Progress], None]) -> list[Path]:
+    """All layers of all photographs through the tower, under `plan.degradations` degradations each, as files; a resumed run finds them."""
     folder.mkdir(parents=True, exist_ok=True)
-
-    def look(number: int, degradation: int) -> dict[str, Sight]:
-        return see_layers(eye.tower, layers[number], eye.scan, eye.patch_format, [plan.seed, number, degradation])
-
-    begin, looks, sights = time.monotonic(), len(layers) * plan.degradations, list[SeenLayers]()
+    begin, looks, files = time.monotonic(), len(layers) * plan.degradations, list[Path]()
     for number, degradation in itertools.product(range(len(layers)), range(plan.degradations)):
-        sights.append(kept_sights(folder / f"{number}-{degradation}.npz", partial(look, number, degradation)))
-        report(Progress(step=len(sights), steps=looks, losses={}, learning_rate=0.0, seconds=time.monotonic() - begin))
-    return sights
+        files.append(folder / f"{number}-{degradation}.npz")
+        if not files[-1].is_file():
+            write_sights(files[-1], see_layers(eye.tower, layers[number], eye.scan, eye.patch_format, [plan.seed, number, degradation]))
+        report(_without_losses(len(files), looks, begin))
+    return files
 
 
-def _composed(sights: Sequence[SeenLayers], student: Student, chance: np.random.Generator) -> Subject:
-    return compose(sights[int(chance.integers(len(sights)))], student.crop_limits, chance)
+def _without_losses(done: int, of: int, begin: float) -> Progress:
+    return Progress(step=done, steps=of, losses={}, learning_rate=0.0, seconds=time.monotonic() - begin)
+
+
+def _composed(sights: Sequence[Path], student: Student, chance: np.random.Generator) -> Subject:
+    return compose(read_sights(sights[int(chance.integers(len(sights)))]), student.crop_limits, chance)
 
 
 def _pictured(layers: Sequence[Layers], eye: Eye, chance: np.random.Generator) -> Subject:

@@ -8,6 +8,7 @@ from worker.lab.layers import LAYERS
 from worker.moderation.errors import RejectedError
 
 TRAINING = Path("layers/train")  # in what `zoomin dataset build` writes
+LABELS = Path("train/labels.jsonl")
 NAMED = 3  # missing files, by name
 
 
@@ -22,11 +23,21 @@ def find_layers(dataset: Path) -> list[Path]:
     found = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")) if folder.is_dir() else []
     if not found:
         raise RejectedError(
-            "dataset_empty", f"{dataset} holds no photographs to train on ({TRAINING}/…). `zoomin dataset build SOURCE… OUT` writes them."
+            "dataset_empty",
+            f"{dataset} holds no photographs to train on ({TRAINING}/…). `zoomin dataset build SOURCE… OUT` writes them, unless it has too "
+            "few photographs or makes a test alone: see card.md.",
         )
     for layers in found:
         _check(layers)
     return found
+
+
+def find_labels(dataset: Path) -> Path:
+    """The labels of the pictures that were made of them. Raises RejectedError `dataset_missing`."""
+    file = dataset / LABELS
+    if not file.is_file():
+        raise RejectedError("dataset_missing", f"{file} is not there. `zoomin dataset build SOURCE… {dataset}` makes it, and its pictures.")
+    return file
 
 
 def _check(layers: Path) -> None:

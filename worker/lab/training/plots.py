@@ -1,7 +1,6 @@
 """How the losses of a training went, one panel a stage."""
 
 import io
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from worker.exports.whole_files import write_whole
+from worker.lab.training.step_log import read_steps
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # Okabe and Ito's: told apart by colour-blind eyes
 GREY = "#8a8f98"
@@ -29,7 +29,7 @@ LEGEND_COLUMNS = 2
 
 def read_losses(log: Path) -> dict[str, list[tuple[int, float]]]:
     """(step, mean loss) of each part, by name. A step that was repeated after an interruption counts as it went last."""
-    by_step = {line["step"]: line for line in _lines(log)}
+    by_step = {line["step"]: line for line in read_steps(log)}
     series: dict[str, list[tuple[int, float]]] = {}
     for step in sorted(by_step):
         for name, loss in by_step[step].items():
@@ -57,13 +57,10 @@ def _draw(axes: Axes, name: str, series: Mapping[str, Sequence[tuple[int, float]
         axes.plot(steps, losses, color=colour, lw=1.4, label=part, marker="." if len(points) == 1 else None)
     axes.set(title=name, xlabel="step", ylabel="loss, mean since the last report")
     axes.set_ylim(bottom=0)
-    axes.legend(frameon=False, ncols=LEGEND_COLUMNS, loc="best")
+    if lines:
+        axes.legend(frameon=False, ncols=LEGEND_COLUMNS, loc="best")
     axes.grid(visible=True, axis="y", color=GREY, alpha=0.25, lw=0.6)
 
 
 def _sums(series: Iterable[Sequence[tuple[int, float]]]) -> list[tuple[int, float]]:
     return [(points[0][0], sum(loss for _, loss in points)) for points in zip(*series, strict=True)]
-
-
-def _lines(log: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line.endswith("}")]  # not one cut off

@@ -2,6 +2,7 @@
 
 OUT/training.json      what is trained here: other training is refused
 OUT/stages/<stage>/…   states and losses, from which the same training goes on
+OUT/stages/layers/…    of nano's: the photographs decoded, 5 MB each; OUT/stages/sights/…, as its tower sees them
 OUT/losses.png         how the losses went
 OUT/adapter/…          with LoRA: the adapters alone, as peft loads them
 OUT/checkpoint/…       the result
@@ -16,25 +17,26 @@ from typing import Any, TypeVar
 import torch
 from transformers import AutoConfig
 
-from worker.lab.training.export import WEIGHTS, copy_files, export_checkpoint
+from worker.lab.taught_on import Seen, read_past, seen_in
+from worker.lab.training.export import WEIGHTS, copy_files, export_checkpoint, name_beside
 from worker.lab.training.loop import LOG, Schedule
 from worker.lab.training.lora import STAGE, LoraPlan, train_adapters
 from worker.lab.training.nano_plan import Plan, StageReport, train_nano
-from worker.lab.training.photographs import find_layers
+from worker.lab.training.photographs import find_labels, find_layers
 from worker.lab.training.plots import plot_losses
 from worker.lab.training.record import claim, record_of
 from worker.lab.training.student import Student
 from worker.lab.training.weights import require_architecture
 from worker.moderation.errors import MisconfiguredError
-from worker.vision.checkpoint import Checkpoint, card_name, read_checkpoint
+from worker.moderation.release import Training
+from worker.vision.checkpoint import Checkpoint, read_checkpoint
 from worker.vision.conversation import ChatFormat
 from worker.vision.nano.wording import LARGEST_MULTIPLE
 
 STAGES, PLOT, ADAPTER, CHECKPOINT = "stages", "losses.png", "adapter", "checkpoint"
 INITIAL_SEED = 3  # of nano's weights before training
 TRAINED_SHAPE = (14, 2, 112)  # patch, merge, attention window: what the tower's training is made for
-LORA_SUFFIX = "-zoomin"  # of the card's name: with other weights it is another model
-NAME_CHARS = 57  # that leave room for it
+LORA_SUFFIX = "zoomin"  # of the card's name; taught from nothing, it is the folder's: `nano-trained`
 
 AnyPlan = TypeVar("AnyPlan", Plan, LoraPlan)
 
@@ -65,39 +67,47 @@ def scaled(plan: AnyPlan, effort: float) -> AnyPlan:
     return replace(plan, **longer)
 
 
+def earned_by(plan: Plan | LoraPlan) -> Training:
+    """What the card says after it. With fewer steps than the whole plan's, untrained: no policy may flag by such scores."""
+    whole = stages(type(plan)())
+    return Training.TRAINED if all(stage.steps >= whole[name].steps for name, stage in stages(plan).items()) else Training.UNTRAINED
+
+
 def train_sft(dataset: Path, out: Path, source: Path, plan: Plan | LoraPlan, report: StageReport) -> Trained:
     """Trains what is not yet trained in `out`, and exports it.
 
     A `Plan` teaches the architecture and tokenizer in the folder `source` from nothing; a `LoraPlan` adapts its weights. Raises
-    RejectedError for a data set without layers; MisconfiguredError `training_other` when `out` holds other training,
+    RejectedError for a data set without layers or labels; MisconfiguredError `training_other` when `out` holds other training,
     `training_architecture` for a checkpoint of another shape; OSError.
     """
     photographs = find_layers(dataset)
+    seen = seen_in(find_labels(dataset))
     if isinstance(plan, LoraPlan):
-        checkpoint = _adapt(source, photographs, out, plan, report)
+        checkpoint = _adapt(source, photographs, seen, out, plan, report)
     else:
-        checkpoint = _teach(source, photographs, out, plan, report)
+        checkpoint = _teach(source, photographs, seen, out, plan, report)
     plot_losses({name: out / STAGES / name / LOG for name in stages(plan)}, out / PLOT)
     return Trained(checkpoint=checkpoint, plot=out / PLOT)
 
 
-def _teach(source: Path, photographs: Sequence[Path], out: Path, plan: Plan, report: StageReport) -> Checkpoint:
+def _teach(source: Path, photographs: Sequence[Path], seen: Seen, out: Path, plan: Plan, report: StageReport) -> Checkpoint:
     student = _untrained(source)
-    claim(out, record_of(source, photographs, plan, with_weights=False))
+    claim(out, record_of(student.checkpoint, source, photographs, plan, with_weights=False))
     train_nano(student, photographs, out / STAGES, plan, report)
-    return export_checkpoint(student.model, source, out / CHECKPOINT)
+    name = name_beside(student.checkpoint.name, out.resolve().name)
+    return export_checkpoint(student.model, source, out / CHECKPOINT, name=name, training=earned_by(plan), taught=[seen])
 
 
-def _adapt(source: Path, photographs: Sequence[Path], out: Path, plan: LoraPlan, report: StageReport) -> Checkpoint:
+def _adapt(source: Path, photographs: Sequence[Path], seen: Seen, out: Path, plan: LoraPlan, report: StageReport) -> Checkpoint:
     checkpoint = read_checkpoint(source)
     require_architecture(checkpoint)
-    claim(out, record_of(source, photographs, plan, with_weights=True))
+    claim(out, record_of(checkpoint, source, photographs, plan, with_weights=True))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     adapted = train_adapters(Student.pretrained(source), photographs, out / STAGES, plan, device, report)
     adapted.model.save_pretrained(str(out / ADAPTER))
     merged: Any = adapted.model.merge_and_unload()
-    name = card_name(f"{checkpoint.name[:NAME_CHARS]}{LORA_SUFFIX}")
-    return export_checkpoint(merged, source, out / CHECKPOINT, name=name, dtype=merged.dtype)
+    name, taught = name_beside(checkpoint.name, LORA_SUFFIX), [*read_past(source).taught, seen]
+    return export_checkpoint(merged, source, out / CHECKPOINT, name=name, training=earned_by(plan), taught=taught, dtype=merged.dtype)
 
 
 def _untrained(source: Path) -> Student:

@@ -2,13 +2,10 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageFilter
 
-from tests.unit.lab.training.layers import SIZE
-from worker.lab.layers import LAYERS, PHOTOGRAPH
+from tests.unit.lab.training.layers import write_dataset
 from worker.lab.training.export import export_checkpoint
 from worker.lab.training.student import Student
 from worker.vision.nano import CHECKPOINT
@@ -33,14 +30,5 @@ def student(nano_folder: Path) -> Student:
 
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two photographs, as `zoomin dataset build` lays them out."""
-    out = tmp_path_factory.mktemp("dataset")
-    for number, name in enumerate(("first", "second")):
-        folder = out / "layers" / "train" / name
-        folder.mkdir(parents=True)
-        noise = np.random.default_rng(number).integers(0, 256, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
-        photograph = Image.fromarray(noise).filter(ImageFilter.GaussianBlur(1))
-        for blur, layer in enumerate(LAYERS):
-            image = photograph if layer == PHOTOGRAPH else photograph.filter(ImageFilter.GaussianBlur(blur))
-            image.save(folder / f"{layer}.png", compress_level=1)
-    return out
+    """Two photographs, as `zoomin dataset build` lays them out; of their pictures, the labels alone."""
+    return write_dataset(tmp_path_factory.mktemp("dataset"))

@@ -10,12 +10,13 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoConfig, Qwen2_5_VLForConditionalGeneration
 
+from worker.lab.taught_on import Seen, read_past, write_taught_on
 from worker.lab.training import export
-from worker.lab.training.export import export_checkpoint
+from worker.lab.training.export import export_checkpoint, name_beside
 from worker.lab.training.student import Student
 from worker.moderation.errors import MisconfiguredError
 from worker.moderation.release import Training
-from worker.vision.checkpoint import CARD_FILE
+from worker.vision.checkpoint import CARD_FILE, read_checkpoint
 
 LARGEST_NANO = 25_000_000  # bytes
 
@@ -43,6 +44,25 @@ def test_an_earlier_calibration_is_not_passed_on(student: Student, nano_folder: 
     shutil.copytree(nano_folder, source)
     _write_calibration(source)
     assert export_checkpoint(student.model, source, tmp_path / "out").calibration is None
+
+
+def test_a_name_set_apart_is_never_the_one_it_was_made_of() -> None:
+    assert name_beside("nano", "Läuf 3!") == "nano-L-uf-3"
+    assert name_beside("nano", "nano") == "nano-nano"
+    longest = "n" * 64
+    assert name_beside(longest, "grpo") == "n" * 59 + "-grpo"
+    assert len(name_beside(longest, longest)) == 64
+    assert "-" in name_beside(longest, longest)
+
+
+def test_what_other_weights_were_taught_on_is_not_passed_on(student: Student, nano_folder: Path, tmp_path: Path) -> None:
+    source, seen = tmp_path / "source", Seen(labels_sha256="00", photographs=frozenset({"ab"}))
+    shutil.copytree(nano_folder, source)
+    write_taught_on(source, [seen])
+    assert read_past(export_checkpoint(student.model, source, tmp_path / "plain").path).taught == ()
+    out = tmp_path / "out"
+    for _ in range(2):  # the second finds an export there
+        assert read_past(export_checkpoint(student.model, source, out, taught=[seen, seen]).path).taught == (seen, seen)
 
 
 def test_exporting_the_same_weights_again_keeps_their_calibration(student: Student, nano_folder: Path, tmp_path: Path) -> None:
@@ -89,6 +109,26 @@ def test_a_full_disk_leaves_the_earlier_export(
     with pytest.raises(OSError, match="No space left"):
         export_checkpoint(Student.untrained(nano_folder, 4).model, nano_folder, out)
     assert (out / "model.safetensors").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_an_interrupt_while_an_export_is_replaced_leaves_the_earlier_one_and_its_calibration(
+    student: Student, nano_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    export_checkpoint(student.model, nano_folder, out)
+    _write_calibration(out)
+    rename = Path.rename
+
+    def interrupted(path: Path, target: Path) -> Path:
+        if target == out and path.name != "old":  # the new one's, when the earlier one is aside
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        export_checkpoint(Student.untrained(nano_folder, 4).model, nano_folder, out)
+    assert read_checkpoint(out).calibration is not None
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 

@@ -10,6 +10,7 @@ import torch
 
 from tests.unit.lab.training.tiny_policy import load_tiny, teach_to_guess, write_pictures, write_tiny_checkpoint
 from worker.lab.labels import Label, write_labels
+from worker.lab.taught_on import read_past, seen_in
 from worker.lab.training import grpo
 from worker.lab.training.export import export_checkpoint
 from worker.lab.training.grpo import GrpoPlan, GrpoProgress, draw_groups, read_log, train_policy
@@ -18,6 +19,7 @@ from worker.lab.training.loop import Schedule
 from worker.lab.training.policy import Adapters, Policy
 from worker.lab.training.rewards import Part
 from worker.lab.training.rollouts import Examiner, drawn_boxes, grade_of, reference_explanation
+from worker.lab.training.state import STATE
 from worker.moderation.boxes import Box, Size
 from worker.moderation.errors import MisconfiguredError, RejectedError
 from worker.moderation.outcomes import Verdict
@@ -105,16 +107,16 @@ def test_a_folder_of_other_training_is_refused(checkpoint: Path, dataset: Path, 
     once = replace(SHORT, schedule=replace(SHORT.schedule, steps=1))
     asked = examiner(load_tiny(checkpoint), dataset, 2)
     train_policy(asked, labels, once, tmp_path / "out", "here", ignore)
-    state = (tmp_path / "out" / grpo.STATE).read_bytes()
-    for plan, origin in ((SHORT, "here"), (once, "elsewhere")):
-        with pytest.raises(MisconfiguredError) as refused:
+    state = (tmp_path / "out" / STATE).read_bytes()
+    for plan, origin, what in ((SHORT, "here", "steps 1, now 3"), (once, "elsewhere", "begun with here, now elsewhere")):
+        with pytest.raises(MisconfiguredError, match=rf"\({what}\)") as refused:
             train_policy(asked, labels, plan, tmp_path / "out", origin, ignore)
         assert refused.value.code == "training_other_schedule"
-    assert (tmp_path / "out" / grpo.STATE).read_bytes() == state
+    assert (tmp_path / "out" / STATE).read_bytes() == state
 
 
 def test_a_damaged_state_is_told(checkpoint: Path, dataset: Path, tmp_path: Path) -> None:
-    (tmp_path / grpo.STATE).write_bytes(b"PK cut short")
+    (tmp_path / STATE).write_bytes(b"PK cut short")
     with pytest.raises(MisconfiguredError, match="Remove it"):
         train_policy(examiner(load_tiny(checkpoint), dataset, 2), [], SHORT, tmp_path, "here", ignore)
 
@@ -127,6 +129,7 @@ def test_a_training_leaves_a_checkpoint_a_log_and_a_plot(
     seen: list[GrpoProgress] = []
     improved = improve(checkpoint, dataset, tmp_path / "out", once, CPU, seen.append)
     assert improved.checkpoint.name == "tiny-grpo"
+    assert read_past(improved.checkpoint.path).taught == (*read_past(checkpoint).taught, seen_in(dataset / "train/labels.jsonl"))
     assert load_tiny(improved.checkpoint.path).trained
     assert improved.plot.read_bytes().startswith(b"\x89PNG")
     assert set(seen[0].rewards) <= set(Part)

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from worker.lab.training import loop
-from worker.lab.training.loop import LOG, STATE, Progress, Schedule, is_finished, load_model, run_stage
+from worker.lab.training.loop import LOG, Progress, Schedule, run_stage
+from worker.lab.training.plots import read_losses
+from worker.lab.training.state import STATE
 from worker.moderation.errors import MisconfiguredError
 
 SCHEDULE = Schedule(steps=12, learning_rate=0.05, warmup_steps=3)
@@ -61,20 +63,16 @@ def test_an_interrupted_stage_ends_with_the_weights_of_an_uninterrupted_one(tmp_
 def test_a_finished_stage_is_loaded_and_not_trained_on(tmp_path: Path) -> None:
     first = model()
     train(first, tmp_path)
-    assert is_finished(tmp_path, SCHEDULE)
     other = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
     reports: list[Progress] = []
     train(other, tmp_path, reports.append)
     assert reports == []
     torch.testing.assert_close(other[0].weight, first[0].weight, rtol=0, atol=0)
-    again = model()
-    load_model(tmp_path, again)
-    torch.testing.assert_close(again[0].weight, first[0].weight, rtol=0, atol=0)
 
 
 def test_another_schedule_or_architecture_is_refused(tmp_path: Path) -> None:
     train(model(), tmp_path)
-    with pytest.raises(MisconfiguredError, match="steps=13") as other_schedule:
+    with pytest.raises(MisconfiguredError, match=r"\(steps 12, now 13\)") as other_schedule:
         train(model(), tmp_path, schedule=Schedule(steps=13, learning_rate=0.05, warmup_steps=3))
     assert other_schedule.value.code == "training_other_schedule"
     with pytest.raises(MisconfiguredError, match="another architecture") as other_model:
@@ -111,6 +109,31 @@ def test_a_full_disk_leaves_the_state_before_and_names_the_file(tmp_path: Path) 
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert torch.load(tmp_path / STATE, weights_only=True)["step"] == 5
     assert sorted(path.name for path in tmp_path.iterdir()) == [LOG, STATE]
+
+
+@pytest.mark.usefixtures("every_step")
+@pytest.mark.parametrize("cut", ['{"step": 9, "squ', '{"step": 9, "squ{"step": 10, "square": 0.5}\n'])
+def test_a_line_that_a_full_disk_cut_off_is_forgotten_when_the_stage_goes_on(tmp_path: Path, cut: str) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train(model(), tmp_path, interrupt_at(8))
+    with (tmp_path / LOG).open("a") as log:
+        log.write(cut)
+    train(model(), tmp_path)
+    steps = [json.loads(line)["step"] for line in (tmp_path / LOG).read_text().splitlines()]
+    assert steps == list(range(1, SCHEDULE.steps + 1))
+    assert [step for step, _ in read_losses(tmp_path / LOG)["square"]] == steps
+
+
+@pytest.mark.parametrize("damage", [lambda _: b"", lambda whole: whole[: len(whole) // 2], lambda _: b"\x80\x04K\x01."])
+def test_a_damaged_state_is_told_by_name_and_the_stage_can_begin_anew(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    train(model(), tmp_path)
+    (tmp_path / STATE).write_bytes(damage((tmp_path / STATE).read_bytes()))
+    with pytest.raises(MisconfiguredError, match=f"{STATE} cannot be read") as refusal:
+        train(model(), tmp_path)
+    assert refusal.value.code == "training_state_damaged"
+    (tmp_path / STATE).unlink()
+    train(model(), tmp_path)
+    assert torch.load(tmp_path / STATE, weights_only=True)["step"] == SCHEDULE.steps
 
 
 def test_losses_are_logged_as_means_with_the_learning_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from worker.lab.taught_on import read_past, seen_in
 from worker.lab.training import loop, nano_plan
 from worker.lab.training.loop import Progress, Schedule
 from worker.lab.training.lora import LoraPlan
-from worker.lab.training.nano_plan import SIGHTS, Plan
-from worker.lab.training.photographs import find_layers
+from worker.lab.training.nano_plan import LAYERS, SIGHTS, Plan
 from worker.lab.training.plots import plot_losses, read_losses
 from worker.lab.training.policy import Adapters
-from worker.lab.training.sft import scaled, stages, train_sft
+from worker.lab.training.sft import earned_by, scaled, stages, train_sft
 from worker.moderation.errors import MisconfiguredError, RejectedError
 from worker.moderation.release import Training
 from worker.vision.nano import CHECKPOINT as NANO_CHECKPOINT
@@ -45,7 +45,7 @@ def test_nano_is_taught_in_three_stages_and_goes_on_after_an_interrupt(
     seen: list[tuple[str, int]] = []
 
     def interrupt_once(stage: str, progress: Progress) -> None:
-        if stage == SIGHTS:
+        if stage in {LAYERS, SIGHTS}:
             return
         seen.append((stage, progress.step))
         if seen == [("tower", 1), ("tower", 2), ("composed", 1)]:
@@ -57,8 +57,10 @@ def test_nano_is_taught_in_three_stages_and_goes_on_after_an_interrupt(
     assert not (out / "checkpoint").exists()
     trained = train_sft(dataset, out, NANO_CHECKPOINT, PLAN, interrupt_once)
     assert seen[3:] == [("composed", 1), ("composed", 2), ("pictures", 1)]
-    assert trained.checkpoint.training is Training.TRAINED
+    assert trained.checkpoint.training is Training.UNTRAINED  # five steps
+    assert trained.checkpoint.name == "nano-out"
     assert trained.checkpoint.path == out / "checkpoint"
+    assert read_past(out / "checkpoint").taught == (seen_in(dataset / "train/labels.jsonl"),)
     with Image.open(trained.plot) as plot:
         assert plot.format == "PNG"
     weights = (out / "checkpoint" / "model.safetensors").read_bytes()
@@ -70,23 +72,51 @@ def test_nano_is_taught_in_three_stages_and_goes_on_after_an_interrupt(
 def test_a_checkpoint_s_own_weights_are_adapted_and_exported_merged_and_apart(dataset: Path, nano_folder: Path, tmp_path: Path) -> None:
     plan = LoraPlan(lessons=1, adapters=Adapters(rank=2, alpha=4), schedule=Schedule(steps=1, learning_rate=1e-3))
     trained = train_sft(dataset, tmp_path / "out", nano_folder, plan, quiet)
-    assert trained.checkpoint.name == "nano-zoomin"
+    assert (trained.checkpoint.name, trained.checkpoint.training) == ("nano-zoomin", Training.UNTRAINED)
+    assert read_past(trained.checkpoint.path).taught == (seen_in(dataset / "train/labels.jsonl"),)
     assert (tmp_path / "out" / "adapter" / "adapter_model.safetensors").is_file()
     assert (trained.checkpoint.path / "model.safetensors").is_file()
 
 
 def test_a_folder_of_other_training_is_refused_and_says_what_differs(dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
+    source = tmp_path / "source"
+    shutil.copytree(NANO_CHECKPOINT, source)
     with pytest.raises(KeyboardInterrupt):
-        train_sft(dataset, out, NANO_CHECKPOINT, PLAN, _interrupt)
+        train_sft(dataset, out, source, PLAN, _interrupt)
     with pytest.raises(MisconfiguredError, match="begun with another plan or effort\\.") as refusal:
-        train_sft(dataset, out, NANO_CHECKPOINT, scaled(PLAN, 2), quiet)
+        train_sft(dataset, out, source, scaled(PLAN, 2), quiet)
     assert refusal.value.code == "training_other"
     fewer = tmp_path / "dataset"
     shutil.copytree(dataset, fewer)
     shutil.rmtree(fewer / "layers/train/second")
     with pytest.raises(MisconfiguredError, match="begun with other photographs"):
-        train_sft(fewer, out, NANO_CHECKPOINT, PLAN, quiet)
+        train_sft(fewer, out, source, PLAN, quiet)
+    card = json.loads((source / "zoomin.json").read_text())
+    card["limits"]["scan_max_pixels"] //= 2
+    (source / "zoomin.json").write_text(json.dumps(card))
+    with pytest.raises(MisconfiguredError, match=r"begun with other limits in its zoomin\.json\."):
+        train_sft(dataset, out, source, PLAN, quiet)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda record: record | {"prompts": "of yesterday"}, "begun with other prompts"),
+        (lambda record: {name: record[name] for name in ("checkpoint", "photographs", "plan")}, "by an earlier version"),
+        (list, "training.json cannot be read"),
+    ],
+)
+def test_a_record_of_other_prompts_or_too_little_is_refused(
+    dataset: Path, tmp_path: Path, change: Callable[[dict[str, str]], object], told: str
+) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        train_sft(dataset, out, NANO_CHECKPOINT, PLAN, _interrupt)
+    record = json.loads((out / "training.json").read_text())
+    (out / "training.json").write_text(json.dumps(change(record)))
+    with pytest.raises(MisconfiguredError, match=told):
+        train_sft(dataset, out, NANO_CHECKPOINT, PLAN, quiet)
 
 
 def test_a_folder_with_something_else_in_it_is_refused(dataset: Path, tmp_path: Path) -> None:
@@ -115,6 +145,7 @@ def test_a_checkpoint_of_another_architecture_or_shape_is_refused(dataset: Path,
     [
         (shutil.rmtree, "dataset_missing"),
         (lambda folder: shutil.rmtree(folder / "layers"), "dataset_empty"),
+        (lambda folder: (folder / "train/labels.jsonl").unlink(), "dataset_missing"),
         (lambda folder: (folder / "layers/train/first/interpolated.png").unlink(), "layers_missing"),
         (lambda folder: _cut_short(folder / "layers/train/first/interpolated.png"), "layers_damaged"),
         (lambda folder: Image.new("RGB", (9, 9)).save(folder / "layers/train/first/photograph.png"), "layers_damaged"),
@@ -127,7 +158,7 @@ def test_a_data_set_that_cannot_be_trained_on_is_refused_by_name(
     shutil.copytree(dataset, broken)
     damage(broken)
     with pytest.raises(RejectedError, match=str(broken)) as refusal:
-        find_layers(broken)
+        train_sft(broken, tmp_path / "out", NANO_CHECKPOINT, PLAN, quiet)
     assert refusal.value.code == code
 
 
@@ -136,6 +167,11 @@ def test_effort_multiplies_the_steps_of_every_stage_and_nothing_else() -> None:
     assert [stage.steps for stage in stages(tenth).values()] == [round(stage.steps / 10) for stage in stages(Plan()).values()]
     assert replace(tenth, tower=Plan().tower, composed=Plan().composed, pictures=Plan().pictures) == Plan()
     assert stages(scaled(LoraPlan(), 0.0001)).popitem()[1].steps == 1
+
+
+def test_less_than_the_whole_training_counts_as_untrained() -> None:
+    assert earned_by(Plan()) is earned_by(scaled(LoraPlan(), 2)) is Training.TRAINED
+    assert earned_by(scaled(Plan(), 0.99)) is earned_by(scaled(LoraPlan(), 0.01)) is Training.UNTRAINED
 
 
 def test_a_step_repeated_after_an_interruption_is_plotted_as_it_went_last(tmp_path: Path) -> None:
