@@ -13,14 +13,14 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import func, or_, select, text, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from worker.moderation.errors import RejectedError
 from worker.moderation.identifiers import new_uuid7
 from worker.moderation.scopes import Scope
 from worker.store import audit
-from worker.store.models import ApiKeyRow, TenantRow
+from worker.store.models import ApiKeyRow
+from worker.store.tenants import ensure_tenant
 
 PREFIX_BYTES, SECRET_BYTES = 6, 32  # 12 hex digits, public; 256 bits, secret
 LATEST = 1_000  # keys per listing: far more than a tenant has
@@ -118,7 +118,7 @@ def rotate_key(session: Session, prefix: str, *, grace: timedelta, actor: str) -
 
 
 def _insert(session: Session, *, tenant_id: str, name: str, scopes: Collection[str], lifetime: timedelta | None) -> NewKey:
-    session.execute(insert(TenantRow).values(id=tenant_id).on_conflict_do_nothing())
+    ensure_tenant(session, tenant_id)
     prefix, secret = secrets.token_hex(PREFIX_BYTES), secrets.token_urlsafe(SECRET_BYTES)
     row = ApiKeyRow(
         id=new_uuid7(),

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, and_, func, insert, select, text, update
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
 from worker.moderation.errors import RejectedError
@@ -19,6 +18,7 @@ from worker.store import audit
 from worker.store.models import TenantRow, WebhookEndpointRow, WebhookSecretRow
 from worker.store.models.webhooks import EndpointState
 from worker.store.sealing import Sealer
+from worker.store.tenants import ensure_tenant
 
 MOST_ENDPOINTS = 20  # of a tenant, disabled ones not counted: every event is multiplied by them
 LONGEST_DESCRIPTION = 200  # characters
@@ -71,7 +71,7 @@ def create_endpoint(
 ) -> NewSecret:
     """An active endpoint at a target that was checked. Raises RejectedError: webhook_types_invalid, webhook_endpoints_full."""
     wanted = parse_types(types)
-    session.execute(postgresql.insert(TenantRow).values(id=tenant_id).on_conflict_do_nothing())
+    ensure_tenant(session, tenant_id)
     session.execute(select(TenantRow.id).filter_by(id=tenant_id).with_for_update())  # two at once must not both be the last that fits
     open_ones = select(func.count()).select_from(WebhookEndpointRow).where(_open(tenant_id))
     if session.execute(open_ones).scalar_one() >= MOST_ENDPOINTS:
