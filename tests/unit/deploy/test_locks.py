@@ -129,4 +129,4 @@ def test_a_package_outside_the_lock_is_not_found(tmp_path: Path) -> None:
 
 def test_api_image_holds_only_the_parts_that_api_may_import(tmp_path: Path) -> None:
     lay_out("api", tmp_path)
-    assert {path.name for path in (tmp_path / "worker").iterdir()} == {"__init__.py", "moderation", "store", "intake"}
+    assert {path.name for path in (tmp_path / "worker").iterdir()} == {"__init__.py", "moderation", "store", "intake", "exports"}
