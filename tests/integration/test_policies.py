@@ -11,9 +11,10 @@ from tests.integration.queue_world import World
 from tests.integration.review_world import judged_batch
 from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import Verdict
-from worker.moderation.policy import DEFAULT_BANDS, Action, AutomaticAction, Band, Said
+from worker.moderation.policy import DEFAULT_BANDS, Action, AutomaticAction, Band, Route, Said
 from worker.store.models.policies import VersionState
-from worker.store.policies import Draft, create_policy, find_version, in_force, move_version, write_version
+from worker.store.policies import Draft, create_policy, in_force, move_version, write_version
+from worker.store.policy_reading import Change, compare, read_version
 from worker.store.session import transaction
 
 STRICT = {Said(verdict): Band(0.1, 0.5) for verdict in Verdict}
@@ -65,6 +66,13 @@ def test_a_shadow_version_is_watched_and_changes_nothing(world: World) -> None:
         "2 default@2": "flag",
         "3 default@2": "flag",
     }
+    with transaction(world.engine) as session:
+        assert compare(session, "watcher", "default", version) == [
+            Change(Route.FLAG, Route.FLAG, 1),
+            Change(Route.PASS, Route.PASS, 1),
+            Change(Route.PASS, Route.REVIEW, 1),
+            Change(Route.REVIEW, Route.FLAG, 1),
+        ]
     tasks = world.rows("SELECT ordinal, route FROM review_tasks WHERE batch_id = :id ORDER BY ordinal", id=batch_id)
     assert [tuple(task) for task in tasks] == [(2, "review"), (3, "flag")]
     assert world.value("SELECT count(*) FROM decisions WHERE batch_id = :id", id=batch_id) == 0
@@ -127,4 +135,4 @@ def test_what_cannot_be_is_refused(world: World) -> None:
         with pytest.raises(RejectedError, match="cannot become retired"):
             move_version(session, "careful", "default", 1, VersionState.RETIRED, actor="ann")
         with pytest.raises(RejectedError, match="There is no default@9"):
-            find_version(session, "careful", "default", 9)
+            read_version(session, "careful", "default", 9)

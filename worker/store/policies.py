@@ -106,14 +106,6 @@ def move_version(session: Session, tenant_id: str, policy: str, version: int, st
     audit.record(session, actor=actor, action="policy.version_moved", detail=detail)
 
 
-def find_version(session: Session, tenant_id: str, policy: str, version: int) -> PolicyVersion:
-    """A version, whatever its state. Raises RejectedError `version_missing`."""
-    row = session.get(PolicyVersionRow, (tenant_id, policy, version), populate_existing=True)
-    if row is None:
-        raise RejectedError("version_missing", f"There is no {policy[:80]}@{version}.")
-    return _values(session, [row])[0]
-
-
 def in_force(session: Session, batch_id: UUID) -> PoliciesInForce:
     """What routes the batch's outcomes at this moment. Raises MisconfiguredError when its policy has no live version."""
     batch = select(BatchRow.tenant_id, BatchRow.policy).filter_by(id=batch_id).subquery()
@@ -124,7 +116,7 @@ def in_force(session: Session, batch_id: UUID) -> PoliciesInForce:
         raise MisconfiguredError(
             "policy_not_live", f"The policy of batch {batch_id} has no live version. Promote one, then resume the batch."
         )
-    return PoliciesInForce(_values(session, live)[0], tuple(_values(session, [row for row in rows if row.state == VersionState.SHADOW])))
+    return PoliciesInForce(values_of(session, live)[0], tuple(values_of(session, [row for row in rows if row.state == VersionState.SHADOW])))
 
 
 def require_live(session: Session, tenant_id: str, policy: str) -> None:
@@ -143,7 +135,8 @@ def _lock_policy(session: Session, tenant_id: str, policy: str) -> None:
         raise RejectedError("policy_missing", f"There is no policy {policy[:80]!r}.")
 
 
-def _values(session: Session, rows: Sequence[PolicyVersionRow]) -> list[PolicyVersion]:
+def values_of(session: Session, rows: Sequence[PolicyVersionRow]) -> list[PolicyVersion]:
+    """Rows of one policy as values, in their order."""
     if not rows:
         return []
     tenant_id, policy = rows[0].tenant_id, rows[0].policy

@@ -1,0 +1,135 @@
+"""Policies: write versions, watch them in shadow, promote them, and see what they would change."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Response
+
+from api.answering import written
+from api.cursors import DEFAULT_LIMIT, Cursor, Limit, read_cursor, write_cursor
+from api.describing import answers, link, problems
+from api.problems import ProblemError
+from api.schemas import policies as bodies
+from api.security.principal import Principal, Reader, require
+from api.services import Services
+from worker.moderation.outcomes import Verdict
+from worker.moderation.policy import NAME, Action, AutomaticAction, Band, Said
+from worker.moderation.scopes import Scope
+from worker.store import policies as store
+from worker.store import policy_reading as reading
+from worker.store.models.policies import VersionState
+from worker.store.session import transaction
+from worker.store.tenants import ensure_tenant
+
+router = APIRouter(prefix="/v1/policies", tags=["policies"])
+
+LISTING = "policies"
+Admin = Annotated[Principal, Depends(require(Scope.ADMIN))]
+Writer = Annotated[Principal, Depends(require(Scope.LEAD, Scope.ADMIN))]
+PolicyName = Annotated[str, Path(pattern=f"^{NAME.pattern}$", description="A policy's name.", examples=["default"])]
+Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="A version's number.")]
+OF_VERSION: Mapping[str, Any] = {
+    operation: link(operation, policy="$response.body#/policy", version="$response.body#/version")
+    for operation in ("readPolicyVersion", "shadowPolicyVersion", "promotePolicyVersion", "retirePolicyVersion", "comparePolicyVersion")
+}
+OF_POLICY: Mapping[str, Any] = {
+    operation: link(operation, policy="$response.body#/name") for operation in ("readPolicy", "listPolicyVersions", "writePolicyVersion")
+}
+
+
+@router.get("", operation_id="listPolicies", response_model=bodies.PolicyPage, responses=problems("cursor_invalid"))
+def list_policies(principal: Reader, services: Services, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Response:
+    """List policies, by name."""
+    after = _text(read_cursor(LISTING, cursor)) if cursor else ""
+    with transaction(services.engine) as session:
+        ensure_tenant(session, principal.tenant)
+        found = reading.list_policies(session, principal.tenant, after=after, limit=limit + 1)
+    page = [_policy(policy) for policy in found[:limit]]
+    return written(bodies.PolicyPage(policies=page, next_cursor=write_cursor(LISTING, page[-1].name) if len(found) > limit else None))
+
+
+@router.post(
+    "",
+    operation_id="createPolicy",
+    status_code=201,
+    responses=answers(201, "Made", links=OF_POLICY, headers={"Location": "The policy"}) | problems("policy_exists"),
+)
+def create_policy(body: bodies.PolicySubmitted, principal: Admin, services: Services, response: Response) -> bodies.Policy:
+    """Make a policy. It routes nothing before one of its versions is promoted."""
+    with transaction(services.engine) as session:
+        ensure_tenant(session, principal.tenant)
+        store.create_policy(session, principal.tenant, body.name, description=body.description, actor=principal.actor)
+        made = reading.find_policy(session, principal.tenant, body.name)
+    response.headers["Location"] = f"/v1/policies/{body.name}"
+    return _policy(made)
+
+
+@router.get("/{policy:segment}", operation_id="readPolicy", responses=answers(200, "The policy", links=OF_POLICY) | problems("not_found"))
+def read_policy(policy: PolicyName, principal: Reader, services: Services) -> bodies.Policy:
+    """See a policy, and which version decides."""
+    with transaction(services.engine) as session:
+        return _policy(_found(reading.find_policy, session, principal.tenant, policy))
+
+
+@router.get(
+    "/{policy:segment}/versions",
+    operation_id="listPolicyVersions",
+    response_model=bodies.VersionPage,
+    responses=problems("not_found", "cursor_invalid"),
+)
+def list_versions(
+    policy: PolicyName, principal: Reader, services: Services, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+) -> Response:
+    """List a policy's versions, newest first."""
+    listing = f"{LISTING}/{policy}"
+    before = _number(read_cursor(listing, cursor)) if cursor else None
+    with transaction(services.engine) as session:
+        found = _found(reading.list_versions, session, principal.tenant, policy, before=before, limit=limit + 1)
+    page = [_version(version) for version in found[:limit]]
+    return written(bodies.VersionPage(versions=page, next_cursor=write_cursor(listing, page[-1].version) if len(found) > limit else None))
+
+
+@router.post(
+    "/{policy:segment}/versions",
+    operation_id="writePolicyVersion",
+    status_code=201,
+    responses=answers(201, "Written", links=OF_VERSION, headers={"Location": "The version"})
+    | problems("not_found", "queue_missing", "band_invalid", "band_repeated"),
+)
+def write_version(
+    policy: PolicyName, body: bodies.VersionSubmitted, principal: Writer, services: Services, response: Response
+) -> bodies.Version:
+    """Write the next version, as a draft. Nothing is acted on automatically without `automatic`."""
+    draft = _draft(body)
+    with transaction(services.engine) as session:
+        made = _found(store.write_version, session, principal.tenant, policy, draft, actor=principal.actor)
+        found = reading.read_version(session, principal.tenant, policy, made.version)
+    response.headers["Location"] = f"/v1/policies/{policy}/versions/{made.version}"
+    return _version(found)
+
+
+@router.get(
+    "/{policy:segment}/versions/{version:segment}",
+    operation_id="readPolicyVersion",
+    responses=answers(200, "The version", links=OF_VERSION) | problems("not_found"),
+)
+def read_version(policy: PolicyName, version: Number, principal: Reader, services: Services) -> bodies.Version:
+    """See a version."""
+    with transaction(services.engine) as session:
+        return _version(_found(reading.read_version, session, principal.tenant, policy, version))
+
+
+@router.get(
+    "/{policy:segment}/versions/{version:segment}/comparison",
+    operation_id="comparePolicyVersion",
+    responses=problems("not_found"),
+)
+def compare_version(policy: PolicyName, version: Number, principal: Reader, services: Services) -> bodies.Comparison:
+    """See what a version would change: its routes beside the live ones, over the outcomes it was watched on in shadow."""
+    with transaction(services.engine) as session:
+        changes = _found(reading.compare, session, principal.tenant, policy, version)
+    return bodies.Comparison(
+        outcomes=sum(change.outcomes for change in changes),
+        changed=sum(change.outcomes for change in changes if change.live is not change.shadow),
+        changes=[bodies.Change(live=c.live.value, shadow=c.shadow.value, outcomes=c.outcomes) for c in changes],
+    )

@@ -1,0 +1,120 @@
+"""Policies and their versions."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from api.schemas.base import Answer, RequestBody
+from worker.moderation.policy import NAME
+
+Name = Annotated[str, Field(pattern=f"^{NAME.pattern}$", examples=["default"])]
+Chance = Annotated[float, Field(ge=0, le=1)]
+Verdict = Literal["real", "generated"]
+Route = Literal["pass", "review", "flag"]
+State = Literal["draft", "shadow", "live", "retired"]
+Note = Annotated[str, Field(max_length=2_000)]
+
+
+class BandBody(RequestBody):
+    """Thresholds on P(generated) for one thing the model can have said; 0 ≤ pass_below ≤ flag_from ≤ 1."""
+
+    verdict: Verdict = Field(description="The final verdict it is for")
+    agreed: bool = Field(True, description="Whether scan and zoom said the same")
+    pass_below: Chance = Field(0.0, description="Below it an image passes")
+    flag_from: Chance | None = Field(None, description="At or above it an image is flagged; null: never")
+
+
+class AutomaticBody(RequestBody):
+    """An opt-in: what is flagged is acted on without a person."""
+
+    action: Literal["label", "restrict", "remove"]
+    opted_in_by: str = Field(min_length=1, max_length=200, pattern=r"\S", description="Who answers for it")
+    reason: str = Field(min_length=1, max_length=2_000, pattern=r"\S", description="Why")
+
+
+class PolicySubmitted(RequestBody):
+    """A new policy. It routes nothing before one of its versions is promoted."""
+
+    name: Name
+    description: Note = ""
+
+
+class VersionSubmitted(RequestBody):
+    """A new version, written once. What has no band is always reviewed."""
+
+    bands: list[BandBody] = Field(max_length=4)
+    queue: Name = Field("default", description="Review queue that takes what it sends to review")
+    automatic: AutomaticBody | None = None
+    note: Note = Field("", description="What changed, for people")
+
+
+class Policy(Answer):
+    """A named set of routing rules."""
+
+    name: str
+    description: str
+    live: int | None = Field(description="The version that decides")
+    created_at: datetime
+
+
+class PolicyPage(Answer):
+    """By name."""
+
+    policies: list[Policy]
+    next_cursor: str | None = Field(description="Null on the last page")
+
+
+class Band(Answer):
+    """As it was submitted."""
+
+    verdict: Verdict
+    agreed: bool
+    pass_below: float
+    flag_from: float | None
+
+
+class Automatic(Answer):
+    """As it was submitted."""
+
+    action: Literal["label", "restrict", "remove"]
+    opted_in_by: str
+    reason: str
+
+
+class Version(Answer):
+    """One version of a policy."""
+
+    policy: str
+    version: int
+    state: State
+    bands: list[Band]
+    queue: str
+    automatic: Automatic | None
+    note: str
+    created_by: str
+    created_at: datetime
+    in_force_since: datetime | None = Field(description="When it last became live or shadow")
+
+
+class VersionPage(Answer):
+    """Newest first."""
+
+    versions: list[Version]
+    next_cursor: str | None = Field(description="Null on the last page")
+
+
+class Change(Answer):
+    """So many outcomes were routed `live` and would have been routed `shadow`."""
+
+    live: Route
+    shadow: Route
+    outcomes: int
+
+
+class Comparison(Answer):
+    """What a version would change, over the outcomes it was watched on in shadow."""
+
+    outcomes: int
+    changed: int
+    changes: list[Change]
