@@ -114,7 +114,7 @@ def test_a_finished_batch_is_scored_without_judging_again(folder: Path, engine: 
     assert told["no_crop_accuracy"] == {"value": None, "low": None, "high": None}
     unfinished = zoomin(*arguments, evaluated_in(engine, folder, labels, leave_out=1), home=tmp_path, settings=variables)
     assert unfinished.code == 2
-    assert f"has not come to 1 of the pictures: {labels[0].file}" in unfinished.err
+    assert f"has not come to 1 of the pictures (pending or cancelled): {labels[0].file}" in unfinished.err
 
 
 def test_a_batch_of_another_split_is_not_taken_for_this_one(folder: Path, engine: Engine, settings: Settings, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def judged_in_batch(engine: Engine, batch_id: UUID, pictures: PictureSet) -> Jud
     found = _matched(_rows(engine, batch_id), pictures.labels)
     unjudged = [file for file, row in found.items() if row.kind in {None, OutcomeKind.CANCELLED}]
     if unjudged:
-        what = f"Batch {batch_id} has not come to {len(unjudged)} of the pictures, or was cancelled before"
+        what = f"Batch {batch_id} has not come to {len(unjudged)} of the pictures (pending or cancelled)"
         raise RejectedError("batch_unfinished", f"{what}: {first_few(unjudged)}.")
     _refuse_other_bytes(found, pictures)
     main = tuple(_judged(label, found[label.file]) for label in pictures.labels)

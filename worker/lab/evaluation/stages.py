@@ -23,18 +23,15 @@ def stage_table(main: Sequence[Judged], controls: Mapping[str, Sequence[Judged]]
     rows = [
         Row(name="scan alone", figures=_figures(scan_scores(main), final, None), **_counts(main)),
         Row(name=MAIN.name, figures=_figures(final, None, main), **_counts(main)),
-        *(
-            Row(name=_name(name, run, main), figures=_figures(final_scores(run), final, run), **_counts(run))
-            for name, run in controls.items()
-        ),
+        *(Row(name=name, figures=_figures(final_scores(run), final, run), **_counts(run)) for name, run in controls.items()),
     ]
-    return Table(key="stages", title="Does zooming help?", note=NOTE, rows=tuple(rows))
+    vacuous = [name for name, run in controls.items() if _cut_alike(run, main)]
+    note = NOTE + (f" Cut what the main run cut, and so says nothing: {', '.join(vacuous)}." if vacuous else "")
+    return Table(key="stages", title="Does zooming help?", note=note, rows=tuple(rows))
 
 
-def _name(name: str, run: Sequence[Judged], main: Sequence[Judged]) -> str:
-    """A control that cut what the main run cut says nothing, and says so."""
-    same = all(one.found == other.found for one, other in zip(run, main, strict=True))
-    return f"{name} (the main run's very crops)" if same else name
+def _cut_alike(run: Sequence[Judged], main: Sequence[Judged]) -> bool:
+    return all(one.found == other.found for one, other in zip(run, main, strict=True))
 
 
 def _figures(scores: Scores, final: Scores | None, run: Sequence[Judged] | None) -> Figures:
