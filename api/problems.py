@@ -151,6 +151,12 @@ TABLE = (
     _K("batch_unfinished", 409, "Batch not finished", "Rescans wait until the batch has finished or is cancelled.", speaks=True),
     _K("batch_not_paused", 409, "Batch not paused", "Only a paused batch can be resumed.", speaks=True),
     _K("nothing_to_rescan", 409, "Nothing to rescan", "The batch has no such items.", speaks=True),
+    # Policies
+    _K("policy_exists", 409, "Policy exists", "The tenant has a policy of that name already.", speaks=True),
+    _K("version_state", 409, "Wrong state", "The version's state does not allow it.", speaks=True),
+    _K("queue_missing", 422, "No such queue", "The tenant has no review queue of that name.", speaks=True),
+    _K("band_invalid", 422, "Band out of order", "A band needs 0 ≤ pass_below ≤ flag_from ≤ 1.", speaks=True),
+    _K("band_repeated", 422, "Band repeated", "There is one band for each verdict and agreement."),
     _K("crop_missing", 404, "Crop missing", "The region has no crop, or it is no longer kept."),
     _K("request_rejected", 422, "Request rejected", "The request cannot be fulfilled."),
     # The service

@@ -1,7 +1,7 @@
 """Policies: write versions, watch them in shadow, promote them, and see what they would change."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Response
 
@@ -12,6 +12,7 @@ from api.problems import ProblemError
 from api.schemas import policies as bodies
 from api.security.principal import Principal, Reader, require
 from api.services import Services
+from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import Verdict
 from worker.moderation.policy import NAME, Action, AutomaticAction, Band, Said
 from worker.moderation.scopes import Scope
@@ -24,6 +25,7 @@ from worker.store.tenants import ensure_tenant
 router = APIRouter(prefix="/v1/policies", tags=["policies"])
 
 LISTING = "policies"
+Found = TypeVar("Found")
 Admin = Annotated[Principal, Depends(require(Scope.ADMIN))]
 Writer = Annotated[Principal, Depends(require(Scope.LEAD, Scope.ADMIN))]
 PolicyName = Annotated[str, Path(pattern=f"^{NAME.pattern}$", description="A policy's name.", examples=["default"])]
@@ -133,3 +135,99 @@ def compare_version(policy: PolicyName, version: Number, principal: Reader, serv
         changed=sum(change.outcomes for change in changes if change.live is not change.shadow),
         changes=[bodies.Change(live=c.live.value, shadow=c.shadow.value, outcomes=c.outcomes) for c in changes],
     )
+
+
+@router.post(
+    "/{policy:segment}/versions/{version:segment}:shadow",
+    operation_id="shadowPolicyVersion",
+    responses=answers(200, "Watched", links=OF_VERSION) | problems("not_found", "version_state"),
+)
+def shadow_version(policy: PolicyName, version: Number, principal: Writer, services: Services) -> bodies.Version:
+    """Watch a version: it routes beside the live one from now on, and nobody acts on it."""
+    return _moved(services, principal, (policy, version), VersionState.SHADOW)
+
+
+@router.post(
+    "/{policy:segment}/versions/{version:segment}:promote",
+    operation_id="promotePolicyVersion",
+    responses=answers(200, "Live", links=OF_VERSION) | problems("not_found", "version_state"),
+)
+def promote_version(policy: PolicyName, version: Number, principal: Admin, services: Services) -> bodies.Version:
+    """Let a version decide from now on. The one before is retired, and can be promoted again."""
+    return _moved(services, principal, (policy, version), VersionState.LIVE)
+
+
+@router.post(
+    "/{policy:segment}/versions/{version:segment}:retire",
+    operation_id="retirePolicyVersion",
+    responses=answers(200, "No longer watched", links=OF_VERSION) | problems("not_found", "version_state"),
+)
+def retire_version(policy: PolicyName, version: Number, principal: Writer, services: Services) -> bodies.Version:
+    """Watch a version in shadow no longer."""
+    return _moved(services, principal, (policy, version), VersionState.RETIRED)
+
+
+def _moved(services: Services, principal: Principal, which: tuple[str, int], state: VersionState) -> bodies.Version:
+    with transaction(services.engine) as session:
+        _found(store.move_version, session, principal.tenant, *which, state, actor=principal.actor)
+        return _version(reading.read_version(session, principal.tenant, *which))
+
+
+def _found(look: Callable[..., Found], *arguments: Any, **named: Any) -> Found:
+    """What `look` gives. A policy named in the path is a missing resource, where one named in a body is a fault of the body."""
+    try:
+        return look(*arguments, **named)
+    except RejectedError as error:
+        if error.code in {"policy_missing", "version_missing"}:
+            raise ProblemError("not_found") from None
+        raise
+
+
+def _draft(body: bodies.VersionSubmitted) -> store.Draft:
+    bands = {Said(Verdict(band.verdict), band.agreed): Band(band.pass_below, band.flag_from) for band in body.bands}
+    if len(bands) < len(body.bands):
+        raise ProblemError("band_repeated")
+    said = body.automatic
+    automatic = None if said is None else AutomaticAction(Action(said.action), said.opted_in_by, said.reason)
+    return store.Draft(bands=bands, queue=body.queue, automatic=automatic, note=body.note)
+
+
+def _policy(found: reading.Policy) -> bodies.Policy:
+    return bodies.Policy(name=found.name, description=found.description, live=found.live, created_at=found.created_at)
+
+
+def _version(found: reading.WrittenVersion) -> bodies.Version:
+    version = found.version
+    return bodies.Version(
+        policy=version.policy,
+        version=version.version,
+        state=found.state.value,
+        bands=[
+            bodies.Band(verdict=said.verdict.value, agreed=said.agreed, pass_below=band.pass_below, flag_from=band.flag_from)
+            for said, band in sorted(version.bands.items(), key=lambda pair: (pair[0].verdict, not pair[0].agreed))
+        ],
+        queue=version.queue,
+        automatic=_automatic(version.automatic),
+        note=found.note,
+        created_by=found.created_by,
+        created_at=found.created_at,
+        in_force_since=found.in_force_since,
+    )
+
+
+def _automatic(opt_in: AutomaticAction | None) -> bodies.Automatic | None:
+    if opt_in is None:
+        return None
+    return bodies.Automatic(action=opt_in.action.value, opted_in_by=opt_in.opted_in_by, reason=opt_in.reason)
+
+
+def _text(position: Any) -> str:
+    if not isinstance(position, str):
+        raise ProblemError("cursor_invalid")
+    return position
+
+
+def _number(position: Any) -> int:
+    if not isinstance(position, int):
+        raise ProblemError("cursor_invalid")
+    return position

@@ -20,7 +20,7 @@ class BandBody(RequestBody):
     """Thresholds on P(generated) for one thing the model can have said; 0 ≤ pass_below ≤ flag_from ≤ 1."""
 
     verdict: Verdict = Field(description="The final verdict it is for")
-    agreed: bool = Field(True, description="Whether scan and zoom said the same")
+    agreed: bool = Field(default=True, description="Whether scan and zoom said the same")
     pass_below: Chance = Field(0.0, description="Below it an image passes")
     flag_from: Chance | None = Field(None, description="At or above it an image is flagged; null: never")
 

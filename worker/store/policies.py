@@ -116,7 +116,9 @@ def in_force(session: Session, batch_id: UUID) -> PoliciesInForce:
         raise MisconfiguredError(
             "policy_not_live", f"The policy of batch {batch_id} has no live version. Promote one, then resume the batch."
         )
-    return PoliciesInForce(values_of(session, live)[0], tuple(values_of(session, [row for row in rows if row.state == VersionState.SHADOW])))
+    return PoliciesInForce(
+        values_of(session, live)[0], tuple(values_of(session, [row for row in rows if row.state == VersionState.SHADOW]))
+    )
 
 
 def require_live(session: Session, tenant_id: str, policy: str) -> None:

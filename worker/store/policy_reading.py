@@ -63,7 +63,7 @@ def list_policies(session: Session, tenant_id: str, *, after: str = "", limit: i
     query = select(PolicyRow).filter_by(tenant_id=tenant_id).where(PolicyRow.name > after).order_by(PolicyRow.name).limit(limit)
     rows = session.execute(query).scalars().all()
     live = select(PolicyVersionRow.policy, PolicyVersionRow.version).filter_by(tenant_id=tenant_id, state=VersionState.LIVE)
-    versions = {policy: version for policy, version in session.execute(live)}
+    versions = {row.policy: row.version for row in session.execute(live)}
     return [Policy(name=row.name, description=row.description, live=versions.get(row.name), created_at=row.created_at) for row in rows]
 
 
@@ -95,7 +95,7 @@ def read_version(session: Session, tenant_id: str, policy: str, version: int) ->
 
 
 def compare(session: Session, tenant_id: str, policy: str, version: int) -> list[Change]:
-    """What the version, as far as it was watched in shadow, would have routed otherwise, or alike. Raises RejectedError `version_missing`."""
+    """What the version would have routed otherwise or alike, as far as it was watched in shadow. Raises RejectedError `version_missing`."""
     watched = read_version(session, tenant_id, policy, version).version
     rows = session.execute(COMPARE, {"tenant_id": tenant_id, "policy": policy, "version": watched.name})
     return [Change(Route(row.live), Route(row.shadow), row.outcomes) for row in rows]
