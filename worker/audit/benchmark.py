@@ -21,6 +21,7 @@ from worker.moderation.boxes import Box, Size
 from worker.moderation.errors import MisconfiguredError
 from worker.moderation.identifiers import new_uuid7
 from worker.moderation.outcomes import EvidenceFacts, Outcome, OutcomeKind, Region, SourceFacts, Stage, StageTrace, Verdict, ZoomPath
+from worker.moderation.policy import DEFAULT_POLICY
 from worker.moderation.settings import Settings
 from worker.store.audit_trail import verify_chain
 from worker.store.batches import open_batch
@@ -115,7 +116,8 @@ def _engine(url: str) -> Engine:
 def _lease(engine: Engine, items: int) -> Lease:
     batch_id = new_uuid7()
     with transaction(engine) as session:
-        names = {"tenant_id": "bench", "idempotency_key": str(batch_id), "request_digest": "", "source": "bench", "actor": "bench"}
+        names = {"tenant_id": "bench", "idempotency_key": str(batch_id), "request_digest": "", "source": "bench"}
+        names |= {"policy": DEFAULT_POLICY, "actor": "bench"}
         open_batch(session, batch_id=batch_id, priority=0, **names)
         chunk = session.execute(LEASED_CHUNK, {"batch_id": batch_id, "hi": items}).one()
     return Lease(chunk.id, batch_id, "bench", 1, 0, items, chunk.lease_token, 1, 1)
