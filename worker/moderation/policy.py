@@ -75,7 +75,6 @@ class Band:
 
 
 ALWAYS_REVIEW = Band()
-EVERYTHING_SAID = tuple(Said(verdict, agreed) for verdict in Verdict for agreed in (True, False))
 
 
 @dataclass(frozen=True, slots=True)
