@@ -116,6 +116,8 @@ TABLE = (
     ),
     _K("media_type_unsupported", 415, "Unsupported media type", "Bodies are application/json in UTF-8, not compressed."),
     _K("request_invalid", 422, "Invalid request", "The request does not fit its description; `errors` says where."),
+    _K("precondition_missing", 428, "If-Match missing", "This change needs an If-Match header with the ETag that was seen."),
+    _K("precondition_failed", 412, "Changed since", "The resource is no longer as it was at that ETag. Look at it again."),
     _K("rate_limited", 429, "Too many requests", "The key has used up its rate. Retry-After says when to go on.", retryable=True),
     # Submitting
     _K("idempotency_key_reused", 422, "Idempotency-Key reused", "The Idempotency-Key was used before, for another request."),

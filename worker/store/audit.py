@@ -25,10 +25,14 @@ APPEND = text(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEvent:
-    """One event. `payload_digest` is the sha256 of what was recorded; `detail` holds counts, codes and ids, no personal data."""
+    """One event. `payload_digest` is the sha256 of what was recorded; `detail` holds counts, codes and ids, no personal data.
+
+    `tenant_id` says whose it is where no batch does; with neither it is the installation's.
+    """
 
     actor: str
     action: str
+    tenant_id: str | None = None
     batch_id: UUID | None = None
     ordinal: int | None = None
     revision: int | None = None
@@ -41,6 +45,7 @@ def record(
     *,
     actor: str,
     action: str,
+    tenant_id: str | None = None,
     batch_id: UUID | None = None,
     ordinal: int | None = None,
     revision: int | None = None,
@@ -51,6 +56,7 @@ def record(
     event = AuditEvent(
         actor=actor,
         action=action,
+        tenant_id=tenant_id,
         batch_id=batch_id,
         ordinal=ordinal,
         revision=revision,
