@@ -109,10 +109,10 @@ def p99(seconds: list[float]) -> float:
     return round(statistics.quantiles(seconds, n=100)[98] * 1000, 2)
 
 
-def measure(settings: Settings, rows: int, callers: int) -> dict[str, Any]:
+def measure(settings: Settings, rows: int, callers: int, workers: int) -> dict[str, Any]:
     """Everything."""
     engine = connect(settings, application="zoomin-bench")
-    with serving(settings) as address:
+    with serving(settings, workers=workers) as address:
         with subprocess.Popen([sys.executable, "-m", "worker.cli", "intake"], env={**os.environ, **environment(settings)}) as intake:
             batch_id, found = accept(settings, engine, address, rows)
             intake.terminate()
@@ -143,7 +143,7 @@ def measure(settings: Settings, rows: int, callers: int) -> dict[str, Any]:
                 lambda session: (find_batch(session, batch_id), count_items(session, [batch_id])),
             ),
         }
-        result: dict[str, Any] = {"rows": rows, **{name: round(value, 3) for name, value in found.items()}}
+        result: dict[str, Any] = {"rows": rows, "workers": workers, **{name: round(value, 3) for name, value in found.items()}}
         for name, (paths, query) in reads.items():
             lonely = alone(engine, query)
             single, _ = asyncio.run(call(address, paths, key, 1))
@@ -162,13 +162,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--callers", type=int, default=8)
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="server processes; by default one per core, as in production"
+    )
     arguments = parser.parse_args()
     home = Path(tempfile.mkdtemp(prefix="zoomin-bench-"))
     try:
         with Services(Settings(home=home)) as services:
             services.prepare()
             settings = services.settings.model_copy(update={"api_rate_per_second": 0.0, "log_level": "WARNING"})
-            sys.stdout.write(json.dumps(measure(settings, arguments.rows, arguments.callers), indent=1) + "\n")
+            sys.stdout.write(json.dumps(measure(settings, arguments.rows, arguments.callers, arguments.workers), indent=1) + "\n")
     finally:
         shutil.rmtree(home)
     return 0

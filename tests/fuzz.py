@@ -32,12 +32,13 @@ EXAMPLES = {"manifest.jsonl.gz": b'{"source-ref": "s3://zoomin-uploads/a.jpg"}\n
 
 
 @contextmanager
-def serving(settings: Settings) -> Iterator[str]:
-    """A server in a process of its own, as an operator starts it: its address."""
+def serving(settings: Settings, *, workers: int = 1) -> Iterator[str]:
+    """A server in processes of its own, as an operator starts it: its address."""
     (port,) = free_ports(1)
     command = [sys.executable, "-m", "uvicorn", "--factory", "api.app:create_app", "--host", "127.0.0.1", "--port", str(port)]
     variables = {**os.environ, **environment(settings), "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen([*command, "--no-access-log", "--log-level", "warning"], env=variables) as server:
+    command += ["--workers", str(workers), "--no-access-log", "--log-level", "warning"]
+    with subprocess.Popen(command, env=variables) as server:
         address = f"http://127.0.0.1:{port}"
         try:
             await_server(address, server)

@@ -20,7 +20,7 @@ from api.services import Services
 from worker.exports.jsonl import json_line, result_object
 from worker.moderation.identifiers import MAX_ORDINAL
 from worker.store import audit
-from worker.store.batches import find_batch
+from worker.store.batches import count_accepted, find_batch
 from worker.store.items import read_items
 from worker.store.results import PAGE, RowError, stream_results, stream_row_errors
 from worker.store.session import transaction
@@ -54,8 +54,8 @@ def list_items(
     listing = f"items:{batch_id}:{state}"
     after = _position(listing, cursor) if cursor else -1
     with transaction(services.engine) as session:
-        batch = find_batch(session, batch_id, tenant_id=principal.tenant)
-        page = read_items(session, batch_id, accepted=batch.items_accepted, after=after, limit=limit, state=state)
+        accepted = count_accepted(session, batch_id, principal.tenant)
+        page = read_items(session, batch_id, accepted=accepted, after=after, limit=limit, state=state)
     next_cursor = None if page.after is None else write_cursor(listing, page.after)
     return written(ItemPage(items=[describe(item) for item in page.items], next_cursor=next_cursor))
 

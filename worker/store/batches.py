@@ -21,6 +21,12 @@ PAGE = 50  # batches per listing
 RESCAN_TIMEOUT_SECONDS = 120  # a rescan of some kinds reads every outcome of the batch once, ten million at most
 ENDED = (BatchState.FINISHED, BatchState.CANCELLED)
 
+ACCEPTED = text(
+    """
+    -- accepted: how many items a tenant's batch has
+    SELECT items_accepted FROM batches WHERE id = :batch_id AND tenant_id = :tenant_id
+    """
+)
 CANCEL = text(
     """
     -- cancel: the dispatcher settles what nobody holds, workers what they hold
@@ -132,8 +138,16 @@ def find_batch(session: Session, batch_id: UUID, *, tenant_id: str | None = None
     """The batch, among those of the tenant if one is named. Raises RejectedError `batch_missing`."""
     row = session.get(BatchRow, batch_id, populate_existing=True)
     if row is None or tenant_id not in {None, row.tenant_id}:
-        raise RejectedError("batch_missing", f"There is no batch {batch_id}. `zoomin batches` lists them.")
+        raise _missing(batch_id)
     return row
+
+
+def count_accepted(session: Session, batch_id: UUID, tenant_id: str) -> int:
+    """How many items the tenant's batch has so far. Raises RejectedError `batch_missing`."""
+    accepted = session.execute(ACCEPTED, {"batch_id": batch_id, "tenant_id": tenant_id}).scalar_one_or_none()
+    if accepted is None:
+        raise _missing(batch_id)
+    return int(accepted)
 
 
 def list_batches(session: Session, *, tenant_id: str | None = None, before: UUID | None = None, limit: int = PAGE) -> list[BatchRow]:
@@ -209,3 +223,7 @@ def _begin_revision(session: Session, row: BatchRow, *, actor: str, detail: dict
     audit.record(session, actor=actor, action="batch.rescanned", batch_id=row.id, revision=row.revision, detail=detail)
     wake_dispatcher(session)
     session.flush()
+
+
+def _missing(batch_id: UUID) -> RejectedError:
+    return RejectedError("batch_missing", f"There is no batch {batch_id}. `zoomin batches` lists them.")
