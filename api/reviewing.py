@@ -28,20 +28,16 @@ Organiser = Annotated[Principal, Depends(require(Scope.LEAD, Scope.ADMIN))]
 Watcher = Annotated[Principal, Depends(require(Scope.READ, Scope.REVIEW, Scope.LEAD, Scope.ADMIN))]
 
 TASK_ETAG = {"ETag": "The version of the question"}
-_ACTIONS = (
-    "readTask",
-    "listReviews",
-    "heartbeatTask",
-    "releaseTask",
-    "skipTask",
-    "holdTask",
-    "reopenTask",
-    "reassignTask",
-    "prioritiseTask",
-    "submitReview",
-)
-OF_TASK = {operation: link(operation, task_id="$response.body#/id") for operation in _ACTIONS}
-OF_CLAIM = {operation: link(operation, task_id="$response.body#/task/id") for operation in _ACTIONS}
+_ID, _CLAIMED_ID = "$response.body#/id", "$response.body#/task/id"
+_TOKEN = {"lease_token": "$response.body#/lease_token"}
+OF_TASK = {
+    **{operation: link(operation, task_id=_ID) for operation in ("readTask", "listReviews", "prioritiseTask")},
+    **{operation: link(operation, seen=True, task_id=_ID) for operation in ("reopenTask", "reassignTask")},
+}
+OF_CLAIM = {
+    **{operation: link(operation, body=_TOKEN, task_id=_CLAIMED_ID) for operation in ("heartbeatTask", "releaseTask", "skipTask")},
+    **{operation: link(operation, body=_TOKEN, seen=True, task_id=_CLAIMED_ID) for operation in ("submitReview", "holdTask")},
+}
 
 
 def claimant_of(principal: Principal) -> Claimant:

@@ -23,7 +23,12 @@ router = APIRouter(prefix="/v1/queues", tags=["review"])
 
 LISTING = "queues"
 ETAG = {"ETag": "The version of its settings"}
-OF_QUEUE = {operation: link(operation, queue="$response.body#/name") for operation in ("readQueue", "changeQueue", "claimTask")}
+_NAME = "$response.body#/name"
+OF_QUEUE = {
+    "readQueue": link("readQueue", queue=_NAME),
+    "changeQueue": link("changeQueue", seen=True, queue=_NAME),
+    "claimTask": link("claimTask", queue=_NAME),
+}
 
 
 @router.get("", operation_id="listQueues", response_model=bodies.QueuePage, responses=problems("cursor_invalid"))

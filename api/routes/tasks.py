@@ -27,7 +27,7 @@ from worker.store.session import transaction
 router = APIRouter(prefix="/v1", tags=["review"])
 
 State = Literal["open", "held", "escalated", "done", "withdrawn"]
-FIRST = {operation: link(operation, task_id="$response.body#/tasks/0/id") for operation in ("readTask", "listReviews", "reassignTask")}
+FIRST = {operation: link(operation, task_id="$response.body#/tasks/0/id") for operation in ("readTask", "listReviews")}
 ITS_STATE = answers(200, "The task", links=OF_TASK, headers=TASK_ETAG)
 OF_CLAIMED = ("not_found", "claim_lost")
 OF_VERSION = ("precondition_missing", "precondition_failed")

@@ -47,6 +47,13 @@ Example = dict[str, Any]
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)  # what a time in a request can mean
 
 
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_whole)  # JSON has one kind of number: 3.0 is 3. After the bounds, which the document would lose otherwise
+
+
 def _moment(value: Any) -> Any:
     """Texts are times as RFC 3339 writes them; numbers are none."""
     moment = datetime.fromisoformat(value) if isinstance(value, str) else None

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api.schemas.base import Answer, Moment, RequestBody
+from api.schemas.base import WHOLE, Answer, Moment, RequestBody
 from api.schemas.items import ErrorBody, RegionBody
 from worker.moderation.outcomes import OutcomeKind, Verdict, ZoomPath
 from worker.moderation.policy import NAME, Action, Route
@@ -14,15 +14,15 @@ from worker.moderation.release import Training
 from worker.moderation.review import AppealState, DecisionBasis, JudgementKind, ReviewVerdict, TaskKind, TaskState
 
 MOST_JUDGEMENTS = 64  # as worker.store.reviews
-Slots = Annotated[int, Field(ge=1, le=5, description="Reviewers per task, who do not see each other's answers")]
-LeaseSeconds = Annotated[int, Field(ge=30, le=86_400, description="A claim without a heartbeat expires after this")]
-DueHours = Annotated[int, Field(ge=1, le=8_760, description="A task is due this long after it was made")]
+Slots = Annotated[int, Field(ge=1, le=5, description="Reviewers per task, who do not see each other's answers"), WHOLE]
+LeaseSeconds = Annotated[int, Field(ge=30, le=86_400, description="A claim without a heartbeat expires after this"), WHOLE]
+DueHours = Annotated[int, Field(ge=1, le=8_760, description="A task is due this long after it was made"), WHOLE]
 Guidance = Annotated[str, Field(max_length=10_000, description="What reviewers of this queue are told")]
 Reviewer = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^\S+$", examples=["person:0198c7a0000070008000000000000000"])]
 Reason = Annotated[str, Field(min_length=1, max_length=1_000, pattern=r"\S", description="Why, for people")]
 Token = Annotated[UUID, Field(strict=False, description="The claim's")]
-Position = Annotated[int, Field(ge=1, le=32_767, description="Which of the outcome's regions")]
-Side = Annotated[int, Field(ge=0, le=100_000)]
+Position = Annotated[int, Field(ge=1, le=32_767, description="Which of the outcome's regions"), WHOLE]
+Side = Annotated[int, Field(ge=0, le=100_000), WHOLE]
 Corners = Annotated[
     list[Side], Field(min_length=4, max_length=4, description="[x0, y0, x1, y1] in pixels of the original after EXIF orientation")
 ]
@@ -224,7 +224,7 @@ class Reassign(RequestBody):
 class Prioritise(RequestBody):
     """What is left out, or null, stays as it is."""
 
-    priority: Annotated[int, Field(ge=-1_000, le=1_000, description="Higher is offered first")] | None = None
+    priority: Annotated[int, Field(ge=-1_000, le=1_000, description="Higher is offered first"), WHOLE] | None = None
     due_at: Moment | None = None
 
 

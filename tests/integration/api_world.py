@@ -64,8 +64,9 @@ def fresh() -> dict[str, str]:
 
 
 def judged_batch(engine: Engine, storage: Storage, settings: Settings, *, tenant: str = "default") -> UUID:
-    """A finished batch of two items: a verdict with a region, whose crop, which is the whole image too, is in the evidence
-    bucket, and a failure.
+    """A finished batch of two items: a verdict with a region, and a failure.
+
+    The region's crop is in the evidence bucket, and stands for the whole image, too.
     """
     rows = [{"source-ref": f"s3://{settings.upload_bucket}/{name}.jpg", "custom_id": name} for name in ("judged", "broken")]
     submission = Submission(tenant=tenant, idempotency_key=uuid4().hex, digest="", priority=0, actor="test")

@@ -178,14 +178,12 @@ async def test_a_lead_reassigns_and_prioritises_and_a_barred_reviewer_is_named(r
 async def test_tasks_are_listed_as_they_are_offered_and_finished_ones_newest_first(room: Room) -> None:
     lead, ann = room.person(Scope.LEAD), room.person()
     room.judged(0.6, 0.95, 0.6, 0.95)
-    pages, cursor = [], ""
-    while cursor is not None:
-        page = (await lead.get("/v1/tasks", limit="3", queue="default", **({"cursor": cursor} if cursor else {}))).json()
-        pages += [task["id"] for task in page["tasks"]]
-        cursor = page["next_cursor"]
+    one = (await lead.get("/v1/tasks", limit="3", queue="default")).json()
+    two = (await lead.get("/v1/tasks", limit="3", queue="default", cursor=one["next_cursor"])).json()
+    pages = [task["id"] for task in (*one["tasks"], *two["tasks"])]
     offered = [await ann.claim() for _ in range(3)]
     assert pages[:3] == [claim.task for claim in offered]
-    assert len(pages) == 4
+    assert (len(pages), two["next_cursor"]) == (4, None)
     for claim in offered:
         await ann.answer(claim)
     first = (await lead.get("/v1/tasks", state="done", limit="2")).json()
