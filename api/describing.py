@@ -36,9 +36,14 @@ def answers(
     return {status: described}
 
 
-def link(operation: str, **parameters: str) -> dict[str, Any]:
-    """A link to an operation, its parameters as runtime expressions."""
-    return {"operationId": operation, "parameters": dict(parameters)}
+def link(operation: str, *, body: Mapping[str, str] | None = None, seen: bool = False, **parameters: str) -> dict[str, Any]:
+    """A link to an operation, its parameters and parts of its body as runtime expressions; `seen`: under the ETag of this response."""
+    precondition = {"header.If-Match": "$response.header.ETag"} if seen else {}
+    return {
+        "operationId": operation,
+        "parameters": {**parameters, **precondition},
+        **({"requestBody": dict(body)} if body is not None else {}),
+    }
 
 
 def raw(status: int, description: str, *media_types: str) -> Responses:

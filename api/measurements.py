@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+PROBLEM = "problem"  # in a request's state: the code that it was answered with
 UNANSWERED = 500  # what a client is told when the application failed before it answered
 
 
@@ -16,12 +17,15 @@ class Measurements:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         self._requests = Counter("zoomin_api_requests", "Requests answered", ["method", "route", "status"], registry=self._registry)
+        self._problems = Counter("zoomin_api_problems", "Problems answered, by code", ["route", "code"], registry=self._registry)
         self._seconds = Histogram(
             "zoomin_api_request_seconds", "Time to the end of the answer", ["method", "route"], buckets=SECONDS, registry=self._registry
         )
 
-    def count(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Counts one request."""
+    def count(self, method: str, route: str, status: int, seconds: float, *, problem: str | None = None) -> None:
+        """Counts one request, and the code of the problem that it was answered with: a claim that was lost, a version that was stale."""
+        if problem is not None:
+            self._problems.labels(route, problem).inc()
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
 
@@ -55,4 +59,5 @@ class Measuring:
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
             method = scope["method"] if route != "unmatched" else "any"  # a stranger's method must not become a label
-            self._measurements.count(method, route, status, time.perf_counter() - started)
+            problem = scope.get("state", {}).get(PROBLEM)
+            self._measurements.count(method, route, status, time.perf_counter() - started, problem=problem)

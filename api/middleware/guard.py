@@ -4,6 +4,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import problem_of
+from api.measurements import PROBLEM
 from api.middleware.request_ids import request_id_of
 from api.problems import MEDIA_TYPE, Problem
 
@@ -36,6 +37,7 @@ class Guard:
 
 
 def response_of(problem: Problem, scope: Scope) -> JSONResponse:
-    """The answer."""
+    """The answer. Its code is left with the request, for the measurements."""
+    scope["state"][PROBLEM] = problem.kind.code
     body = problem.body(request_id_of(scope))
     return JSONResponse(body, status_code=problem.kind.status, headers=dict(problem.headers), media_type=MEDIA_TYPE)

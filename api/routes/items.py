@@ -1,11 +1,16 @@
 """Items: submit a few, and everything that is recorded of one."""
 
+from functools import partial
+from uuid import UUID
+
 from fastapi import APIRouter, Response
 
 from api.answering import written
 from api.cursors import Revision
-from api.describing import answers, link, problems
+from api.describing import answers, link, problems, raw
+from api.evidence import SIGNATURES, Look, Viewer, show
 from api.paths import ItemId
+from api.problems import ProblemError
 from api.routes.batches import OF_A_KEY, OF_A_POLICY, SUBMITTED
 from api.routes.batches import describe as describe_batch
 from api.schemas.batches import Batch, RescanStarted
@@ -20,8 +25,8 @@ from api.schemas.items import (
     TraceBody,
     TraceList,
 )
-from api.security.principal import Reader, Submitter
-from api.services import Services
+from api.security.principal import Principal, Reader, Submitter
+from api.services import ApiServices, Services
 from api.submitting import IdempotencyKey, accepted, rows_of, submission
 from worker.intake.inline import submit_references
 from worker.moderation.identifiers import RegionPlace, item_id, parse_item_id, region_id
@@ -38,6 +43,7 @@ FOLLOW = {
     "outcomes": link("listOutcomes", item_id="$response.body#/id"),
     "regions": link("listRegions", item_id="$response.body#/id"),
     "traces": link("listTraces", item_id="$response.body#/id"),
+    "image": link("readImage", item_id="$response.body#/id"),
     "rescan": link("rescanItem", item_id="$response.body#/id"),
     "batch": link("readBatch", batch_id="$response.body#/batch_id"),
 }
@@ -89,7 +95,7 @@ def list_regions(item_id: ItemId, principal: Reader, services: Services, revisio
     batch_id, ordinal = parse_item_id(item_id)
     with transaction(services.engine) as session:
         store.check_item(session, principal.tenant, batch_id, ordinal)
-        return RegionList(regions=[_region(row) for row in store.item_regions(session, batch_id, ordinal, revision)])
+        return RegionList(regions=[describe_region(row) for row in store.item_regions(session, batch_id, ordinal, revision)])
 
 
 @router.get("/{item_id:segment}/traces", operation_id="listTraces", responses=problems("not_found"))
@@ -99,6 +105,17 @@ def list_traces(item_id: ItemId, principal: Reader, services: Services, revision
     with transaction(services.engine) as session:
         store.check_item(session, principal.tenant, batch_id, ordinal)
         return TraceList(traces=[_trace(row) for row in store.item_traces(session, batch_id, ordinal, revision)])
+
+
+@router.get(
+    "/{item_id:segment}/image",
+    operation_id="readImage",
+    response_class=Response,
+    responses=raw(200, "The image, losslessly encoded", *SIGNATURES) | problems("not_found", "image_missing", "image_damaged"),
+)
+async def read_image(item_id: ItemId, principal: Viewer, services: Services, revision: Revision = None) -> Response:
+    """See the whole image, shrunken as the model was sent it. Every look is an audit event."""
+    return await services.beside(partial(_show_image, services, principal, parse_item_id(item_id), revision))
 
 
 @router.post(
@@ -116,6 +133,15 @@ def rescan(item_id: ItemId, principal: Submitter, services: Services, response: 
         revision = rescan_item(session, batch_id, ordinal, actor=principal.actor)
     response.headers["Location"] = f"/v1/items/{item_id}"
     return RescanStarted(batch_id=batch_id, revision=revision, items=1)
+
+
+def _show_image(services: ApiServices, principal: Principal, item: tuple[UUID, int], revision: int | None) -> Response:
+    with transaction(services.engine) as session:
+        image = store.find_image(session, principal.tenant, *item, revision)
+    if image is None:
+        raise ProblemError("image_missing")
+    look = Look(principal=principal, noun="image", batch_id=item[0], ordinal=item[1], revision=image.revision)
+    return show(services, image.evidence, look)
 
 
 def describe(item: store.ItemStanding) -> Item:
@@ -167,7 +193,8 @@ def _outcome(row: OutcomeRow) -> OutcomeBody:
     )
 
 
-def _region(row: RegionRow) -> RegionBody:
+def describe_region(row: RegionRow) -> RegionBody:
+    """A region as the API shows it."""
     crop = (row.crop_x0, row.crop_y0, row.crop_x1, row.crop_y1)
     return RegionBody(
         id=region_id(RegionPlace(row.batch_id, row.ordinal, row.revision, row.position)),

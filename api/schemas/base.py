@@ -1,8 +1,9 @@
 """What all bodies share."""
 
-from typing import Any
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 FORM = "form:"  # begins the tags of bodies that may have several forms; no field begins like this, so pointers can leave them out
 
@@ -42,3 +43,23 @@ class ProblemBody(Answer):
 
 
 Example = dict[str, Any]
+
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)  # what a time in a request can mean
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_whole)  # JSON has one kind of number: 3.0 is 3. After the bounds, which the document would lose otherwise
+
+
+def _moment(value: Any) -> Any:
+    """Texts are times as RFC 3339 writes them; numbers are none."""
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    if moment is None or moment.tzinfo is None or not EARLIEST <= moment < LATEST:
+        raise ValueError("must be a time between 2000 and 2100 with its offset, like 2026-11-25T12:00:00Z")
+    return moment
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]

@@ -64,7 +64,10 @@ def fresh() -> dict[str, str]:
 
 
 def judged_batch(engine: Engine, storage: Storage, settings: Settings, *, tenant: str = "default") -> UUID:
-    """A finished batch of two items: a verdict with a region, whose crop is in the evidence bucket, and a failure."""
+    """A finished batch of two items: a verdict with a region, and a failure.
+
+    The region's crop is in the evidence bucket, and stands for the whole image, too.
+    """
     rows = [{"source-ref": f"s3://{settings.upload_bucket}/{name}.jpg", "custom_id": name} for name in ("judged", "broken")]
     submission = Submission(tenant=tenant, idempotency_key=uuid4().hex, digest="", priority=0, actor="test")
     batch_id = submit_references(rows, submission, settings, engine).batch.id
@@ -77,6 +80,7 @@ def judged_batch(engine: Engine, storage: Storage, settings: Settings, *, tenant
             verdict(ItemReference(batch_id, 0, "judged", "b", "k")),
             regions=(Region(box=Box(1, 2, 30, 40), reason="hand", crop_box=Box(0, 0, 35, 45), crop_sha256=digest, scale=1.0),),
             evidence=(facts,),
+            sent_sha256=digest,
         ),
         1: Outcome(ordinal=1, kind=OutcomeKind.FAILED, error_code="image_corrupt", error_message="The image is damaged."),
     }

@@ -91,6 +91,30 @@ async def test_another_tenants_crop_is_a_missing_one_and_reviewers_may_look(
         assert problem(await submitter.get(path)) == (403, "scope_missing")
 
 
+async def test_a_reviewer_sees_the_whole_image_as_it_was_sent_and_the_look_is_an_event(
+    settings: Settings, engine: Engine, batch: UUID, api: httpx.AsyncClient, storage: Storage
+) -> None:
+    path = f"/v1/items/{item_id(batch, 0)}/image"
+    async with calling(settings, new_key(engine, Scope.REVIEW).text) as reviewer:
+        answer = await reviewer.get(path, params={"revision": "1"})
+        assert (answer.status_code, answer.content, answer.headers["content-type"]) == (200, a_crop(), "image/webp")
+        assert problem(await reviewer.get(f"/v1/items/{item_id(batch, 0)}")) == (403, "scope_missing")
+    with engine.connect() as connection:
+        query = text("SELECT ordinal, revision, payload_digest FROM audit_events WHERE batch_id = :id AND action = 'image.read'")
+        assert tuple(connection.execute(query, {"id": batch}).one()) == (0, 1, hashlib.sha256(a_crop()).hexdigest())
+    assert problem(await api.get(path, params={"revision": "2"})) == (404, "image_missing")
+    assert problem(await api.get(f"/v1/items/{item_id(batch, 1)}/image")) == (404, "image_missing")
+    assert problem(await api.get(f"/v1/items/{item_id(batch, 9)}/image")) == (404, "not_found")
+    async with calling(settings, new_key(engine, tenant="elsewhere").text) as stranger:
+        assert problem(await stranger.get(path)) == (404, "not_found")
+    digest = hashlib.sha256(a_crop()).hexdigest()
+    storage.put(settings.evidence_bucket, f"{digest[:2]}/{digest}", b"RIFF<script>", "text/html")
+    try:
+        assert problem(await api.get(path)) == (500, "image_damaged")
+    finally:
+        storage.put(settings.evidence_bucket, f"{digest[:2]}/{digest}", a_crop(), "image/webp")
+
+
 async def test_one_item_is_judged_again_and_only_once_at_a_time(api: httpx.AsyncClient, batch: UUID) -> None:
     place = f"/v1/items/{item_id(batch, 1)}"
     answer = await api.post(f"{place}:rescan")

@@ -17,8 +17,10 @@ from worker.moderation.policy import Action
 from worker.moderation.review import APPEALS_QUEUE, DEFAULT_QUEUE, JudgementKind, RegionJudgement, ReviewVerdict
 from worker.moderation.settings import Settings
 from worker.store.appeals import NewAppeal, open_appeal
-from worker.store.review_tasks import Claimant, claim_task
-from worker.store.reviews import Answer, submit_review
+from worker.store.review_answers import Answer
+from worker.store.review_claims import claim_task
+from worker.store.review_tasks import Claimant
+from worker.store.reviews import submit_review
 from worker.store.session import transaction
 
 COOKBOOK = (Path(__file__).parents[2] / "deploy" / "cookbook.sql").read_text()

@@ -17,18 +17,10 @@ from worker.moderation.policy import Action
 from worker.moderation.review import DEFAULT_QUEUE, JudgementKind, RegionJudgement, ReviewVerdict, TaskState
 from worker.store.appeals import NewAppeal, open_appeal
 from worker.store.decisions import current_decision
-from worker.store.review_tasks import (
-    Claim,
-    Claimant,
-    claim_task,
-    hold_task,
-    reassign_task,
-    release_claim,
-    renew_claim,
-    reopen_task,
-    skip_task,
-)
-from worker.store.reviews import Answer, Submitted, submit_review
+from worker.store.review_answers import Answer
+from worker.store.review_claims import Claim, claim_task, hold_task, release_claim, renew_claim, skip_task
+from worker.store.review_tasks import Claimant, reassign_task, reopen_task
+from worker.store.reviews import Submitted, submit_review
 from worker.store.session import transaction
 
 GENERATED = Answer(verdict=ReviewVerdict.GENERATED, action=Action.LABEL, note="six fingers")

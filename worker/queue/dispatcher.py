@@ -17,6 +17,7 @@ from worker.queue.doorbell import Doorbell
 from worker.queue.sealing import Sealer
 from worker.store.announcements import announce, demand, rering, unring
 from worker.store.leadership import Listener, open_listener
+from worker.store.review_queues import review_demand
 from worker.store.session import connect, transaction
 from worker.store.settlement import SLICE, finish_batches, settle_cancelled
 from worker.store.sweeps import expire_leases, split_or_fail
@@ -107,7 +108,7 @@ class Dispatcher:
         return settled.chunks == SLICE
 
     def sweep(self) -> None:
-        """Repairs: expired leases, announcements that nobody answered, chunks that keep dying."""
+        """Repairs: expired leases, announcements that nobody answered, chunks that keep dying. Looks at the review queues beside."""
         attempts = self._settings.max_attempts
         with transaction(self._engine) as session:
             expired = expire_leases(session, max_attempts=attempts)
@@ -115,6 +116,9 @@ class Dispatcher:
             rerung = rering(session, self._settings.announce_timeout_seconds)
         with transaction(self._engine) as session:
             bisection = split_or_fail(session, max_attempts=attempts, actor=ACTOR)
+        with transaction(self._engine) as session:
+            waiting = review_demand(session)
+        metrics.show_reviews(waiting)
         metrics.LEASES_EXPIRED.inc(expired)
         metrics.RERUNG.inc(rerung)
         metrics.SPLIT.inc(bisection.split)

@@ -1,6 +1,7 @@
 """Prometheus metrics of scan worker and dispatcher. vLLM's own (`vllm:…`) are in the same default registry, so one port serves all."""
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from wsgiref.simple_server import WSGIServer
 
@@ -10,6 +11,7 @@ from prometheus_client import Counter, Gauge, Histogram, start_http_server
 from worker.moderation.outcomes import Outcome, Stage
 from worker.store.announcements import Demand
 from worker.store.chunks import Tally
+from worker.store.review_queues import ReviewDemand
 
 STAGE_SECONDS_BUCKETS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)  # a cached fetch to a long queue before the engine
 
@@ -29,6 +31,8 @@ LEASES_EXPIRED = Counter("zoomin_leases_expired", "Leases that were not renewed 
 RERUNG = Counter("zoomin_chunks_rerung", "Announced chunks that nobody claimed in time")
 SPLIT = Counter("zoomin_chunks_split", "Chunks halved because they kept dying")
 OLDEST_CHUNK = Gauge("zoomin_oldest_claimable_chunk_seconds", "Age of the oldest chunk that could be claimed")
+REVIEW_TASKS = Gauge("zoomin_review_tasks", "Unfinished review tasks; overdue ones are of any state", ["tenant", "queue", "state"])
+OLDEST_REVIEW = Gauge("zoomin_oldest_review_task_seconds", "Age of the oldest unfinished review task", ["tenant", "queue"])
 WORKERS = Gauge("zoomin_live_workers", "Workers that hold a live lease")
 SEALED_EVENTS = Gauge("zoomin_audit_sealed_events", "Audit events that the newest seal made by this process covers")
 SEAL_FAILURES = Counter("zoomin_audit_seal_failures", "Attempts to seal the audit chain that failed")
@@ -69,6 +73,14 @@ def show_demand(demand: Demand) -> None:
         CHUNKS.labels(state).set(number)
     OLDEST_CHUNK.set(demand.oldest_seconds)
     WORKERS.set(demand.workers)
+
+
+def show_reviews(queues: Sequence[ReviewDemand]) -> None:
+    """Shows what waits for people."""
+    for queue in queues:
+        for state, number in (("open", queue.open), ("held", queue.held), ("escalated", queue.escalated), ("overdue", queue.overdue)):
+            REVIEW_TASKS.labels(queue.tenant_id, queue.queue, state).set(number)
+        OLDEST_REVIEW.labels(queue.tenant_id, queue.queue).set(queue.oldest_seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,17 @@ CROP = text(
     """
 )
 
+IMAGE = text(
+    """
+    -- image: the evidence object of the shrunken whole image of an item's revision, or of its newest
+    SELECT o.revision, e.sha256, e.bucket, e.key, e.media_type, e.byte_count
+      FROM (SELECT revision, sent_sha256 FROM outcomes
+             WHERE batch_id = :batch_id AND ordinal = :ordinal AND revision = coalesce(:revision, revision)
+             ORDER BY revision DESC LIMIT 1) AS o
+      JOIN evidence AS e ON e.sha256 = o.sent_sha256
+    """
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemStanding:
@@ -100,14 +111,22 @@ class ItemPage:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredCrop:
-    """Where a region's crop is kept, and what it must be."""
+class StoredEvidence:
+    """Where pixels that the model was sent are kept, and what they must be."""
 
     sha256: str
     bucket: str
     key: str
     media_type: str
     byte_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """The shrunken whole image that the model was sent at a revision."""
+
+    revision: int
+    evidence: StoredEvidence
 
 
 def read_items(session: Session, batch_id: UUID, *, accepted: int, after: int, limit: int, state: str | None = None) -> ItemPage:
@@ -156,13 +175,23 @@ def item_traces(session: Session, batch_id: UUID, ordinal: int, revision: int | 
     return list(session.execute(query).scalars())
 
 
-def find_crop(session: Session, tenant_id: str, place: RegionPlace) -> StoredCrop | None:
+def find_crop(session: Session, tenant_id: str, place: RegionPlace) -> StoredEvidence | None:
     """Where the crop is; None for a region without one. Raises RejectedError `region_missing`, also for another tenant's."""
     parameters = {"batch_id": place.batch_id, "ordinal": place.ordinal, "revision": place.revision, "position": place.position}
     row = session.execute(CROP, {**parameters, "tenant": tenant_id}).one_or_none()
     if row is None:
         raise RejectedError("region_missing", "There is no such region.")
-    return StoredCrop(*row) if row.sha256 else None
+    return StoredEvidence(*row) if row.sha256 else None
+
+
+def find_image(session: Session, tenant_id: str, batch_id: UUID, ordinal: int, revision: int | None) -> StoredImage | None:
+    """Where the shrunken whole image of a revision is, by default of the newest; None when the model was sent none.
+
+    Raises RejectedError `item_missing`, also for another tenant's.
+    """
+    check_item(session, tenant_id, batch_id, ordinal)
+    row = session.execute(IMAGE, {"batch_id": batch_id, "ordinal": ordinal, "revision": revision}).one_or_none()
+    return None if row is None else StoredImage(row.revision, StoredEvidence(*row[1:]))
 
 
 def _newest(session: Session, batch_id: UUID, ordinal: int) -> int | None:

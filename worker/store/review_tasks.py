@@ -1,108 +1,36 @@
-"""Review tasks under claim: take one, keep it by heartbeats, give it back, skip, hold, reassign. All times are the database's.
+"""Review tasks: find and lock them, reopen, reassign, put them before or behind others. All times are the database's.
 
-A task's slots say how many people must answer; each claim holds one, so no more can answer than that. A claim's token names it in every
-action. Whatever changes the question (hold, reassign, escalation, a newer revision) raises the task's version, which an answer must name;
-what other reviewers of the task do beside one does not.
+Whatever changes the question (hold, reassign, escalation, a newer revision) raises the task's version, which an answer must name; what
+other reviewers of the task do beside one does not, nor does its place in the queue.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from worker.moderation.errors import FencedError, RejectedError
-from worker.moderation.review import ClaimState, TaskState
+from worker.moderation.errors import RejectedError
+from worker.moderation.review import TaskState
 from worker.store import audit
-from worker.store.models import ReviewQueueRow, ReviewTaskRow
+from worker.store.models import ReviewTaskRow
 
-EXPIRE = text(
-    """
-    -- expire: claims whose heartbeat did not come; their slots are free again
-    UPDATE review_claims SET state = 'expired', ended_at = now()
-     WHERE token IN (SELECT token FROM review_claims WHERE state = 'active' AND expires_at < now() ORDER BY token FOR UPDATE SKIP LOCKED)
-    """
-)
-CHOOSE = text(
-    """
-    -- choose: the most pressing task of the queue that has a free slot for this reviewer. Nobody answers twice, nor judges an appeal
-    -- against a decision they had a part in.
-    SELECT t.id FROM review_tasks AS t
-     WHERE t.tenant_id = :tenant_id AND t.queue = :queue
-       AND (t.state = 'open' OR (t.state = 'held' AND t.held_until <= now()) OR (t.state = 'escalated' AND :lead))
-       AND (t.assigned_to IS NULL OR t.assigned_to = :reviewer)
-       AND NOT EXISTS (SELECT FROM review_claims AS c
-                        WHERE c.task_id = t.id AND c.reviewer = :reviewer AND c.state IN ('active', 'submitted', 'skipped'))
-       AND (SELECT count(*) FROM review_claims AS c WHERE c.task_id = t.id AND c.state IN ('active', 'submitted')) < t.slots
-       AND NOT EXISTS (SELECT FROM appeals AS a JOIN decisions AS d ON d.id = a.decision_id
-                        LEFT JOIN reviews AS r ON r.task_id = d.task_id
-                        WHERE a.id = t.appeal_id AND :reviewer IN (d.decided_by, r.reviewer))
-     ORDER BY t.priority DESC, t.due_at, t.id LIMIT 1
-       FOR UPDATE OF t SKIP LOCKED
-    """
-)
-CLAIM = text(
-    """
-    -- claim: the lowest free slot of a locked task; a task that was held is open again
-    WITH claim AS (
-        INSERT INTO review_claims (task_id, slot, reviewer, expires_at)
-        SELECT t.id, s.slot, :reviewer, now() + make_interval(secs => q.lease_seconds)
-          FROM review_tasks AS t
-          JOIN review_queues AS q ON q.tenant_id = t.tenant_id AND q.name = t.queue
-         CROSS JOIN LATERAL (SELECT n.number AS slot FROM generate_series(1, t.slots) AS n (number)
-                              WHERE NOT EXISTS (SELECT FROM review_claims AS c
-                                                 WHERE c.task_id = t.id AND c.slot = n.number AND c.state IN ('active', 'submitted'))
-                              ORDER BY n.number LIMIT 1) AS s
-         WHERE t.id = :task_id
-        RETURNING token, slot, expires_at
-    ), reopened AS (
-        UPDATE review_tasks
-           SET state = CASE state WHEN 'held' THEN 'open' ELSE state END, held_until = NULL,
-               version = version + CASE state WHEN 'held' THEN 1 ELSE 0 END
-         WHERE id = :task_id
-        RETURNING version
-    )
-    SELECT token, slot, expires_at, version FROM claim, reopened
-    """
-)
-RENEW = text(
-    """
-    -- renew: puts an active claim's end off
-    UPDATE review_claims AS c SET expires_at = now() + make_interval(secs => q.lease_seconds)
-      FROM review_tasks AS t JOIN review_queues AS q ON q.tenant_id = t.tenant_id AND q.name = t.queue
-     WHERE c.token = :token AND c.task_id = :task_id AND c.reviewer = :reviewer AND c.state = 'active' AND c.expires_at > now()
-       AND t.id = c.task_id
-    RETURNING c.expires_at
-    """
-)
-END = text(
-    """
-    -- end: an active claim stops
-    UPDATE review_claims SET state = :state, ended_at = now(), reason = :reason
-     WHERE token = :token AND task_id = :task_id AND reviewer = :reviewer AND state = 'active' AND expires_at > now()
-    RETURNING slot, extract(epoch FROM now() - claimed_at)::float AS seconds
-    """
-)
 END_ALL = text(
     """
     -- end all: nobody holds the task any more
     UPDATE review_claims SET state = 'released', ended_at = now(), reason = :reason WHERE task_id = :task_id AND state = 'active'
     """
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """A reviewer's right to answer a task until `expires_at`. `version` is the task's, which the next action must name."""
-
-    task_id: int
-    token: UUID
-    slot: int
-    reviewer: str
-    expires_at: datetime
-    version: int
+BARRED = text(
+    """
+    -- barred: whether a reviewer can never be offered the task: answered or skipped it, or had a part in the decision it contests
+    SELECT EXISTS (SELECT FROM review_claims WHERE task_id = :task_id AND reviewer = :reviewer AND state IN ('submitted', 'skipped'))
+        OR EXISTS (SELECT FROM review_tasks AS t JOIN appeals AS a ON a.id = t.appeal_id JOIN decisions AS d ON d.id = a.decision_id
+                     LEFT JOIN reviews AS r ON r.task_id = d.task_id
+                    WHERE t.id = :task_id AND :reviewer IN (d.decided_by, r.reviewer))
+    """
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,67 +42,6 @@ class Claimant:
     lead: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """Which slot a claim held, and for how long."""
-
-    slot: int
-    seconds: float
-
-
-def claim_task(session: Session, claimant: Claimant, queue: str) -> Claim | None:
-    """The queue's most pressing task that this reviewer may answer; None when there is none. Raises RejectedError `queue_missing`."""
-    if session.get(ReviewQueueRow, (claimant.tenant_id, queue)) is None:
-        raise RejectedError("queue_missing", f"There is no review queue {queue[:80]!r}.")
-    session.execute(EXPIRE)
-    who = {"reviewer": claimant.reviewer}
-    task_id = session.execute(CHOOSE, {**who, "tenant_id": claimant.tenant_id, "queue": queue, "lead": claimant.lead}).scalar_one_or_none()
-    if task_id is None:
-        return None
-    row = session.execute(CLAIM, {**who, "task_id": task_id}).one()
-    claim = Claim(task_id=task_id, reviewer=claimant.reviewer, **row._asdict())
-    _note(session, find_task(session, task_id, claimant), claimant, "review.claimed", {"slot": claim.slot})
-    return claim
-
-
-def renew_claim(session: Session, claimant: Claimant, task_id: int, token: UUID) -> datetime:
-    """Puts the claim's end off: until when. Raises FencedError when it is no longer the reviewer's."""
-    claim = {"token": token, "task_id": task_id, "reviewer": claimant.reviewer}
-    expires_at = session.execute(RENEW, claim).scalar_one_or_none()
-    if expires_at is None:
-        raise _lost()
-    return expires_at  # type: ignore[no-any-return]  # a raw statement's value
-
-
-def release_claim(session: Session, claimant: Claimant, task_id: int, token: UUID) -> None:
-    """Gives the slot back; the same reviewer may be offered the task again. Raises FencedError, RejectedError `task_missing`."""
-    task = lock_task(session, task_id, claimant, version=None)
-    end_claim(session, claimant, task_id, token, ClaimState.RELEASED, reason=None)
-    _note(session, task, claimant, "review.released", {})
-
-
-def skip_task(session: Session, claimant: Claimant, task_id: int, token: UUID, *, reason: str) -> None:
-    """Gives the slot back for good: the task is never offered to this reviewer again. Raises as `release_claim`."""
-    task = lock_task(session, task_id, claimant, version=None)
-    end_claim(session, claimant, task_id, token, ClaimState.SKIPPED, reason=reason)
-    _note(session, task, claimant, "review.skipped", {})
-
-
-def hold_task(
-    session: Session, claimant: Claimant, task_id: int, token: UUID, *, version: int, reason: str, until: datetime | None
-) -> None:
-    """Sets the task aside until a time, or until it is reopened. Ends every claim on it.
-
-    Raises FencedError, RejectedError: task_missing, task_changed.
-    """
-    task = lock_task(session, task_id, claimant, version=version)
-    end_claim(session, claimant, task_id, token, ClaimState.RELEASED, reason=reason)
-    session.execute(END_ALL, {"task_id": task_id, "reason": "the task was held"})
-    task.state, task.state_reason, task.held_until, task.version = TaskState.HELD, reason, until, task.version + 1
-    session.flush()
-    _note(session, task, claimant, "review.held", {})
-
-
 def reopen_task(session: Session, claimant: Claimant, task_id: int, *, version: int) -> None:
     """Offers a held task again. Raises RejectedError: task_missing, task_changed, task_state."""
     task = lock_task(session, task_id, claimant, version=version)
@@ -182,19 +49,37 @@ def reopen_task(session: Session, claimant: Claimant, task_id: int, *, version: 
         raise RejectedError("task_state", f"Task {task_id} is {task.state}, not held.")
     task.state, task.state_reason, task.held_until, task.version = TaskState.OPEN, None, None, task.version + 1
     session.flush()
-    _note(session, task, claimant, "review.reopened", {})
+    note(session, task, claimant, "review.reopened", {})
 
 
 def reassign_task(session: Session, claimant: Claimant, task_id: int, *, version: int, to: str | None) -> None:
     """Reserves an unfinished task for one reviewer, or with None for anybody. Ends every claim on it.
 
-    Raises RejectedError: task_missing, task_changed, task_finished.
+    Raises RejectedError: task_missing, task_changed, task_finished, reviewer_barred.
     """
     task = lock_task(session, task_id, claimant, version=version)
-    session.execute(END_ALL, {"task_id": task_id, "reason": "the task was reassigned"})
+    if to is not None and session.execute(BARRED, {"task_id": task_id, "reviewer": to}).scalar_one():
+        raise RejectedError(
+            "reviewer_barred", f"{to[:80]} has answered or skipped task {task_id}, or had a part in the decision it contests."
+        )
+    end_all_claims(session, task_id, reason="the task was reassigned")
     task.assigned_to, task.version = to, task.version + 1
     session.flush()
-    _note(session, task, claimant, "review.reassigned", {"to": to})
+    note(session, task, claimant, "review.reassigned", {"to": to})
+
+
+def prioritise_task(
+    session: Session, claimant: Claimant, task_id: int, *, priority: int | None = None, due_at: datetime | None = None
+) -> None:
+    """Gives an unfinished task another priority or due time; None leaves it. Claims on it go on.
+
+    Raises RejectedError: task_missing, task_finished.
+    """
+    task = lock_task(session, task_id, claimant, version=None)
+    task.priority = task.priority if priority is None else priority
+    task.due_at = task.due_at if due_at is None else due_at
+    session.flush()
+    note(session, task, claimant, "review.prioritised", {"priority": task.priority, "due_at": task.due_at.isoformat()})
 
 
 def find_task(session: Session, task_id: int, claimant: Claimant) -> ReviewTaskRow:
@@ -210,34 +95,38 @@ def lock_task(session: Session, task_id: int, claimant: Claimant, *, version: in
 
     Raises RejectedError: task_missing, task_finished, task_changed.
     """
+    task = lock_any_task(session, task_id, claimant)
+    check_task(task, version=version)
+    return task
+
+
+def lock_any_task(session: Session, task_id: int, claimant: Claimant) -> ReviewTaskRow:
+    """The task, its row locked, whatever its state. Raises RejectedError `task_missing`."""
     query = select(ReviewTaskRow).filter_by(id=task_id, tenant_id=claimant.tenant_id).with_for_update()
     task = session.execute(query.execution_options(populate_existing=True)).scalar_one_or_none()
     if task is None:
         raise _missing(task_id)
-    if task.state in {TaskState.DONE, TaskState.WITHDRAWN}:
-        raise RejectedError("task_finished", f"Task {task_id} is {task.state}.")
-    if version not in {None, task.version}:
-        raise RejectedError("task_changed", f"Task {task_id} is at version {task.version}; you saw {version}. Look at it again.")
     return task
 
 
-def end_claim(session: Session, claimant: Claimant, task_id: int, token: UUID, state: ClaimState, *, reason: str | None) -> Ended:
-    """Ends an active claim. Raises FencedError when it is no longer the reviewer's."""
-    claim = {"token": token, "task_id": task_id, "reviewer": claimant.reviewer}
-    row = session.execute(END, {**claim, "state": state.value, "reason": reason}).one_or_none()
-    if row is None:
-        raise _lost()
-    return Ended(*row)
+def check_task(task: ReviewTaskRow, *, version: int | None) -> None:
+    """Raises RejectedError: task_finished; task_changed when it is not at `version`."""
+    if task.state in {TaskState.DONE, TaskState.WITHDRAWN}:
+        raise RejectedError("task_finished", f"Task {task.id} is {task.state}.")
+    if version not in {None, task.version}:
+        raise RejectedError("task_changed", f"Task {task.id} is at version {task.version}; you saw {version}. Look at it again.")
+
+
+def end_all_claims(session: Session, task_id: int, *, reason: str) -> None:
+    """Nobody holds the task any more."""
+    session.execute(END_ALL, {"task_id": task_id, "reason": reason})
+
+
+def note(session: Session, task: ReviewTaskRow, claimant: Claimant, action: str, detail: dict[str, object]) -> None:
+    """The audit event of an action on a task."""
+    place: dict[str, Any] = {"batch_id": task.batch_id, "ordinal": task.ordinal, "revision": task.revision}
+    audit.record(session, actor=claimant.reviewer, action=action, **place, detail={"task": task.id, **detail})
 
 
 def _missing(task_id: int) -> RejectedError:
     return RejectedError("task_missing", f"There is no review task {task_id}.")
-
-
-def _lost() -> FencedError:
-    return FencedError("claim_lost", "The claim has expired or is somebody else's: claim the task again.")
-
-
-def _note(session: Session, task: ReviewTaskRow, claimant: Claimant, action: str, detail: dict[str, object]) -> None:
-    place: dict[str, Any] = {"batch_id": task.batch_id, "ordinal": task.ordinal, "revision": task.revision}
-    audit.record(session, actor=claimant.reviewer, action=action, **place, detail={"task": task.id, **detail})

@@ -26,38 +26,38 @@ from worker.moderation.review import (
 from worker.store import audit, outbox
 from worker.store.appeals import settle_appeal
 from worker.store.decisions import NewDecision, decide
-from worker.store.models import OutcomeRow, RegionJudgementRow, RegionRow, ReviewRow, ReviewTaskRow
-from worker.store.review_tasks import Claimant, end_claim, lock_task
+from worker.store.models import DecisionRow, OutcomeRow, RegionJudgementRow, RegionRow, ReviewRow, ReviewTaskRow
+from worker.store.review_answers import Answer, WrittenReview, find_answer
+from worker.store.review_claims import end_claim
+from worker.store.review_tasks import Claimant, check_task, lock_any_task
 
 MOST_JUDGEMENTS = 64  # boxes a review may speak of; the model is allowed far fewer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What a reviewer says. `action` is what the platform is to do when the answer becomes the decision."""
-
-    verdict: ReviewVerdict
-    action: Action = Action.NONE
-    note: str = ""
-    judgements: tuple[RegionJudgement, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Submitted:
-    """What an answer brought about. `decision_id` is None while the task waits for others, or for a lead."""
+    """What an answer brought about. `decision_id` is None while the task waits for others, or for a lead.
+
+    `repeated`: the very answer had been given under this claim before, and was not written again.
+    """
 
     review_id: UUID
     task_state: TaskState
     task_version: int
     decision_id: UUID | None
+    repeated: bool = False
 
 
 def submit_review(session: Session, claimant: Claimant, task_id: int, token: UUID, answer: Answer, *, version: int) -> Submitted:
     """Records the answer under the claim, and with the last one decides the task, or asks a lead when reviewers differ.
 
-    Raises FencedError; RejectedError: task_missing, task_finished, task_changed, region_missing, judgements_too_many.
+    Raises FencedError; RejectedError: task_missing, task_finished, task_changed, region_missing, region_judgement_invalid,
+    judgements_too_many, lead_unsure, review_exists.
     """
-    task = lock_task(session, task_id, claimant, version=version)
+    task = lock_any_task(session, task_id, claimant)
+    if (given := find_answer(session, task_id, claimant.reviewer, token)) is not None:
+        return _again(session, task, given, answer)
+    check_task(task, version=version)
     _check_judgements(session, task, answer.judgements)
     claim = end_claim(session, claimant, task_id, token, ClaimState.SUBMITTED, reason=None)
     review_id = new_uuid7()
@@ -72,6 +72,20 @@ def submit_review(session: Session, claimant: Claimant, task_id: int, token: UUI
     decision_id = None if decision is None else _decide(session, task, decision)
     _tell(session, task, claimant, review_id, answer)
     return Submitted(review_id=review_id, task_state=TaskState(task.state), task_version=task.version, decision_id=decision_id)
+
+
+def _again(session: Session, task: ReviewTaskRow, given: WrittenReview, answer: Answer) -> Submitted:
+    """What the first of two equal answers under one claim brought about, as it stands now."""
+    if given.answer != answer:
+        raise RejectedError("review_exists", "Another answer was given under this claim before. An answer cannot be changed.")
+    newest = select(DecisionRow.id).filter_by(task_id=task.id).order_by(DecisionRow.created_at.desc(), DecisionRow.id.desc()).limit(1)
+    return Submitted(
+        review_id=given.id,
+        task_state=TaskState(task.state),
+        task_version=task.version,
+        decision_id=session.execute(newest).scalar_one_or_none(),
+        repeated=True,
+    )
 
 
 def _conclude(session: Session, task: ReviewTaskRow, claimant: Claimant) -> NewDecision | None:

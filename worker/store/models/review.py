@@ -31,6 +31,9 @@ class ReviewQueueRow(Base):
     lease_seconds: Mapped[int] = mapped_column(server_default=text("300"), comment="A claim without a heartbeat expires after this")
     due_hours: Mapped[int] = mapped_column(server_default=text("24"), comment="A task is due this long after it was made")
     guidance: Mapped[str] = mapped_column(server_default=text("''"), comment="What reviewers of this queue are told")
+    version: Mapped[int] = mapped_column(
+        server_default=text("1"), comment="Counts changes of the settings; a change that saw an older one is refused"
+    )
     created_at: Mapped[Now] = mapped_column(comment="When it was made")
 
 
@@ -46,6 +49,7 @@ class ReviewTaskRow(Base):
         CheckConstraint("(kind = 'appeal') = (appeal_id IS NOT NULL)", name="appeal"),
         Index("ix_review_tasks_unfinished", "tenant_id", "queue", text("priority DESC"), "due_at", "id", postgresql_where=UNFINISHED),
         Index("ix_review_tasks_item", "batch_id", "ordinal"),
+        Index("ix_review_tasks_tenant", "tenant_id", "id"),
         Index("uq_review_tasks_routing", "batch_id", "ordinal", "revision", unique=True, postgresql_where=text("kind = 'routing'")),
         {"comment": "Questions to people about outcomes; the answers are reviews"},
     )
@@ -83,6 +87,7 @@ class ReviewClaimRow(Base):
         Index("uq_review_claims_slot", "task_id", "slot", unique=True, postgresql_where=HELD_SLOTS),
         Index("uq_review_claims_reviewer", "task_id", "reviewer", unique=True, postgresql_where=HELD_SLOTS),
         Index("ix_review_claims_active", "expires_at", postgresql_where=text("state = 'active'")),
+        Index("ix_review_claims_reviewer", "reviewer", postgresql_where=text("state = 'active'")),
         {"comment": "Reviewers' rights to answer a task, each for one of its slots and for a while"},
     )
 

@@ -1,0 +1,32 @@
+"""What the review API needs of the tables: versions of queues' settings, and paths to a tenant's tasks and a reviewer's claims."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "review_over_http"
+down_revision = "api_keys_and_intakes"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Forward."""
+    op.add_column(
+        "review_queues",
+        sa.Column(
+            "version",
+            sa.Integer(),
+            server_default=sa.text("1"),
+            nullable=False,
+            comment="Counts changes of the settings; a change that saw an older one is refused",
+        ),
+    )
+    op.create_index("ix_review_tasks_tenant", "review_tasks", ["tenant_id", "id"])
+    op.create_index("ix_review_claims_reviewer", "review_claims", ["reviewer"], postgresql_where=sa.text("state = 'active'"))
+
+
+def downgrade() -> None:
+    """Back."""
+    op.drop_index("ix_review_claims_reviewer", table_name="review_claims", postgresql_where=sa.text("state = 'active'"))
+    op.drop_index("ix_review_tasks_tenant", table_name="review_tasks")
+    op.drop_column("review_queues", "version")

@@ -1,0 +1,83 @@
+"""Answers as reviewers gave them, and who may see them: nobody sees another's before having given one's own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from worker.moderation.boxes import Box
+from worker.moderation.policy import Action
+from worker.moderation.review import UNFINISHED_TASKS, ClaimState, JudgementKind, RegionJudgement, ReviewVerdict
+from worker.store.models import RegionJudgementRow, ReviewClaimRow, ReviewRow, ReviewTaskRow
+from worker.store.review_tasks import Claimant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a reviewer says. `action` is what the platform is to do when the answer becomes the decision."""
+
+    verdict: ReviewVerdict
+    action: Action = Action.NONE
+    note: str = ""
+    judgements: tuple[RegionJudgement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenReview:
+    """An answer, with who gave it, when, and how many seconds after the claim."""
+
+    id: UUID
+    task_id: int
+    reviewer: str
+    answer: Answer
+    seconds: float
+    created_at: datetime
+
+
+def find_answer(session: Session, task_id: int, reviewer: str, token: UUID) -> WrittenReview | None:
+    """What the reviewer answered under the claim; None when it is not answered, or not theirs."""
+    claim = session.get(ReviewClaimRow, token, populate_existing=True)
+    if claim is None or (claim.task_id, claim.reviewer, claim.state) != (task_id, reviewer, ClaimState.SUBMITTED):
+        return None
+    rows = session.execute(select(ReviewRow).filter_by(task_id=task_id, reviewer=reviewer)).scalars().all()
+    return next(iter(_written(session, rows)), None)
+
+
+def visible_reviews(session: Session, task: ReviewTaskRow, claimant: Claimant) -> list[WrittenReview]:
+    """The task's answers, oldest first, as far as the claimant may see them.
+
+    All of them for a lead, once the task is finished, and for whoever has answered; before that, none.
+    """
+    query = select(ReviewRow).filter_by(task_id=task.id).order_by(ReviewRow.created_at, ReviewRow.id)
+    rows = session.execute(query).scalars().all()
+    sees = claimant.lead or task.state not in UNFINISHED_TASKS or any(row.reviewer == claimant.reviewer for row in rows)
+    return _written(session, rows) if sees else []
+
+
+def _written(session: Session, rows: Sequence[ReviewRow]) -> list[WrittenReview]:
+    query = select(RegionJudgementRow).where(RegionJudgementRow.review_id.in_([row.id for row in rows])).order_by(RegionJudgementRow.number)
+    judgements = session.execute(query).scalars().all() if rows else []
+    return [
+        WrittenReview(
+            id=row.id,
+            task_id=row.task_id,
+            reviewer=row.reviewer,
+            answer=Answer(
+                verdict=ReviewVerdict(row.verdict),
+                action=Action(row.action),
+                note=row.note,
+                judgements=tuple(_judgement(judgement) for judgement in judgements if judgement.review_id == row.id),
+            ),
+            seconds=row.seconds,
+            created_at=row.created_at,
+        )
+        for row in rows
+    ]
+
+
+def _judgement(row: RegionJudgementRow) -> RegionJudgement:
+    sides = [side for side in (row.x0, row.y0, row.x1, row.y1) if side is not None]
+    return RegionJudgement(kind=JudgementKind(row.kind), position=row.position, box=Box(*sides) if sides else None)

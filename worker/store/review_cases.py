@@ -1,0 +1,57 @@
+"""A review task with all that is needed to judge it: what the model said, why a person is asked, what was decided before."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from worker.moderation.release import Training
+from worker.store.items import ItemStanding, find_item, item_regions
+from worker.store.models import AppealRow, DecisionRow, OutcomeRow, RegionRow, ReleaseRow, ReviewQueueRow, ReviewTaskRow, RoutingRow
+from worker.store.review_listing import count_answers
+from worker.store.review_tasks import Claimant, find_task
+
+MOST_DECISIONS = 50  # an item's newest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """Rows as they were written; never another reviewer's answer. `outcome` is None when it is no longer kept."""
+
+    task: ReviewTaskRow
+    answers: int
+    guidance: str
+    item: ItemStanding
+    outcome: OutcomeRow | None
+    training: Training | None
+    regions: Sequence[RegionRow]
+    policy_version: str | None
+    decisions: Sequence[DecisionRow]
+    appeal: AppealRow | None
+
+
+def read_case(session: Session, task_id: int, claimant: Claimant) -> Case:
+    """Raises RejectedError: task_missing, item_missing."""
+    task = find_task(session, task_id, claimant)
+    place: dict[str, Any] = {"batch_id": task.batch_id, "ordinal": task.ordinal, "revision": task.revision}
+    outcome = session.execute(select(OutcomeRow).filter_by(**place)).scalar_one_or_none()
+    queue = session.get_one(ReviewQueueRow, (task.tenant_id, task.queue))
+    release = session.get(ReleaseRow, outcome.release_id) if outcome is not None and outcome.release_id is not None else None
+    routed = select(RoutingRow.policy_version).filter_by(**place, mode="live")
+    decided = select(DecisionRow).filter_by(batch_id=task.batch_id, ordinal=task.ordinal)
+    return Case(
+        task=task,
+        answers=count_answers(session, [task.id]).get(task.id, 0),
+        guidance=queue.guidance,
+        item=find_item(session, task.tenant_id, task.batch_id, task.ordinal),
+        outcome=outcome,
+        training=Training(release.training) if release is not None else None,
+        regions=item_regions(session, task.batch_id, task.ordinal, task.revision),
+        policy_version=session.execute(routed).scalars().first(),
+        decisions=session.execute(decided.order_by(DecisionRow.created_at.desc(), DecisionRow.id.desc()).limit(MOST_DECISIONS))
+        .scalars()
+        .all(),
+        appeal=session.get(AppealRow, task.appeal_id) if task.appeal_id is not None else None,
+    )
