@@ -11,7 +11,7 @@ depends_on = None
 
 STATEMENTS = "statements_of_reasons"
 STATES = "state IN ('draft', 'held', 'submitted', 'refused', 'withdrawn')"
-COLUMNS = (
+COLUMNS: tuple[sa.Column[object], ...] = (
     sa.Column("drafted_by", sa.Text(), server_default=sa.text("''"), nullable=False, comment="Who drafted it"),
     sa.Column("signed_at", sa.DateTime(timezone=True), nullable=True, comment="When it was signed"),
     sa.Column(
