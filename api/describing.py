@@ -36,9 +36,9 @@ def answers(
     return {status: described}
 
 
-def link(operation: str, **parameters: str) -> dict[str, Any]:
-    """A link to an operation, its parameters as runtime expressions."""
-    return {"operationId": operation, "parameters": dict(parameters)}
+def link(operation: str, body: Mapping[str, str] | None = None, **parameters: str) -> dict[str, Any]:
+    """A link to an operation, its parameters and what its body must hold as runtime expressions."""
+    return {"operationId": operation, "parameters": dict(parameters), **({"requestBody": dict(body)} if body else {})}
 
 
 def raw(status: int, description: str, *media_types: str) -> Responses:

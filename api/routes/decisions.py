@@ -37,6 +37,8 @@ FOLLOW: Mapping[str, Any] = {
     "decision": link("readDecision", decision_id="$response.body#/id"),
     "item": link("readItem", item_id="$response.body#/item_id"),
     "line": link("listItemDecisions", item_id="$response.body#/item_id"),
+    "state": link("draftStatement", {"decision_id": "$response.body#/id"}),
+    "contest": link("submitAppeal", {"decision_id": "$response.body#/id", "statement": "It is a photograph."}),
 }
 FIRST: Mapping[str, Any] = {"decision": link("readDecision", decision_id="$response.body#/decisions/0/id")}
 

@@ -39,6 +39,8 @@ FOLLOW = {
     "regions": link("listRegions", item_id="$response.body#/id"),
     "traces": link("listTraces", item_id="$response.body#/id"),
     "rescan": link("rescanItem", item_id="$response.body#/id"),
+    "decisions": link("listItemDecisions", item_id="$response.body#/id"),
+    "decide": link("decideItem", item_id="$response.body#/id"),
     "batch": link("readBatch", batch_id="$response.body#/batch_id"),
 }
 CROP = {"crop": link("readCrop", region_id="$response.body#/regions/0/id")}
