@@ -21,7 +21,7 @@ from api.middleware.guard import Guard, response_of
 from api.middleware.request_ids import RequestIds
 from api.queries import plain_query
 from api.readiness import Readiness
-from api.routes import batches, items, policies, queues, regions, results, reviews, storage_checks, tasks
+from api.routes import appeals, batches, decisions, items, policies, queues, regions, results, reviews, statements, storage_checks, tasks
 from api.security.authentication import OPEN_PATHS, Authentication
 from api.security.rates import RateLimit, Rates
 from api.services import DATABASE_THREADS, ApiServices
@@ -41,6 +41,9 @@ ROUTERS = (
     queues.router,
     tasks.router,
     reviews.router,
+    decisions.router,
+    appeals.router,
+    statements.router,
 )
 METRICS_PATH = "/metrics"
 

@@ -8,6 +8,7 @@ import binascii
 import hashlib
 import json
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import Query
 from pydantic import BeforeValidator, Field
@@ -58,6 +59,14 @@ def read_cursor(listing: str, cursor: str) -> Any:
             raise ProblemError("cursor_invalid")
         return json.loads(body)
     except (binascii.Error, ValueError):
+        raise ProblemError("cursor_invalid") from None
+
+
+def read_id(listing: str, cursor: str) -> UUID:
+    """The id that a page ended with. Raises ProblemError `cursor_invalid`."""
+    try:
+        return UUID(read_cursor(listing, cursor))
+    except (ValueError, TypeError, AttributeError):
         raise ProblemError("cursor_invalid") from None
 
 

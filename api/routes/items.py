@@ -45,6 +45,8 @@ FOLLOW = {
     "traces": link("listTraces", item_id="$response.body#/id"),
     "image": link("readImage", item_id="$response.body#/id"),
     "rescan": link("rescanItem", item_id="$response.body#/id"),
+    "decisions": link("listItemDecisions", item_id="$response.body#/id"),
+    "decide": link("decideItem", item_id="$response.body#/id"),
     "batch": link("readBatch", batch_id="$response.body#/batch_id"),
 }
 CROP = {"crop": link("readCrop", region_id="$response.body#/regions/0/id")}

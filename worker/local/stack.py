@@ -1,4 +1,4 @@
-"""The whole system on one machine: the embedded services, then API, dispatcher, intake, webhook sender and scan worker, all supervised."""
+"""The whole system on one machine: the embedded services, then API, dispatcher, intake, the senders and scan worker, all supervised."""
 
 import logging
 import os
@@ -27,6 +27,7 @@ API_STOP_SECONDS = 5.0
 DISPATCHER_STOP_SECONDS = 10.0
 INTAKE_STOP_SECONDS = 5.0  # a killed one loses nothing: the next goes on at the last slice
 WEBHOOKS_STOP_SECONDS = 20.0  # it finishes the attempts in flight, of 15 s at most
+STATEMENTS_STOP_SECONDS = 40.0  # it finishes the call in flight, of 30 s at most
 WORKER_STOP_SECONDS = 60.0  # it finishes the images in flight, then frees the engine
 POLL_SECONDS = 0.1
 HOPELESS_ENDS = 3  # a process that ended that often is not becoming ready
@@ -39,6 +40,7 @@ class Role(StrEnum):
     DISPATCHER = "dispatcher"
     INTAKE = "intake"
     WEBHOOKS = "webhooks"
+    STATEMENTS = "statements"
     WORKER = "worker"
 
 
@@ -51,7 +53,8 @@ class Stack:
     def __init__(self, settings: Settings, *, worker: bool = True) -> None:
         self._services = Services(settings)
         sealable = settings.secrets_key is not None or settings.database_url is None  # the embedded database has a key of its own
-        wanted = {Role.WORKER: worker, Role.WEBHOOKS: sealable}
+        sending = settings.dsa_url is not None and settings.dsa_token is not None
+        wanted = {Role.WORKER: worker, Role.WEBHOOKS: sealable, Role.STATEMENTS: sending}
         self._roles = tuple(role for role in Role if wanted.get(role, True))
         self._addresses: Addresses | None = None
 
@@ -151,10 +154,13 @@ def _command(role: Role, settings: Settings) -> Command:
         Role.DISPATCHER: (DISPATCHER_STOP_SECONDS, ("worker.cli", "dispatch")),
         Role.INTAKE: (INTAKE_STOP_SECONDS, ("worker.cli", "intake")),
         Role.WEBHOOKS: (WEBHOOKS_STOP_SECONDS, ("worker.cli", "webhooks", "run")),
+        Role.STATEMENTS: (STATEMENTS_STOP_SECONDS, ("worker.cli", "statements", "run")),
         Role.WORKER: (WORKER_STOP_SECONDS, _worker_arguments(settings)),
     }[role]
     if role not in SEALING:
         settings = settings.model_copy(update={"secrets_key": None})
+    if role is not Role.STATEMENTS:
+        settings = settings.model_copy(update={"dsa_token": None})
     variables = {**inherited(os.environ), **environment(settings), "PYTHONUNBUFFERED": "1"}  # noqa: TID251  passed on, not read
     return Command(name=role.value, argv=(sys.executable, "-m", *arguments), environment=variables, stop_seconds=seconds)
 

@@ -4,6 +4,7 @@ import os
 import re
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from worker.moderation.errors import RejectedError
@@ -30,6 +31,12 @@ def new_uuid7() -> UUID:
     value = (milliseconds << 80) | int.from_bytes(os.urandom(10), "big")
     value = value & ~(0xF << 76) | (0x7 << 76)
     return UUID(int=value & ~(0x3 << 62) | (0x2 << 62))
+
+
+def first_uuid7(moment: datetime | None) -> UUID:
+    """A bound: no UUIDv7 of this moment or later sorts before it; without one, none does."""
+    milliseconds = 0 if moment is None else int(moment.timestamp() * 1_000)
+    return UUID(int=max(0, min(milliseconds, (1 << 48) - 1)) << 80)
 
 
 def item_id(batch_id: UUID, ordinal: int) -> str:

@@ -53,6 +53,14 @@ class Settings(BaseSettings):
         default=False, description="local mode only: webhooks may go to this machine's loopback addresses, by plain http too"
     )
 
+    dsa_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
+        description="API of the DSA transparency database, say `https://transparency.dsa.ec.europa.eu/api/v1`; unset: nothing is sent",
+    )
+    dsa_token: SecretStr | None = Field(None, description="its API token: one platform's, for the statements of all tenants")
+    dsa_hold_hours: float = Field(24.0, ge=0, le=720, description="a signed statement of reasons can be withdrawn for so long")
+
     model: str | None = Field(None, description="`nano`, a local checkpoint directory, or `openai:<model>@<base url>`")
     model_api_key: SecretStr | None = Field(None, description="bearer key of an `openai:` endpoint")
     images_in_flight: int = Field(16, ge=1, le=4096, description="images between fetch and outcome per worker; 384 suits one large GPU")
@@ -98,6 +106,11 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
+    @field_validator("dsa_url", "dsa_token", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value  # as compose files leave what is optional
+
     @field_validator("secrets_key")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
@@ -109,6 +122,12 @@ class Settings(BaseSettings):
     def _private_targets_are_for_one_machine(self) -> Self:
         if self.webhook_private_targets and self.mode is not Mode.LOCAL:
             raise ValueError("ZOOMIN_WEBHOOK_PRIVATE_TARGETS is for local mode only: it lets tenants reach this machine's own services")
+        return self
+
+    @model_validator(mode="after")
+    def _tokens_are_encrypted(self) -> Self:
+        if self.mode is not Mode.LOCAL and self.dsa_url is not None and not self.dsa_url.startswith("https://"):
+            raise ValueError("ZOOMIN_DSA_URL must be https:// outside local mode: a token and a signature go there")
         return self
 
     @model_validator(mode="after")

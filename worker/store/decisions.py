@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import select, text
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session, aliased
 
-from worker.moderation.errors import RejectedError
+from worker.moderation.errors import RejectedError, TransientError
 from worker.moderation.events import EventType
 from worker.moderation.identifiers import item_id, new_uuid7
 from worker.moderation.outcomes import Outcome, Verdict
@@ -17,6 +18,7 @@ from worker.moderation.review import DecisionBasis
 from worker.store import audit, outbox
 from worker.store.models import BatchRow, DecisionRow
 from worker.store.outcome_rows import Place
+from worker.store.statement_queue import withdraw_superseded
 
 LIVE_VERSION = text(
     """
@@ -58,32 +60,56 @@ def find_decision(session: Session, decision_id: UUID, *, tenant_id: str) -> Dec
     return row
 
 
-def decide(session: Session, new: NewDecision) -> UUID:
-    """Writes a decision over the item's current one, if there is any, with its events: its id.
+def list_decisions(session: Session, tenant_id: str, *, since: UUID, inclusive: bool, limit: int) -> list[DecisionRow]:
+    """Oldest first, from an id on: ids begin with the time they were made at."""
+    behind = DecisionRow.id >= since if inclusive else DecisionRow.id > since
+    query = select(DecisionRow).filter_by(tenant_id=tenant_id).where(behind).order_by(DecisionRow.id).limit(limit)
+    return list(session.execute(query).scalars())
 
-    Two at the same moment cannot both supersede: the second transaction fails on the unique index and is tried again by its caller.
+
+def item_decisions(session: Session, batch_id: UUID, ordinal: int) -> list[DecisionRow]:
+    """An item's decisions in the order in which they superseded one another; the last one stands."""
+    rows = session.execute(select(DecisionRow).filter_by(batch_id=batch_id, ordinal=ordinal)).scalars()
+    successors = {row.supersedes: row for row in rows}
+    line: list[DecisionRow] = []
+    while (successor := successors.get(line[-1].id if line else None)) is not None:
+        line.append(successor)
+    return line
+
+
+def decide(session: Session, new: NewDecision) -> UUID:
+    """Writes a decision over the item's current one, if there is any, with its events: its id. Raises TransientError as `decide_over`."""
+    return decide_over(session, new, current_decision(session, new.batch_id, new.ordinal))
+
+
+def decide_over(session: Session, new: NewDecision, before: DecisionRow | None) -> UUID:
+    """Writes a decision over this very one; statements about it that were not sent are withdrawn.
+
+    Raises TransientError `decision_conflict` when another superseded it at the same moment: look again.
     """
-    before = current_decision(session, new.batch_id, new.ordinal)
     key: dict[str, Any] = {"batch_id": new.batch_id, "ordinal": new.ordinal, "revision": new.revision}
     routed = session.execute(LIVE_VERSION, key).scalar_one_or_none()
     decision_id = new_uuid7()
-    session.execute(
-        insert(DecisionRow).values(
-            **key,
-            id=decision_id,
-            tenant_id=new.tenant_id,
-            task_id=new.task_id,
-            basis=new.basis,
-            verdict=new.verdict,
-            action=new.action,
-            decided_by=new.decided_by,
-            reason=new.reason,
-            policy_version=routed,
-            supersedes=before.id if before else None,
-        )
+    row = postgresql.insert(DecisionRow).values(
+        **key,
+        id=decision_id,
+        tenant_id=new.tenant_id,
+        task_id=new.task_id,
+        basis=new.basis,
+        verdict=new.verdict,
+        action=new.action,
+        decided_by=new.decided_by,
+        reason=new.reason,
+        policy_version=routed,
+        supersedes=before.id if before else None,
     )
+    if session.execute(row.on_conflict_do_nothing().returning(DecisionRow.id)).one_or_none() is None:
+        raise TransientError(
+            "decision_conflict", f"Item {item_id(new.batch_id, new.ordinal)} was decided on by another at the same moment."
+        )
     told = {"decision_id": str(decision_id), "item_id": item_id(new.batch_id, new.ordinal), "revision": new.revision}
     if before is not None:
+        withdraw_superseded(session, decision_id=before.id, actor=new.decided_by)
         outbox.publish(session, new.tenant_id, EventType.DECISION_SUPERSEDED, {**told, "supersedes": str(before.id)})
     outbox.publish(session, new.tenant_id, EventType.DECISION_CREATED, {**told, "verdict": new.verdict, "action": new.action})
     detail = {"decision": str(decision_id), "supersedes": str(before.id) if before else None, "basis": new.basis, "action": new.action}

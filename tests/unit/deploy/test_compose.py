@@ -17,7 +17,8 @@ DEPLOY = ROOT / "deploy"
 COMPOSE = DEPLOY / "compose.yaml"
 STACK: dict[str, Any] = YAML(typ="safe", pure=True).load(COMPOSE)
 SERVICES: dict[str, dict[str, Any]] = STACK["services"]
-OURS = ("migrate", "api", "dispatcher", "intake", "webhooks", "cli", "worker-cpu", "worker-gpu")
+OURS = ("migrate", "api", "dispatcher", "intake", "webhooks", "statements", "cli", "worker-cpu", "worker-gpu")
+OPTIONAL = {"DSA_URL", "DSA_TOKEN"}  # without them nothing is sent
 VARIABLE = re.compile(r"(?<!\$)\$\{([A-Z0-9_]+)(?::([-?])([^}]*))?\}")
 EXAMPLE = dict(line.split("=", 1) for line in (DEPLOY / ".env.example").read_text().splitlines() if line and line[0] != "#")
 
@@ -28,7 +29,11 @@ def environment(name: str) -> dict[str, str]:
     """What a service is started with, every secret being the name of its variable."""
 
     def value(variable: re.Match[str]) -> str:
-        return EXAMPLE[variable[1]] or f"{variable[1].lower()}_of_thirty_two_characters_or_more"
+        return (
+            EXAMPLE[variable[1]]
+            if variable[1] in OPTIONAL
+            else EXAMPLE[variable[1]] or f"{variable[1].lower()}_of_thirty_two_characters_or_more"
+        )
 
     return {key: VARIABLE.sub(value, str(text)) for key, text in SERVICES[name].get("environment", {}).items()}
 
@@ -74,14 +79,19 @@ def test_only_the_api_is_published_and_only_on_loopback() -> None:
     assert ports == {"api": ["127.0.0.1:${API_PORT:-8080}:8080"]}
 
 
-def test_every_network_but_the_apis_own_and_the_webhook_senders_is_internal() -> None:
+def test_every_network_but_the_apis_own_and_the_senders_is_internal() -> None:
     assert [name for name, network in STACK["networks"].items() if not network.get("internal")] == ["edge", "outside"]
     assert [name for name, service in SERVICES.items() if "edge" in service["networks"]] == ["api"]
-    assert [name for name, service in SERVICES.items() if "outside" in service["networks"]] == ["webhooks"]
+    assert [name for name, service in SERVICES.items() if "outside" in service["networks"]] == ["webhooks", "statements"]
 
 
-def test_the_webhook_sender_which_strangers_answer_reaches_nothing_of_ours_but_postgres() -> None:
-    assert SERVICES["webhooks"]["networks"] == ["database", "outside"]
+@pytest.mark.parametrize("name", ["webhooks", "statements"])
+def test_a_sender_which_strangers_answer_reaches_nothing_of_ours_but_postgres(name: str) -> None:
+    assert SERVICES[name]["networks"] == ["database", "outside"]
+
+
+def test_the_token_of_the_transparency_database_is_known_to_its_sender_alone() -> None:
+    assert [name for name, service in SERVICES.items() if "DSA_TOKEN" in str(service)] == ["statements"]
 
 
 @pytest.mark.parametrize("name", ["worker-cpu", "worker-gpu"])
@@ -98,7 +108,10 @@ def test_only_the_s3_server_reaches_the_disks_that_ask_no_password() -> None:
     [
         ("POSTGRES_PASSWORD", {"postgres"}),
         ("OWNER_PASSWORD", {"postgres", "migrate"}),
-        ("DATABASE_PASSWORD", {"postgres", "migrate", "api", "dispatcher", "intake", "webhooks", "cli", "worker-cpu", "worker-gpu"}),
+        (
+            "DATABASE_PASSWORD",
+            {"postgres", "migrate", "api", "dispatcher", "intake", "webhooks", "statements", "cli", "worker-cpu", "worker-gpu"},
+        ),
         ("BROKER_PASSWORD", {"valkey", "dispatcher", "worker-cpu", "worker-gpu"}),
         ("S3_SECRET_KEY", {"s3", "api", "dispatcher", "intake", "cli", "worker-cpu", "worker-gpu"}),
         ("SECRETS_KEY", {"api", "webhooks"}),
@@ -110,7 +123,7 @@ def test_a_secret_is_known_to_those_who_use_it(secret: str, holders: set[str]) -
 
 def test_no_secret_has_a_value_in_the_repository() -> None:
     required = {name for name, kind, _ in VARIABLE.findall(COMPOSE.read_text()) if kind == "?"}
-    assert required == {name for name, value in EXAMPLE.items() if not value}
+    assert required == {name for name, value in EXAMPLE.items() if not value} - OPTIONAL
     assert {name for name in EXAMPLE if re.search("PASSWORD|KEY", name)} == required
 
 
@@ -174,7 +187,7 @@ def test_workers_are_given_time_to_drain() -> None:
 
 
 def test_nobody_starts_before_what_it_needs() -> None:
-    for name in ("api", "dispatcher", "intake", "webhooks", "cli", "worker-cpu", "worker-gpu"):
+    for name in ("api", "dispatcher", "intake", "webhooks", "statements", "cli", "worker-cpu", "worker-gpu"):
         assert SERVICES[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
     waited_for = {
         other
