@@ -108,7 +108,7 @@ def test_errors_and_batches_are_the_same(users: Terminals, engine: Engine, batch
 @pytest.mark.usefixtures("_intake")
 def test_a_manifest_is_submitted_followed_and_its_key_submits_once(users: Terminals, storage: Storage, settings: Settings) -> None:
     source = f"s3://{settings.upload_bucket}/{uuid4().hex}.jsonl"
-    rows = ['{"source-ref": "s3://%s/a.jpg"}' % settings.upload_bucket, '{"source-ref": "file:///etc/passwd"}']
+    rows = [json.dumps({"source-ref": f"s3://{settings.upload_bucket}/a.jpg"}), '{"source-ref": "file:///etc/passwd"}']
     storage.put(settings.upload_bucket, source.rpartition("/")[2], "\n".join(rows).encode(), "application/jsonl")
     first, again = users.remote("scan", source, "--key", source), users.remote("scan", source, "--key", source)
     assert first.code == again.code == 3  # a row was refused

@@ -70,6 +70,7 @@ class Place:
     ordinal: int
 
 
+EVERYTHING = Reach()
 START = Place(UUID(int=0), -1)
 
 
@@ -83,7 +84,7 @@ class Stretch:
 
 
 def backtest(
-    session: Session, tenant_id: str, policy: str, version: int, *, reach: Reach = Reach(), after: Place = START, actor: str
+    session: Session, tenant_id: str, policy: str, version: int, *, reach: Reach = EVERYTHING, after: Place = START, actor: str
 ) -> Stretch:
     """Routes the next stretch. Raises RejectedError: version_missing, batch_missing."""
     tested = read_version(session, tenant_id, policy, version).version
