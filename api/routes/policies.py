@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
+from pydantic import BeforeValidator, Field
 
 from api.answering import written
-from api.cursors import DEFAULT_LIMIT, Cursor, Limit, read_cursor, write_cursor
+from api.cursors import DEFAULT_LIMIT, Cursor, Limit, plain_integer, read_cursor, write_cursor
 from api.describing import answers, link, problems
 from api.problems import ProblemError
 from api.schemas import policies as bodies
@@ -32,6 +33,7 @@ Found = TypeVar("Found")
 Admin = Annotated[Principal, Depends(require(Scope.ADMIN))]
 Writer = Annotated[Principal, Depends(require(Scope.LEAD, Scope.ADMIN))]
 PolicyName = Annotated[str, Path(pattern=f"^{NAME.pattern}$", description="A policy's name.", examples=["default"])]
+Hours = Annotated[int, Field(ge=1, le=876_000)]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="A version's number.")]
 OF_VERSION: Mapping[str, Any] = {
     operation: link(operation, policy="$response.body#/policy", version="$response.body#/version")
@@ -183,15 +185,23 @@ def retire_version(policy: PolicyName, version: Number, principal: Writer, servi
     responses=answers(200, "A stretch is done") | problems("not_found", "cursor_invalid"),
 )
 def backtest_version(
-    policy: PolicyName, version: Number, principal: Writer, services: Services, body: bodies.Backtest | None = None
+    policy: PolicyName,
+    version: Number,
+    principal: Writer,
+    services: Services,
+    batch_id: Annotated[UUID | None, Query(description="Only this batch's, whatever its policy.")] = None,
+    since_hours: Annotated[
+        Hours | None, BeforeValidator(plain_integer), Query(description="Only what was judged within so many hours.")
+    ] = None,
+    cursor: Cursor = None,
 ) -> bodies.Backtested:
     """Route with a version what was judged before it, in shadow: a stretch per call. Nobody acts on it; twice is the same as once."""
-    asked = body or bodies.Backtest()
-    listing = f"backtest:{policy}@{version}:{asked.batch_id}:{asked.since_hours}"
-    after = _place(read_cursor(listing, asked.cursor)) if asked.cursor else START
-    reach = Reach(UUID(asked.batch_id) if asked.batch_id else None, asked.since_hours)
+    listing = f"backtest:{policy}@{version}:{batch_id}:{since_hours}"
+    after = _place(read_cursor(listing, cursor)) if cursor else START
     with transaction(services.engine) as session:
-        done = _found(backtest, session, principal.tenant, policy, version, reach=reach, after=after, actor=principal.actor)
+        done = _found(
+            backtest, session, principal.tenant, policy, version, reach=Reach(batch_id, since_hours), after=after, actor=principal.actor
+        )
     next_cursor = write_cursor(listing, [str(done.after.batch_id), done.after.ordinal]) if done.after else None
     return bodies.Backtested(outcomes=done.outcomes, routed=done.routed, next_cursor=next_cursor)
 

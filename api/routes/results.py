@@ -53,6 +53,8 @@ FORMS: Mapping[Format, Form] = {
     "csv": Form("text/csv", csv_pieces),
     "labelstudio": Form("application/json", labelstudio_pieces),
 }
+EXPORTED = raw(200, STREAM_ANSWER, *(form.media_type for form in FORMS.values()))
+EXPORTED[200]["content"][FORMS["labelstudio"].media_type] = {"schema": {"type": "array", "items": {"type": "object"}}}
 
 
 @router.get(
@@ -83,7 +85,7 @@ def list_items(
     "/results",
     operation_id="exportResults",
     response_class=StreamingResponse,
-    responses=raw(200, STREAM_ANSWER, *(form.media_type for form in FORMS.values())) | problems("not_found"),
+    responses=EXPORTED | problems("not_found"),
 )
 def export_results(
     batch_id: BatchId,

@@ -120,20 +120,6 @@ class Comparison(Answer):
     changes: list[Change]
 
 
-class Backtest(RequestBody):
-    """Which outcomes to route with a version; all current ones of its policy, when nothing is said."""
-
-    batch_id: str | None = Field(
-        None, pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", description="Only this batch's, whatever its policy"
-    )
-    since_hours: int | None = Field(None, ge=1, le=876_000, description="Only what was judged within so many hours", examples=[720])
-    cursor: str | None = Field(
-        None,
-        pattern="^[A-Za-z0-9_-]{1,300}$",
-        description="`next_cursor` of the call before, with the same scope; without it, from the start",
-    )
-
-
 class Backtested(Answer):
     """A stretch of the scope is done: at most 5,000 items were looked at."""
 

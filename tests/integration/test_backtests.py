@@ -188,15 +188,15 @@ async def test_over_http_a_stretch_per_call_and_cursors_that_fit_nothing_else(
     async with calling(settings, new_key(world.engine, Scope.LEAD, Scope.READ, tenant=tenant).text) as api:
         first = (await api.post(f"{place}:backtest")).json()
         assert (first["outcomes"], first["routed"]) == (3, 3)
-        last = (await api.post(f"{place}:backtest", json={"cursor": first["next_cursor"]})).json()
+        last = (await api.post(f"{place}:backtest", params={"cursor": first["next_cursor"]})).json()
         assert last == {"outcomes": 1, "routed": 1, "next_cursor": None}
         assert (await api.get(f"{place}/comparison")).json()["outcomes"] == 4
-        other = {"cursor": first["next_cursor"], "since_hours": 5}
-        assert problem(await api.post(f"{place}:backtest", json=other)) == (400, "cursor_invalid")
-        assert problem(await api.post(f"{place}:backtest", json={"batch_id": str(uuid4())})) == (404, "not_found")
-        assert problem(await api.post(f"{place}:backtest", json={"batch_id": "x", "since_hours": 0})) == (422, "request_invalid")
+        other = {"cursor": first["next_cursor"], "since_hours": "5"}
+        assert problem(await api.post(f"{place}:backtest", params=other)) == (400, "cursor_invalid")
+        assert problem(await api.post(f"{place}:backtest", params={"batch_id": str(uuid4())})) == (404, "not_found")
+        assert problem(await api.post(f"{place}:backtest", params={"batch_id": "x", "since_hours": "0"})) == (422, "request_invalid")
         assert problem(await api.post("/v1/policies/default/versions/9:backtest")) == (404, "not_found")
     async with calling(settings, new_key(world.engine, Scope.READ, tenant=tenant).text) as reader:
         assert problem(await reader.post(f"{place}:backtest")) == (403, "scope_missing")
     async with calling(settings, new_key(world.engine, tenant=f"{tenant}-s").text) as stranger:
-        assert problem(await stranger.post(f"{place}:backtest", json={"batch_id": str(batch_id)})) == (404, "not_found")
+        assert problem(await stranger.post(f"{place}:backtest", params={"batch_id": str(batch_id)})) == (404, "not_found")

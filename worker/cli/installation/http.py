@@ -34,9 +34,17 @@ class Api:
         headers = {"If-None-Match": etag} if etag else {}
         return self._patiently("GET", path, repeatable=True, params=query, headers=headers)
 
-    def post(self, path: str, body: Any = None, *, repeatable: bool, headers: Mapping[str, str] | None = None) -> httpx.Response:
+    def post(
+        self,
+        path: str,
+        body: Any = None,
+        *,
+        repeatable: bool,
+        query: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
         """The answer. What is not `repeatable` is sent again only where it cannot have been done. Raises as `get`."""
-        return self._patiently("POST", path, repeatable=repeatable, json=body, headers=dict(headers or {}))
+        return self._patiently("POST", path, repeatable=repeatable, params=query, json=body, headers=dict(headers or {}))
 
     def lines(self, path: str, query: Mapping[str, str | int]) -> Iterator[bytes]:
         """The lines of a stream. Raises TransientError when it breaks off: what came was not all."""

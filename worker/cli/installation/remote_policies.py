@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
@@ -136,9 +135,9 @@ class RemotePolicies:
 
     def backtest(self, policy: str, version: int, reach: Reach, cursor: str | None) -> Backtested:
         """Routes a stretch. Sent again after a lost answer, it routes nothing twice."""
-        asked: dict[str, Any] = {"batch_id": reach.batch_id and str(reach.batch_id), "since_hours": reach.hours, "cursor": cursor}
-        body = {name: value for name, value in asked.items() if value is not None}
-        done = _read_backtest(self.api.post(f"{_place(policy, version)}:backtest", body, repeatable=True).content)
+        asked = {"batch_id": reach.batch_id and str(reach.batch_id), "since_hours": reach.hours, "cursor": cursor}
+        query = {name: value for name, value in asked.items() if value is not None}
+        done = _read_backtest(self.api.post(f"{_place(policy, version)}:backtest", query=query, repeatable=True).content)
         return Backtested(done.outcomes, done.routed, done.next_cursor)
 
 
