@@ -19,20 +19,20 @@ CHECK_BYTES = 6
 MAX_LIMIT, DEFAULT_LIMIT = 200, 50
 
 
-def _plain_integer(value: Any) -> Any:
+def plain_integer(value: Any) -> Any:
     """Query values are texts; only digits are a number here."""
-    if isinstance(value, str) and not (value.isascii() and value.isdigit() and len(value) < 10):
+    if isinstance(value, str) and not (value.isascii() and value.isdigit() and len(value) <= 10):
         raise ValueError("must be a plain number")
     return value
 
 
 # The bounds stand before the validator: the document would lose them otherwise.
 Limit = Annotated[
-    int, Field(ge=1, le=MAX_LIMIT), BeforeValidator(_plain_integer), Query(description="How many, at most.", examples=[DEFAULT_LIMIT])
+    int, Field(ge=1, le=MAX_LIMIT), BeforeValidator(plain_integer), Query(description="How many, at most.", examples=[DEFAULT_LIMIT])
 ]
 Revision = Annotated[
     Annotated[int, Field(ge=1, le=32_767)] | None,
-    BeforeValidator(_plain_integer),
+    BeforeValidator(plain_integer),
     Query(description="Which revision; without it, the newest of each item."),
 ]
 Cursor = Annotated[

@@ -14,7 +14,18 @@ from api.cursors import DEFAULT_LIMIT, Cursor, Limit, read_cursor, write_cursor
 from api.describing import answers, link, problems
 from api.paths import BatchId
 from api.problems import ProblemError
-from api.schemas.batches import Batch, BatchFromSource, BatchPage, BatchSubmitted, Counts, Rescan, RescanStarted, Rows
+from api.schemas.batches import (
+    Batch,
+    BatchFromSource,
+    BatchJudges,
+    BatchPage,
+    BatchSubmitted,
+    Counts,
+    JudgingRelease,
+    Rescan,
+    RescanStarted,
+    Rows,
+)
 from api.security.principal import Reader, Submitter
 from api.services import Services
 from api.submitting import IdempotencyKey, accepted, rows_of, submission
@@ -36,6 +47,7 @@ OF_A_KEY = ("idempotency_key_missing", "idempotency_key_invalid", "idempotency_k
 FOLLOW: Mapping[str, Any] = {
     "batch": link("readBatch", batch_id="$response.body#/id"),
     "items": link("listItems", batch_id="$response.body#/id"),
+    "judges": link("readBatchJudges", batch_id="$response.body#/id"),
     "results": link("exportResults", batch_id="$response.body#/id"),
     "errors": link("exportRowErrors", batch_id="$response.body#/id"),
     "cancel": link("cancelBatch", batch_id="$response.body#/id"),
@@ -121,6 +133,18 @@ def read_batch(
     return Response(text, media_type="application/json", headers={"ETag": etag})
 
 
+@router.get("/{batch_id:segment}/judges", operation_id="readBatchJudges", responses=answers(200, "What judged it") | problems("not_found"))
+def read_judges(batch_id: BatchId, principal: Reader, services: Services) -> BatchJudges:
+    """See which releases judged a batch, how far each can be trusted, and how much their cache helped."""
+    with transaction(services.engine) as session:
+        found = progress.judges(session, store.find_batch(session, batch_id, tenant_id=principal.tenant))
+    return BatchJudges(
+        releases=[JudgingRelease(id=name, training=training) for name, training in found.releases],
+        cached_prompt_share=found.cached_prompt_share,
+        cached_attainable_share=found.cached_attainable_share,
+    )
+
+
 @router.post(
     "/{batch_id:segment}:cancel", operation_id="cancelBatch", responses=answers(200, "Its state", links=FOLLOW) | problems("not_found")
 )
@@ -172,6 +196,8 @@ def describe(row: BatchRow, counts: progress.Counts) -> Batch:
         state=BatchState(row.state),
         pause_reason=row.pause_reason,
         source=row.source,
+        tenant=row.tenant_id,
+        policy=row.policy,
         priority=row.priority,
         revision=row.revision,
         rows=Rows(accepted=row.items_accepted, rejected=row.rows_rejected),

@@ -2,22 +2,26 @@
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeVar
+from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
+from pydantic import BeforeValidator, Field
 
 from api.answering import written
-from api.cursors import DEFAULT_LIMIT, Cursor, Limit, read_cursor, write_cursor
+from api.cursors import DEFAULT_LIMIT, Cursor, Limit, plain_integer, read_cursor, write_cursor
 from api.describing import answers, link, problems
 from api.problems import ProblemError
 from api.schemas import policies as bodies
 from api.security.principal import Principal, Reader, require
 from api.services import Services
 from worker.moderation.errors import RejectedError
+from worker.moderation.identifiers import MAX_ORDINAL
 from worker.moderation.outcomes import Verdict
 from worker.moderation.policy import NAME, Action, AutomaticAction, Band, Said
 from worker.moderation.scopes import Scope
 from worker.store import policies as store
 from worker.store import policy_reading as reading
+from worker.store.backtests import START, Place, Reach, backtest
 from worker.store.models.policies import VersionState
 from worker.store.session import transaction
 from worker.store.tenants import ensure_tenant
@@ -29,10 +33,18 @@ Found = TypeVar("Found")
 Admin = Annotated[Principal, Depends(require(Scope.ADMIN))]
 Writer = Annotated[Principal, Depends(require(Scope.LEAD, Scope.ADMIN))]
 PolicyName = Annotated[str, Path(pattern=f"^{NAME.pattern}$", description="A policy's name.", examples=["default"])]
+Hours = Annotated[int, Field(ge=1, le=876_000)]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="A version's number.")]
 OF_VERSION: Mapping[str, Any] = {
     operation: link(operation, policy="$response.body#/policy", version="$response.body#/version")
-    for operation in ("readPolicyVersion", "shadowPolicyVersion", "promotePolicyVersion", "retirePolicyVersion", "comparePolicyVersion")
+    for operation in (
+        "readPolicyVersion",
+        "shadowPolicyVersion",
+        "promotePolicyVersion",
+        "retirePolicyVersion",
+        "comparePolicyVersion",
+        "backtestPolicyVersion",
+    )
 }
 OF_POLICY: Mapping[str, Any] = {
     operation: link(operation, policy="$response.body#/name") for operation in ("readPolicy", "listPolicyVersions", "writePolicyVersion")
@@ -127,7 +139,7 @@ def read_version(policy: PolicyName, version: Number, principal: Reader, service
     responses=problems("not_found"),
 )
 def compare_version(policy: PolicyName, version: Number, principal: Reader, services: Services) -> bodies.Comparison:
-    """See what a version would change: its routes beside the live ones, over the outcomes it was watched on in shadow."""
+    """See what a version would change: its routes beside the live ones, over the outcomes it was watched or back-tested on."""
     with transaction(services.engine) as session:
         changes = _found(reading.compare, session, principal.tenant, policy, version)
     return bodies.Comparison(
@@ -165,6 +177,33 @@ def promote_version(policy: PolicyName, version: Number, principal: Admin, servi
 def retire_version(policy: PolicyName, version: Number, principal: Writer, services: Services) -> bodies.Version:
     """Watch a version in shadow no longer."""
     return _moved(services, principal, (policy, version), VersionState.RETIRED)
+
+
+@router.post(
+    "/{policy:segment}/versions/{version:segment}:backtest",
+    operation_id="backtestPolicyVersion",
+    responses=answers(200, "A stretch is done") | problems("not_found", "cursor_invalid"),
+)
+def backtest_version(
+    policy: PolicyName,
+    version: Number,
+    principal: Writer,
+    services: Services,
+    batch_id: Annotated[UUID | None, Query(description="Only this batch's, whatever its policy.")] = None,
+    since_hours: Annotated[
+        Hours | None, BeforeValidator(plain_integer), Query(description="Only what was judged within so many hours.")
+    ] = None,
+    cursor: Cursor = None,
+) -> bodies.Backtested:
+    """Route with a version what was judged before it, in shadow: a stretch per call. Nobody acts on it; twice is the same as once."""
+    listing = f"backtest:{policy}@{version}:{batch_id}:{since_hours}"
+    after = _place(read_cursor(listing, cursor)) if cursor else START
+    with transaction(services.engine) as session:
+        done = _found(
+            backtest, session, principal.tenant, policy, version, reach=Reach(batch_id, since_hours), after=after, actor=principal.actor
+        )
+    next_cursor = write_cursor(listing, [str(done.after.batch_id), done.after.ordinal]) if done.after else None
+    return bodies.Backtested(outcomes=done.outcomes, routed=done.routed, next_cursor=next_cursor)
 
 
 def _moved(services: Services, principal: Principal, which: tuple[str, int], state: VersionState) -> bodies.Version:
@@ -225,6 +264,16 @@ def _text(position: Any) -> str:
     if not isinstance(position, str):
         raise ProblemError("cursor_invalid")
     return position
+
+
+def _place(position: Any) -> Place:
+    match position:
+        case [str() as batch_id, int() as ordinal] if -1 <= ordinal <= MAX_ORDINAL:
+            try:
+                return Place(UUID(batch_id), ordinal)
+            except ValueError:
+                pass
+    raise ProblemError("cursor_invalid")
 
 
 def _number(position: Any) -> int:

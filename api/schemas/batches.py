@@ -9,6 +9,7 @@ from pydantic import Discriminator, Field, Tag
 from api.schemas.base import FORM, Answer, RequestBody
 from worker.intake.inline import MAX_REFERENCES
 from worker.moderation.policy import DEFAULT_POLICY, NAME
+from worker.moderation.release import Training
 from worker.store.models.intake import BatchState
 
 OF_SOURCE, OF_ITEMS = FORM + "source", FORM + "items"
@@ -92,6 +93,8 @@ class Batch(Answer):
     state: BatchState
     pause_reason: str | None
     source: str
+    tenant: str
+    policy: str = Field(description="The policy that routes what is judged")
     priority: int
     revision: int = Field(description="Newest; a rescan adds one")
     rows: Rows
@@ -99,6 +102,21 @@ class Batch(Answer):
     created_at: datetime
     received_at: datetime | None = Field(description="When intake was complete")
     finished_at: datetime | None
+
+
+class JudgingRelease(Answer):
+    """What judged, and how far its verdicts can be trusted."""
+
+    id: str
+    training: Training
+
+
+class BatchJudges(Answer):
+    """What judged the newest revision, by the batch's first 10,000 items."""
+
+    releases: list[JudgingRelease]
+    cached_prompt_share: float | None = Field(description="Of the zooms' prompt tokens, those taken from the prefix cache")
+    cached_attainable_share: float | None = Field(description="The same, of what whole-block reuse could have given")
 
 
 class BatchPage(Answer):

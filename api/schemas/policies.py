@@ -113,8 +113,16 @@ class Change(Answer):
 
 
 class Comparison(Answer):
-    """What a version would change, over the outcomes it was watched on in shadow."""
+    """What a version would change, over the outcomes it was watched on in shadow or back-tested over."""
 
     outcomes: int
     changed: int
     changes: list[Change]
+
+
+class Backtested(Answer):
+    """A stretch of the scope is done: at most 5,000 items were looked at."""
+
+    outcomes: int = Field(description="Current outcomes found in it")
+    routed: int = Field(description="Of those, routed by the version for the first time")
+    next_cursor: str | None = Field(description="Go on with it; null at the end")

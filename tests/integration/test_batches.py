@@ -15,7 +15,7 @@ from worker.moderation.policy import DEFAULT_POLICY
 from worker.store.batches import cancel_batch, find_batch, list_batches, open_batch, rescan_batch, resume_batch
 from worker.store.models import BatchRow
 from worker.store.models.intake import BatchState
-from worker.store.progress import progress
+from worker.store.progress import Judges, progress
 from worker.store.session import transaction
 from worker.store.slices import NewItem, NewRowError, Slice, SliceCount, append_slice, finish_intake
 
@@ -269,7 +269,7 @@ def test_progress_sums_the_newest_revision_and_its_zooms(engine: Engine) -> None
         ):
             session.execute(text(trace), {"id": batch_id, "ordinal": ordinal, "stage": stage, "cached": cached, "attainable": attainable})
         standing = progress(session, batch_id)
-    assert (empty.cached_prompt_share, empty.cached_attainable_share, empty.releases) == (None, None, ())
+    assert empty.judges == Judges()
     assert (standing.verdicts, standing.flagged, standing.failed, standing.unreadable, standing.pending) == (2, 1, 1, 1, 4)
-    assert standing.cached_prompt_share == pytest.approx(0.76)
-    assert standing.cached_attainable_share == pytest.approx(0.95)
+    assert standing.judges.cached_prompt_share == pytest.approx(0.76)
+    assert standing.judges.cached_attainable_share == pytest.approx(0.95)

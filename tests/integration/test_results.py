@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import Engine, insert
 
-from tests.unit.cli.invoke import Ended, zoomin
+from tests.unit.cli.invoke import Ended, room_for, zoomin
 from worker.intake.storage import Storage
 from worker.local.addresses import environment
 from worker.moderation.identifiers import new_uuid7
@@ -252,3 +252,20 @@ def test_pictures_are_drawn_only_of_the_bytes_that_were_judged(
     assert [path.name for path in (tmp_path / "drawn").iterdir()] == ["0000-image-0.jpg"]
     with Image.open(tmp_path / "drawn" / "0000-image-0.jpg") as drawn:
         assert drawn.width > 320
+
+
+def test_pictures_on_a_full_disk_are_an_error_and_no_half_pictures(
+    run: Run, engine: Engine, storage: Storage, settings: Settings, tenant: str, tmp_path: Path
+) -> None:
+    batch_id, body = new_uuid7(), BytesIO()
+    Image.effect_noise((640, 480), 90).convert("RGB").save(body, "JPEG")
+    storage.put(settings.upload_bucket, f"{batch_id}/0.jpg", body.getvalue(), "image/jpeg")
+    with transaction(engine) as session:
+        session.execute(insert(BatchRow), [_batch(batch_id, tenant, state="finished", items_accepted=1)])
+        session.execute(insert(ItemRow), [_item(batch_id, 0) | {"bucket": settings.upload_bucket, "key": f"{batch_id}/0.jpg"}])
+        session.execute(insert(OutcomeRow), [_verdict(batch_id, 0, 1, sha256=hashlib.sha256(body.getvalue()).hexdigest())])
+    with room_for(20_000):
+        ended = run("results", str(batch_id), "--pictures", str(tmp_path / "drawn"))
+    assert ended.code == 2
+    assert "0000-image-0.jpg" in ended.err
+    assert list((tmp_path / "drawn").iterdir()) == []

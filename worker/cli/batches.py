@@ -9,7 +9,7 @@ from uuid import UUID
 
 import typer
 
-from worker.cli.services import Services, locate_services
+from worker.cli.services import Services
 from worker.cli.terminal import console, report, say
 from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import OutcomeKind
@@ -24,22 +24,21 @@ JsonOption = Annotated[bool, typer.Option("--json", help="For machines: JSON on 
 def batches(
     as_json: JsonOption = False,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 20,
-    tenant: Annotated[str | None, typer.Option(help="Only this tenant's. (default: everybody's)", show_default=False)] = None,
+    tenant: Annotated[
+        str | None, typer.Option(help="Only this tenant's. (default: everybody's; over the API, the key's)", show_default=False)
+    ] = None,
 ) -> None:
     """List batches, newest first, and how far each is."""
-    services = locate_services()
+    from worker.cli.installation.choosing import installation
     from worker.cli.summaries import print_batches, summary
     from worker.exports.jsonl import json_line
-    from worker.store.batches import list_batches
-    from worker.store.progress import progress
-    from worker.store.session import transaction
 
-    with transaction(services.engine) as session:
-        rows = list_batches(session, tenant_id=tenant, limit=limit)
-        listed = [(row, progress(session, row.id)) for row in rows]
+    known = installation().batches
+    listed = known.newest(tenant, limit)
     if as_json:
-        for row, standing in listed:
-            sys.stdout.write(json_line({**summary(standing), "source": row.source, "tenant": row.tenant_id}))
+        for row in listed:
+            standing = known.progress(row.progress.batch_id)
+            sys.stdout.write(json_line({**summary(standing), "source": row.source, "tenant": row.tenant}))
     elif listed:
         print_batches(listed, console())
     else:
@@ -48,23 +47,17 @@ def batches(
 
 def cancel(batch: BatchArgument) -> None:
     """Cancel a batch. Images that are being judged are finished; the rest get the outcome `cancelled`."""
-    services = locate_services()
-    from worker.store.batches import cancel_batch
-    from worker.store.session import transaction
+    from worker.cli.installation.choosing import installation
 
-    with transaction(services.engine) as session:
-        state = cancel_batch(session, parse_batch(batch), actor=actor())
+    state = installation().batches.cancel(parse_batch(batch))
     report(f"Batch {parse_batch(batch)} is {state}.")
 
 
 def resume(batch: BatchArgument) -> None:
     """Let a paused batch go on, once what `zoomin batches` names as the reason is mended."""
-    services = locate_services()
-    from worker.store.batches import resume_batch
-    from worker.store.session import transaction
+    from worker.cli.installation.choosing import installation
 
-    with transaction(services.engine) as session:
-        state = resume_batch(session, parse_batch(batch), actor=actor())
+    state = installation().batches.resume(parse_batch(batch))
     report(f"Batch {parse_batch(batch)} is {state}.")
 
 
@@ -76,13 +69,10 @@ def rescan(
 ) -> None:
     """Judge a finished batch again. Earlier outcomes stay; new ones are a new revision."""
     kinds = _kinds(only)
-    services = locate_services()
-    from worker.store.batches import rescan_batch
-    from worker.store.session import transaction
+    from worker.cli.installation.choosing import installation
 
     batch_id = parse_batch(batch)
-    with transaction(services.engine) as session:
-        items = rescan_batch(session, batch_id, only=kinds, chunk_items=services.settings.chunk_items, actor=actor())
+    items = installation().batches.rescan(batch_id, kinds)
     report(f"{items:,} items of batch {batch_id} are judged again. Follow it: zoomin batches")
 
 

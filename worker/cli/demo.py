@@ -33,12 +33,14 @@ def demo(
 
 def _judge(services: Services, folder: str, pictures: Path) -> ExitCode:
     from worker.cli.following import follow
-    from worker.cli.submitting import Submission, submit
+    from worker.cli.installation.local_batches import LocalBatches
+    from worker.cli.submitting import Terms, submit
     from worker.cli.summaries import ending_of, in_words
 
     say(f"Scanning {folder}, as `zoomin scan {folder} --wait` would:")
-    submitted = submit(services, folder, Submission(tenant=services.settings.tenant))
-    followed = follow(services.engine, submitted.batch_id, started=submitted.started)
+    batches = LocalBatches(services)
+    submitted = submit(batches, folder, Terms())
+    followed = follow(batches, submitted.batch_id, started=submitted.started)
     say(f"Batch {submitted.batch_id} {followed.batch.state}: {in_words(followed.batch)}.\n")
     _show(services, submitted.batch_id, pictures)
     return ending_of(followed.batch)

@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from sqlalchemy import Engine
 
+from worker.cli.installation.asking import Batches
 from worker.cli.summaries import TERMINAL, in_words
 from worker.cli.terminal import console, people_watch, say
 from worker.moderation.errors import TransientError
 from worker.store.models.intake import BatchState
-from worker.store.progress import BatchProgress, progress
-from worker.store.session import transaction
+from worker.store.progress import BatchProgress
 
 QUICK_POLL_SECONDS, POLL_SECONDS = 0.2, 1.0  # until the first verdict, and then
 LINE_SECONDS = 5.0  # between lines where nobody draws
-PATIENCE_SECONDS = 60.0  # for a database that is away; a restart takes less
+PATIENCE_SECONDS = 60.0  # for a database or an API that is away; a restart takes less
 SILENCE_SECONDS = 20.0  # without any outcome, before the user is told where to look
 SILENCE_HINT = "Nothing judged yet. A worker may still be loading its model (its log tells), or none is running (`zoomin up` starts one)."
 
@@ -33,13 +32,13 @@ class Followed:
     first_verdict_seconds: float | None
 
 
-def follow(engine: Engine, batch_id: UUID, *, started: float) -> Followed:
-    """Waits until the batch ends or pauses. `started` is a time.monotonic(). Raises TransientError when the database stays away."""
+def follow(batches: Batches, batch_id: UUID, *, started: float) -> Followed:
+    """Waits until the batch ends or pauses. `started` is a time.monotonic(). Raises TransientError when it cannot be asked for long."""
     first: float | None = None
     hint_at: float | None = time.monotonic() + SILENCE_SECONDS
     with _shown() as show:
         while True:
-            batch = _patiently(engine, batch_id)
+            batch = _patiently(batches, batch_id)
             show(batch)
             if first is None and batch.verdicts:
                 first = time.monotonic() - started
@@ -53,12 +52,11 @@ def follow(engine: Engine, batch_id: UUID, *, started: float) -> Followed:
             time.sleep(QUICK_POLL_SECONDS if first is None else POLL_SECONDS)
 
 
-def _patiently(engine: Engine, batch_id: UUID) -> BatchProgress:
+def _patiently(batches: Batches, batch_id: UUID) -> BatchProgress:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            with transaction(engine) as session:
-                return progress(session, batch_id)
+            return batches.progress(batch_id)
         except TransientError:
             if time.monotonic() > deadline:
                 raise

@@ -8,8 +8,9 @@ from statistics import median
 from PIL import Image
 
 from worker.cli.following import follow
+from worker.cli.installation.local_batches import LocalBatches
 from worker.cli.services import Services
-from worker.cli.submitting import Submission, submit
+from worker.cli.submitting import Terms, submit
 from worker.moderation.errors import TransientError
 from worker.store.progress import BatchProgress
 
@@ -32,10 +33,11 @@ def measure_scans(services: Services, folder: str, rounds: int) -> ScanFigures:
     seconds: list[float] = []
     firsts: list[float] = []
     batches: list[BatchProgress] = []
+    installation = LocalBatches(services)
     for number in range(rounds + 1):
         _trim(Path(folder))
-        submitted = submit(services, folder, Submission(tenant=services.settings.tenant))
-        followed = follow(services.engine, submitted.batch_id, started=submitted.started)
+        submitted = submit(installation, folder, Terms())
+        followed = follow(installation, submitted.batch_id, started=submitted.started)
         if followed.first_verdict_seconds is None:
             raise TransientError("nothing_judged", f"Batch {submitted.batch_id} ended without a verdict: {followed.batch.state}.")
         if number:
@@ -47,9 +49,9 @@ def measure_scans(services: Services, folder: str, rounds: int) -> ScanFigures:
         first_verdict_seconds=median(firsts),
         slowest_first_verdict_seconds=max(firsts),
         images_per_s=median(batch.accepted / spent for batch, spent in zip(batches, seconds, strict=True)),
-        cached_prompt_share=median(batch.cached_prompt_share or 0.0 for batch in batches),
-        cached_attainable_share=median(batch.cached_attainable_share or 0.0 for batch in batches),
-        release=batches[0].releases[0],
+        cached_prompt_share=median(batch.judges.cached_prompt_share or 0.0 for batch in batches),
+        cached_attainable_share=median(batch.judges.cached_attainable_share or 0.0 for batch in batches),
+        release=batches[0].judges.releases[0][0],
     )
 
 

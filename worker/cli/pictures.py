@@ -4,12 +4,14 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import closing
+from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
 
 from worker.cli.originals import read_original
 from worker.cli.terminal import say
+from worker.exports.whole_files import write_whole
 from worker.images.pool import DecodePool
 from worker.intake.storage import Storage
 from worker.local.picture import BACKGROUND, annotate
@@ -40,7 +42,7 @@ def draw_pictures(results: Iterable[ItemResult], folder: Path, storage: Storage,
                 say(f"Not drawn: {clean(result.custom_id)}: {error.message}")
                 continue
             path = folder / picture_name(result)
-            annotate(original, result.regions, _caption(result)).save(path, quality=JPEG_QUALITY)
+            _write_jpeg(path, annotate(original, result.regions, _caption(result)))
             drawn.append(path)
     return drawn
 
@@ -56,7 +58,14 @@ def draw_overview(pictures: Sequence[Path], path: Path) -> None:
             tile.thumbnail((TILE_WIDTH, TILE_HEIGHT), Image.Resampling.LANCZOS)
             x = TILE_GAP + column * (TILE_WIDTH + TILE_GAP) + (TILE_WIDTH - tile.width) // 2
             sheet.paste(tile, (x, TILE_GAP + row * (TILE_HEIGHT + TILE_GAP)))
-    sheet.save(path, quality=JPEG_QUALITY)
+    _write_jpeg(path, sheet)
+
+
+def _write_jpeg(path: Path, picture: Image.Image) -> None:
+    """Encoded in memory: Pillow writing to a file overlooks a short write, as on a full disk."""
+    body = BytesIO()
+    picture.save(body, "JPEG", quality=JPEG_QUALITY)
+    write_whole(path, body.getvalue())
 
 
 def picture_name(result: ItemResult) -> str:

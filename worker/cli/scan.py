@@ -9,12 +9,12 @@ import typer
 
 from worker.cli.batches import JsonOption
 from worker.cli.endings import ExitCode
-from worker.cli.services import Services, locate_services
 from worker.cli.terminal import report, say
 from worker.moderation.policy import DEFAULT_POLICY
 from worker.moderation.text import clean
 
 if TYPE_CHECKING:
+    from worker.cli.installation.asking import Batches
     from worker.cli.submitting import Submitted
     from worker.store.progress import BatchProgress
 
@@ -44,29 +44,27 @@ def scan(
     """Submit images for judging. Prints the batch id; with --json, one JSON object per SOURCE."""
     if key is not None and len(sources) > 1:
         raise typer.BadParameter("A key names one batch: give it with one SOURCE.", param_hint="--key")
-    services = locate_services()
-    from worker.cli.submitting import Submission, submit
+    from worker.cli.installation.choosing import installation
+    from worker.cli.submitting import Terms, submit
 
-    submission = Submission(tenant=tenant or services.settings.tenant, key=key, priority=priority, policy=policy)
-    batches, endings = [], [ExitCode.DONE]
+    batches = installation().batches
+    terms = Terms(tenant=tenant, key=key, priority=priority, policy=policy)
+    submitted, endings = [], [ExitCode.DONE]
     for source in sources:
-        batches.append(submit(services, source, submission))
+        submitted.append(submit(batches, source, terms))
         if not as_json:
-            report(str(batches[-1].batch_id))
+            report(str(submitted[-1].batch_id))
         if not wait:  # told at once: should a later SOURCE be refused, this batch is known
-            endings.append(_leave(services, batches[-1], as_json))
+            endings.append(_leave(batches, submitted[-1], as_json))
     if wait:
-        endings += [_wait(services, batch, as_json) for batch in batches]
+        endings += [_wait(batches, batch, as_json) for batch in submitted]
     raise typer.Exit(max(endings))
 
 
-def _leave(services: Services, batch: "Submitted", as_json: bool) -> ExitCode:
+def _leave(batches: "Batches", batch: "Submitted", as_json: bool) -> ExitCode:
     from worker.cli.summaries import ending_of
-    from worker.store.progress import progress
-    from worker.store.session import transaction
 
-    with transaction(services.engine) as session:
-        standing = progress(session, batch.batch_id)
+    standing = batches.progress(batch.batch_id)
     if as_json:
         _write_summary(standing, None)
     else:
@@ -74,12 +72,12 @@ def _leave(services: Services, batch: "Submitted", as_json: bool) -> ExitCode:
     return ending_of(standing)
 
 
-def _wait(services: Services, batch: "Submitted", as_json: bool) -> ExitCode:
+def _wait(batches: "Batches", batch: "Submitted", as_json: bool) -> ExitCode:
     from worker.cli.following import follow
     from worker.cli.summaries import ending_of, in_words
 
     try:
-        followed = follow(services.engine, batch.batch_id, started=batch.started)
+        followed = follow(batches, batch.batch_id, started=batch.started)
     except KeyboardInterrupt:
         say(f"\nBatch {batch.batch_id} goes on without you.\nFollow it: zoomin batches\nResults: zoomin results {batch.batch_id}")
         raise

@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 from worker.cli.endings import ExitCode
+from worker.cli.installation.asking import Listed
 from worker.cli.terminal import untrusted
-from worker.store.models import BatchRow
 from worker.store.models.intake import BatchState
 from worker.store.progress import BatchProgress
 
@@ -31,10 +31,10 @@ def summary(batch: BatchProgress) -> dict[str, Any]:
         "failed": batch.failed,
         "cancelled": batch.cancelled,
         "pending": batch.pending,
-        "cached_prompt_share": batch.cached_prompt_share,
-        "cached_attainable_share": batch.cached_attainable_share,
-        "release": ",".join(batch.releases) or None,
-        "training": ",".join(batch.trainings) or None,
+        "cached_prompt_share": batch.judges.cached_prompt_share,
+        "cached_attainable_share": batch.judges.cached_attainable_share,
+        "release": ",".join(name for name, _ in batch.judges.releases) or None,
+        "training": ",".join(dict.fromkeys(training for _, training in batch.judges.releases)) or None,
     }
 
 
@@ -61,7 +61,7 @@ def ending_of(batch: BatchProgress) -> ExitCode:
     return ExitCode.DONE
 
 
-def print_batches(listed: Iterable[tuple[BatchRow, BatchProgress]], console: Console) -> None:
+def print_batches(listed: Iterable[Listed], console: Console) -> None:
     """One row per batch."""
     table = Table(header_style="bold", pad_edge=False, box=None, padding=(0, 2, 0, 0))
     table.add_column("batch", no_wrap=True)
@@ -70,9 +70,10 @@ def print_batches(listed: Iterable[tuple[BatchRow, BatchProgress]], console: Con
     table.add_column("done", justify="right", no_wrap=True)
     table.add_column("outcomes", overflow="fold")
     table.add_column("source", overflow="fold")
-    for row, batch in listed:
+    for row in listed:
+        batch = row.progress
         share = f"{1 - batch.pending / batch.scope:.0%}" if batch.scope else "—"
         words = in_words(batch) + (f"; paused: {batch.pause_reason}" if batch.pause_reason else "")
         source = untrusted(row.source, limit=LONGEST_SOURCE)
-        table.add_row(str(row.id), f"{row.created_at:%Y-%m-%d %H:%M}", batch.state, share, untrusted(words), source)
+        table.add_row(str(batch.batch_id), f"{row.created_at:%Y-%m-%d %H:%M}", batch.state, share, untrusted(words), source)
     console.print(table)

@@ -1,10 +1,13 @@
 """CSV for spreadsheets: one row per item, and no cell that a spreadsheet would run as a formula."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from io import StringIO
+from itertools import chain
 from typing import TextIO
 
 from worker.exports.jsonl import json_line, region_object
+from worker.exports.pieces import write_pieces
 from worker.store.results import ItemResult
 
 COLUMNS = (
@@ -27,13 +30,20 @@ _CONTROL = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], " ")  # a terminal 
 
 def write_csv(results: Iterable[ItemResult], out: TextIO) -> int:
     """A header and one row per item: how many items. `regions` is a JSON array. Raises OSError."""
-    writer = csv.writer(out, lineterminator="\r\n")  # RFC 4180
-    writer.writerow(COLUMNS)
-    written = 0
-    for result in results:
-        writer.writerow(_cells(result))
-        written += 1
-    return written
+    pieces = csv_pieces(results)
+    out.write(next(pieces))
+    return write_pieces(pieces, out)
+
+
+def csv_pieces(results: Iterable[ItemResult]) -> Iterator[str]:
+    """The header, then a row for each item."""
+    row = StringIO(newline="")
+    writer = csv.writer(row, lineterminator="\r\n")  # RFC 4180
+    for cells in chain([COLUMNS], map(_cells, results)):
+        writer.writerow(cells)
+        yield row.getvalue()
+        row.seek(0)
+        row.truncate()
 
 
 def guarded(cell: str) -> str:

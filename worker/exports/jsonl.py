@@ -2,9 +2,11 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
+from worker.exports.pieces import write_pieces
+from worker.moderation.identifiers import item_id
 from worker.moderation.outcomes import Region
 from worker.store.results import ItemResult
 
@@ -14,11 +16,12 @@ _HIDDEN = re.compile("[\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2
 
 def write_jsonl(results: Iterable[ItemResult], out: TextIO) -> int:
     """One line per item: how many. Raises OSError."""
-    written = 0
-    for result in results:
-        out.write(json_line(result_object(result)))
-        written += 1
-    return written
+    return write_pieces(jsonl_pieces(results), out)
+
+
+def jsonl_pieces(results: Iterable[ItemResult]) -> Iterator[str]:
+    """A line for each item."""
+    return (json_line(result_object(result)) for result in results)
 
 
 def json_line(value: object) -> str:
@@ -28,8 +31,9 @@ def json_line(value: object) -> str:
 
 
 def result_object(result: ItemResult) -> dict[str, Any]:
-    """An item as plain JSON. `outcome` is null while it has none, `error` unless it has one."""
+    """An item as plain JSON. `outcome` is null while it has none, `error` unless it has one; `size` is that of the original."""
     return {
+        "id": item_id(result.batch_id, result.ordinal),
         "custom_id": result.custom_id,
         "source": result.source,
         "outcome": result.outcome,
@@ -39,6 +43,8 @@ def result_object(result: ItemResult) -> dict[str, Any]:
         "explanation": result.explanation,
         "path": result.path,
         "release": result.release,
+        "training": result.training,
+        "size": [result.size.width, result.size.height] if result.size else None,
         "revision": result.revision,
         "error": {"code": result.error.code, "message": result.error.message} if result.error else None,
     }

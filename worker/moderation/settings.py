@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
@@ -44,6 +45,11 @@ class Settings(BaseSettings):
     upload_bucket: str = Field("zoomin-uploads", description="where `scan FOLDER` uploads; always an allowed source")
     evidence_bucket: str = Field("zoomin-evidence", description="our own bucket for what the model was sent")
     tenant: str = Field("default", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="tenant that the CLI submits as")
+
+    api_url: str | None = Field(
+        None, pattern=r"^https?://[^/?#@\s]+(/[^?#\s]*)?$", description="API that commands speak to instead of a database: `https://…`"
+    )
+    api_key: SecretStr | None = Field(None, description="key for `ZOOMIN_API_URL`, from `zoomin keys create`")
 
     secrets_key: SecretStr | None = Field(
         None,
@@ -110,6 +116,13 @@ class Settings(BaseSettings):
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value  # as compose files leave what is optional
+
+    @field_validator("api_key")
+    @classmethod
+    def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"[!-~]+", value.get_secret_value()):
+            raise ValueError("a key is visible ASCII, without spaces or line ends")
+        return value
 
     @field_validator("secrets_key")
     @classmethod

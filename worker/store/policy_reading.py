@@ -18,7 +18,7 @@ COMPARE = text(
     -- compare: how outcomes that the version was watched on were routed by it, and by the live version of the moment
     SELECT live.route AS live, shadow.route AS shadow, count(*) AS outcomes
       FROM routings AS shadow
-      JOIN batches AS b ON b.id = shadow.batch_id AND b.tenant_id = :tenant_id AND b.policy = :policy
+      JOIN batches AS b ON b.id = shadow.batch_id AND b.tenant_id = :tenant_id
       JOIN routings AS live ON (live.batch_id, live.ordinal, live.revision) = (shadow.batch_id, shadow.ordinal, shadow.revision)
                            AND live.mode = 'live'
      WHERE shadow.policy_version = :version AND shadow.mode = 'shadow'
@@ -97,7 +97,7 @@ def read_version(session: Session, tenant_id: str, policy: str, version: int) ->
 def compare(session: Session, tenant_id: str, policy: str, version: int) -> list[Change]:
     """What the version would have routed otherwise or alike, as far as it was watched in shadow. Raises RejectedError `version_missing`."""
     watched = read_version(session, tenant_id, policy, version).version
-    rows = session.execute(COMPARE, {"tenant_id": tenant_id, "policy": policy, "version": watched.name})
+    rows = session.execute(COMPARE, {"tenant_id": tenant_id, "version": watched.name})
     return [Change(Route(row.live), Route(row.shadow), row.outcomes) for row in rows]
 
 

@@ -1,7 +1,7 @@
 """How far a batch is: summed over its chunks' counters, so that it costs the same however many outcomes there are."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy import text
@@ -9,22 +9,14 @@ from sqlalchemy.orm import Session
 
 from worker.moderation.release import Training
 from worker.store.batches import find_batch
+from worker.store.models import BatchRow
 from worker.store.models.intake import BatchState
 
 SAMPLE_ITEMS = 10_000  # shares and releases are read from a batch's first items: followers ask five times a second
 
 COUNTS = text(
     """
-    -- counts: outcomes by kind at one revision, split chunks included; `scope` is the union of its chunks' ranges
-    SELECT coalesce(sum(verdicts), 0) AS verdicts, coalesce(sum(flagged), 0) AS flagged, coalesce(sum(unreadable), 0) AS unreadable,
-           coalesce(sum(failed), 0) AS failed, coalesce(sum(cancelled), 0) AS cancelled,
-           coalesce((SELECT sum(upper(r) - lower(r)) FROM unnest(range_agg(int4range(lo, hi))) AS r), 0) AS scope
-      FROM chunks WHERE batch_id = :batch_id AND revision = :revision
-    """
-)
-ALL_COUNTS = text(
-    """
-    -- all counts: as `counts`, of several batches at the newest revision of each
+    -- counts: outcomes by kind at the newest revision of each batch, split chunks included; `scope` is the union of its chunks' ranges
     SELECT b.id, coalesce(sum(c.verdicts), 0) AS verdicts, coalesce(sum(c.flagged), 0) AS flagged,
            coalesce(sum(c.unreadable), 0) AS unreadable, coalesce(sum(c.failed), 0) AS failed, coalesce(sum(c.cancelled), 0) AS cancelled,
            coalesce((SELECT sum(upper(r) - lower(r)) FROM unnest(range_agg(int4range(c.lo, c.hi))) AS r), 0) AS scope
@@ -53,11 +45,19 @@ RELEASES = text(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Judges:
+    """What judged a batch, by its first 10,000 items; nothing where nobody looked."""
+
+    cached_prompt_share: float | None = None  # of the zooms' prompt tokens; None without data
+    cached_attainable_share: float | None = None  # of the prompt tokens that whole-block prefix reuse could have given
+    releases: tuple[tuple[str, Training], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchProgress:
     """Where a batch stands. accepted and rejected count source rows; the outcomes are those of the newest revision.
 
     After a full scan verdicts + unreadable + failed + cancelled + pending = accepted; after a rescan of some kinds, = scope.
-    Shares, releases and trainings are read from the batch's first 10,000 items.
     """
 
     batch_id: UUID
@@ -73,10 +73,7 @@ class BatchProgress:
     failed: int
     cancelled: int
     pending: int
-    cached_prompt_share: float | None  # of the zooms' prompt tokens; None without data
-    cached_attainable_share: float | None  # of the prompt tokens that whole-block prefix reuse could have given
-    releases: tuple[str, ...]
-    trainings: tuple[Training, ...]
+    judges: Judges = Judges()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,33 +96,42 @@ class Counts:
 def count_items(session: Session, batch_ids: Sequence[UUID]) -> dict[UUID, Counts]:
     """Counts by batch, in one query."""
     names = ("scope", "verdicts", "flagged", "unreadable", "failed", "cancelled")
-    rows = session.execute(ALL_COUNTS, {"batch_ids": list(batch_ids)})
+    rows = session.execute(COUNTS, {"batch_ids": list(batch_ids)})
     return {row.id: Counts(**{name: int(getattr(row, name)) for name in names}) for row in rows}
 
 
 def progress(session: Session, batch_id: UUID) -> BatchProgress:
-    """The batch's standing. Raises RejectedError `batch_missing`."""
+    """The batch's standing, with what judged it. Raises RejectedError `batch_missing`."""
     batch = find_batch(session, batch_id)
-    place = {"batch_id": batch_id, "revision": batch.revision}
-    counts = session.execute(COUNTS, place).one()
-    cache = session.execute(CACHE, {**place, "sample": SAMPLE_ITEMS}).one()
-    releases = session.execute(RELEASES, {**place, "sample": SAMPLE_ITEMS}).all()
+    return replace(standing(batch, count_items(session, [batch_id])[batch_id]), judges=judges(session, batch))
+
+
+def standing(batch: BatchRow, counts: Counts) -> BatchProgress:
+    """A batch's row and counts; who judged is not looked at."""
     return BatchProgress(
-        batch_id=batch_id,
+        batch_id=batch.id,
         state=BatchState(batch.state),
         pause_reason=batch.pause_reason,
         revision=batch.revision,
         accepted=batch.items_accepted,
         rejected=batch.rows_rejected,
-        scope=int(counts.scope),
-        verdicts=int(counts.verdicts),
-        flagged=int(counts.flagged),
-        unreadable=int(counts.unreadable),
-        failed=int(counts.failed),
-        cancelled=int(counts.cancelled),
-        pending=int(counts.scope - counts.verdicts - counts.unreadable - counts.failed - counts.cancelled),
+        scope=counts.scope,
+        verdicts=counts.verdicts,
+        flagged=counts.flagged,
+        unreadable=counts.unreadable,
+        failed=counts.failed,
+        cancelled=counts.cancelled,
+        pending=counts.pending,
+    )
+
+
+def judges(session: Session, batch: BatchRow) -> Judges:
+    """What judged the newest revision, and how much its prefix cache helped; read from the batch's first items."""
+    place = {"batch_id": batch.id, "revision": batch.revision, "sample": SAMPLE_ITEMS}
+    cache = session.execute(CACHE, place).one()
+    releases = session.execute(RELEASES, place).all()
+    return Judges(
         cached_prompt_share=cache.of_prompt,
         cached_attainable_share=cache.of_attainable,
-        releases=tuple(row.id for row in releases),
-        trainings=tuple(dict.fromkeys(Training(row.training) for row in releases)),
+        releases=tuple((row.id, Training(row.training)) for row in releases),
     )

@@ -19,8 +19,8 @@ Found = TypeVar("Found")
 ITEMS = text(
     """
     -- items after an ordinal, each with its newest outcome, or that of one revision
-    SELECT i.ordinal, i.custom_id, i.bucket, i.key, i.version_id, o.kind, o.revision, o.verdict, o.p_generated, o.explanation, o.path,
-           o.release_id, r.training, o.image_sha256, o.width, o.height, o.error_code, o.error_message
+    SELECT i.batch_id, i.ordinal, i.custom_id, i.bucket, i.key, i.version_id, o.kind, o.revision, o.verdict, o.p_generated, o.explanation,
+           o.path, o.release_id, r.training, o.image_sha256, o.width, o.height, o.error_code, o.error_message
       FROM items AS i
       LEFT JOIN LATERAL (
            SELECT * FROM outcomes AS n
@@ -60,6 +60,7 @@ class ItemError:
 class ItemResult:
     """An item and its outcome. `outcome` is None while it has none. Boxes are in original, oriented pixels; so is `size`."""
 
+    batch_id: UUID
     ordinal: int
     custom_id: str
     bucket: str
@@ -135,6 +136,7 @@ def _pages(engine: Engine, read: Callable[[Session, int], list[Found]], position
 
 def _result(row: Row[Any], regions: Sequence[Region]) -> ItemResult:
     return ItemResult(
+        batch_id=row.batch_id,
         ordinal=row.ordinal,
         custom_id=row.custom_id,
         bucket=row.bucket,

@@ -12,7 +12,7 @@ from worker.cli.summaries import ending_of, in_words, summary
 from worker.cli.tables import print_results
 from worker.moderation.release import HONESTY, Training
 from worker.store.models.intake import BatchState
-from worker.store.progress import BatchProgress
+from worker.store.progress import BatchProgress, Judges
 from worker.store.results import ItemResult
 
 
@@ -37,10 +37,7 @@ def standing(**changes: Any) -> BatchProgress:
         "failed": 0,
         "cancelled": 0,
         "pending": 0,
-        "cached_prompt_share": 0.5,
-        "cached_attainable_share": 0.97,
-        "releases": ("nano-0123456789ab",),
-        "trainings": (Training.UNTRAINED,),
+        "judges": Judges(cached_prompt_share=0.5, cached_attainable_share=0.97, releases=(("nano-0123456789ab", Training.UNTRAINED),)),
     }
     return BatchProgress(**facts | changes)
 

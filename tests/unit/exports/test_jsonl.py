@@ -15,6 +15,7 @@ def lines_of(*results: ItemResult) -> list[str]:
 def test_a_verdict_has_the_promised_fields() -> None:
     (line,) = lines_of(judged())
     assert json.loads(line) == {
+        "id": "item_0198c7a0000070008000000000000000_0",
         "custom_id": "cat.jpg",
         "source": "s3://photos/2026/cat.jpg",
         "outcome": "verdict",
@@ -24,6 +25,8 @@ def test_a_verdict_has_the_promised_fields() -> None:
         "explanation": "The left hand has six fingers.",
         "path": "zoomed",
         "release": "nano-0123456789ab",
+        "training": "untrained",
+        "size": [640, 480],
         "revision": 1,
         "error": None,
     }

@@ -1,0 +1,1 @@
+"""What commands work on: the installation whose database is at hand, or one far away behind its API."""

@@ -1,0 +1,78 @@
+"""Versions of policies as files: the very JSON that `POST /v1/policies/{policy}/versions` takes."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from worker.moderation.errors import RejectedError
+from worker.moderation.outcomes import Verdict
+from worker.moderation.policy import Action, AutomaticAction, Band, Said
+from worker.moderation.review import DEFAULT_QUEUE
+from worker.store.policies import Draft
+
+
+class BandPart(msgspec.Struct, forbid_unknown_fields=True):
+    """Thresholds for one thing the model can have said."""
+
+    verdict: Verdict
+    agreed: bool = True
+    pass_below: float = 0.0
+    flag_from: float | None = None
+
+    @property
+    def said(self) -> Said:
+        """What they are for."""
+        return Said(self.verdict, self.agreed)
+
+    @property
+    def value(self) -> Band:
+        """The thresholds. Raises RejectedError `band_invalid`."""
+        return Band(self.pass_below, self.flag_from)
+
+
+class AutomaticPart(msgspec.Struct, forbid_unknown_fields=True):
+    """An opt-in."""
+
+    action: Literal["label", "restrict", "remove"]
+    opted_in_by: str
+    reason: str
+
+    @property
+    def value(self) -> AutomaticAction:
+        """The opt-in. Raises RejectedError `opt_in_incomplete`."""
+        return AutomaticAction(Action(self.action), self.opted_in_by, self.reason)
+
+
+class VersionFile(msgspec.Struct, forbid_unknown_fields=True):
+    """A whole file."""
+
+    bands: list[BandPart]
+    queue: str = DEFAULT_QUEUE
+    automatic: AutomaticPart | None = None
+    note: str = ""
+
+
+def read_draft(path: Path) -> Draft:
+    """The version in a file. Raises OSError; RejectedError `version_file_invalid`, and those of its values."""
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=VersionFile)
+    except msgspec.MsgspecError as error:
+        raise RejectedError(
+            "version_file_invalid", f"{path}: {error}. It needs what POST /v1/policies/{{policy}}/versions takes."
+        ) from None
+    bands = {band.said: band.value for band in found.bands}
+    if len(bands) < len(found.bands):
+        raise RejectedError("band_repeated", f"{path}: there is one band for each verdict and agreement.")
+    return Draft(bands=bands, queue=found.queue, automatic=found.automatic.value if found.automatic else None, note=found.note)
+
+
+def draft_body(draft: Draft) -> dict[str, Any]:
+    """The version as plain JSON, as a file and the API have it."""
+    opt_in = draft.automatic
+    automatic = None if opt_in is None else {"action": opt_in.action.value, "opted_in_by": opt_in.opted_in_by, "reason": opt_in.reason}
+    bands = [
+        {"verdict": said.verdict.value, "agreed": said.agreed, "pass_below": band.pass_below, "flag_from": band.flag_from}
+        for said, band in sorted(draft.bands.items(), key=lambda pair: (pair[0].verdict, not pair[0].agreed))
+    ]
+    return {"bands": bands, "queue": draft.queue, "automatic": automatic, "note": draft.note}
