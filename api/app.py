@@ -21,16 +21,28 @@ from api.middleware.guard import Guard, response_of
 from api.middleware.request_ids import RequestIds
 from api.queries import plain_query
 from api.readiness import Readiness
-from api.routes import batches, items, policies, regions, results, storage_checks
+from api.routes import batches, items, people, policies, regions, results, sign_in, storage_checks
 from api.security.authentication import OPEN_PATHS, Authentication
 from api.security.rates import RateLimit, Rates
+from api.security.sessions import Browsers
 from api.services import DATABASE_THREADS, ApiServices
+from api.sign_in.desk import SignInDesk
 from worker.intake.storage import Storage
 from worker.moderation.errors import MisconfiguredError
 from worker.moderation.settings import Settings, load_settings
 from worker.store.session import connect
 
-ROUTERS = (health.router, batches.router, results.router, items.router, regions.router, storage_checks.router, policies.router)
+ROUTERS = (
+    health.router,
+    sign_in.router,
+    people.router,
+    batches.router,
+    results.router,
+    items.router,
+    regions.router,
+    storage_checks.router,
+    policies.router,
+)
 METRICS_PATH = "/metrics"
 
 
@@ -38,6 +50,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """The application on `settings`, by default the environment's. A misconfigured one says so in one line and leaves."""
     try:
         settings = (settings or load_settings()).require("database_url", "s3_endpoint")
+        desk = SignInDesk.of(settings)
     except MisconfiguredError as error:
         raise SystemExit(f"The API cannot start: {error.message}") from None
     level = settings.log_level
@@ -49,6 +62,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         configure_logs(level)
         to_thread.current_default_thread_limiter().total_tokens = DATABASE_THREADS
         yield
+        if desk is not None:
+            await desk.provider.close()
         engine.dispose()
 
     app = FastAPI(
@@ -63,6 +78,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         exception_handlers={HTTPException: _answer, RequestValidationError: _answer},
     )
     app.state.services = services
+    app.state.sign_in_desk = desk
     app.state.readiness = Readiness(engine, services.storage, settings.evidence_bucket)
     app.state.measurements = Measurements()
     for router in ROUTERS:
@@ -78,7 +94,7 @@ def _add_middleware(app: FastAPI, services: ApiServices, measurements: Measureme
     open_paths = OPEN_PATHS | ({METRICS_PATH} if settings.api_metrics_open else set())
     app.add_middleware(Bodies, max_bytes=settings.api_body_max_bytes, seconds=settings.api_body_seconds)
     app.add_middleware(RateLimit, rates=Rates(settings.api_rate_per_second, settings.api_rate_burst))
-    app.add_middleware(Authentication, engine=services.engine, open_paths=open_paths)
+    app.add_middleware(Authentication, engine=services.engine, browsers=Browsers.of(settings), open_paths=open_paths)
     app.add_middleware(Guard)
     app.add_middleware(RequestIds)
     app.add_middleware(Measuring, measurements=measurements)

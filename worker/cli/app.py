@@ -9,6 +9,7 @@ from worker.cli.dataset import dataset
 from worker.cli.db import db
 from worker.cli.endings import EXIT_CODES_HELP, Commands
 from worker.cli.keys import keys
+from worker.cli.people import people
 from worker.cli.train import train
 from worker.cli.webhooks import webhooks
 
@@ -39,6 +40,7 @@ app.command("settings", rich_help_panel=OPERATE)(settings.show_settings)
 app.command(rich_help_panel=OPERATE)(dispatch.dispatch)
 app.command(rich_help_panel=OPERATE)(intake.intake)
 app.add_typer(keys, name="keys", rich_help_panel=OPERATE)
+app.add_typer(people, name="people", rich_help_panel=OPERATE)
 app.add_typer(audit, name="audit", rich_help_panel=OPERATE)
 app.add_typer(webhooks, name="webhooks", rich_help_panel=OPERATE)
 app.add_typer(db, name="db", rich_help_panel=OPERATE)
