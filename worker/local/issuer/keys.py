@@ -18,7 +18,7 @@ def signing_key(layout: Layout) -> RSAKey:
     """The home's key, made at the first call."""
     path = layout.home / "issuer.key"
     if not path.exists():
-        write_private(path, json.dumps(RSAKey.generate_key(KEY_BITS, {"use": "sig", "alg": "RS256"}).as_dict(private=True)))
+        write_private(path, json.dumps(RSAKey.generate_key(KEY_BITS, {"use": "sig", "alg": "RS256"}, auto_kid=True).as_dict(private=True)))
     return RSAKey.import_key(json.loads(path.read_text(encoding="ascii")))
 
 
