@@ -137,7 +137,7 @@ class StagedIssuer:
         """As a good issuer signs."""
         return jwt.encode({"alg": "RS256", "kid": self.key.kid}, claims, self.key, algorithms=["RS256"])
 
-    def good(self, subject: str, email: str, nonce: str, **more: Any) -> dict[str, Any]:
+    def good(self, subject: str, email: str, nonce: str, /, **more: Any) -> dict[str, Any]:
         """Claims that hold; `None` leaves one out."""
         now = int(time.time())
         claims = {"iss": self.address, "sub": subject, "aud": CLIENT, "exp": now + 60, "iat": now, "nonce": nonce}
