@@ -171,7 +171,7 @@ class StagedIssuer:
                 self._reply(parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode()))
 
             def _reply(self, form: Mapping[str, list[str]]) -> None:
-                status, answer = staged._answer(urlsplit(self.path).path, form)  # noqa: SLF001  a part of it
+                status, answer = staged._answer(urlsplit(self.path).path, form)
                 body = dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")

@@ -14,7 +14,8 @@ from joserfc.jwk import OctKey, RSAKey
 from sqlalchemy import Engine, text
 
 from tests.integration.api_world import calling, problem
-from tests.integration.sign_in_world import CLIENT, StagedIssuer, finish, invited, signing_in
+from tests.integration.sign_in_world import CLIENT, StagedIssuer, api_server, finish, invited, signing_in
+from worker.local.ports import free_ports
 from worker.moderation.people import Role
 from worker.moderation.settings import Settings
 
@@ -28,6 +29,12 @@ def staged_issuer() -> Iterator[StagedIssuer]:
         yield staged
 
 
+@pytest.fixture(scope="module")
+def api(settings: Settings, staged_issuer: StagedIssuer) -> Iterator[str]:
+    with api_server(signing_in(settings, staged_issuer.address, free_ports(1)[0])) as address:
+        yield address
+
+
 @pytest.fixture
 def staged(staged_issuer: StagedIssuer) -> StagedIssuer:
     staged_issuer.sign, staged_issuer.userinfo, staged_issuer.broken = staged_issuer.signed, None, False
@@ -35,9 +42,8 @@ def staged(staged_issuer: StagedIssuer) -> StagedIssuer:
 
 
 @pytest.fixture
-async def client(settings: Settings, staged: StagedIssuer) -> AsyncIterator[httpx.AsyncClient]:
-    async with calling(signing_in(settings, staged.address, 80), None) as client:
-        client.base_url = httpx.URL("http://127.0.0.1")
+async def client(api: str, staged: StagedIssuer) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=api, trust_env=False, timeout=20) as client:
         yield client
 
 
@@ -209,19 +215,22 @@ async def test_an_address_that_only_userinfo_tells_counts_for_its_own_subject(
 
 
 async def test_a_rotated_key_is_asked_for_but_not_by_every_forged_token(
-    client: httpx.AsyncClient, staged: StagedIssuer, email: str, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, staged: StagedIssuer, email: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subject = uuid4().hex
-    assert (await finish(client, staged, lambda nonce: staged.good(subject, email, nonce))).status_code == 303
-    asked = staged.keys_asked
-    staged.sign = lambda claims: of_an_unknown_key(staged, claims)
-    for _ in range(3):
-        assert problem(await finish(client, staged, lambda nonce: staged.good(subject, email, nonce))) == (403, "sign_in_refused")
-    assert staged.keys_asked == asked
-    staged.sign = staged.signed
-    staged.key = RSAKey.generate_key(2048, {"use": "sig"}, auto_kid=True)
-    monkeypatch.setattr("api.sign_in.provider.KEYS_PAUSE_SECONDS", 0.0)
-    assert (await finish(client, staged, lambda nonce: staged.good(subject, email, nonce))).status_code == 303
+    monkeypatch.setattr(staged, "key", staged.key)  # put back at the end
+    async with calling(signing_in(settings, staged.address, 80), None) as client:
+        client.base_url = httpx.URL("http://127.0.0.1")
+        assert (await finish(client, staged, lambda nonce: staged.good(subject, email, nonce))).status_code == 303
+        asked = staged.keys_asked
+        staged.sign = lambda claims: of_an_unknown_key(staged, claims)
+        for _ in range(3):
+            assert problem(await finish(client, staged, lambda nonce: staged.good(subject, email, nonce))) == (403, "sign_in_refused")
+        assert staged.keys_asked == asked
+        staged.sign = staged.signed
+        staged.key = RSAKey.generate_key(2048, {"use": "sig"}, auto_kid=True)
+        monkeypatch.setattr("api.sign_in.provider.KEYS_PAUSE_SECONDS", 0.0)
+        assert (await finish(client, staged, lambda nonce: staged.good(subject, email, nonce))).status_code == 303
 
 
 async def test_a_used_code_is_refused_and_another_issuers_callback_too(client: httpx.AsyncClient, staged: StagedIssuer, email: str) -> None:
