@@ -1,10 +1,7 @@
 """People and how they sign in: a browser by hand, the local issuer as a process, and an issuer that says what a test wants it to."""
 
 import asyncio
-import os
 import re
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +9,6 @@ from contextlib import contextmanager
 from html import unescape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from json import dumps
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
@@ -22,8 +18,7 @@ from joserfc.jwk import RSAKey
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from tests.fuzz import await_server
-from worker.local.addresses import environment
+from tests.integration.server_process import server
 from worker.local.ports import free_ports
 from worker.moderation.people import Role
 from worker.moderation.settings import Settings
@@ -31,7 +26,6 @@ from worker.store.models import PersonRow
 from worker.store.people import invite_person
 from worker.store.session import transaction
 
-ROOT = Path(__file__).parents[2]
 CLIENT = "zoomin-test"
 SECRETS_KEY = SecretStr("0123456789abcdef0123456789abcdef")
 
@@ -46,18 +40,6 @@ def signing_in(settings: Settings, issuer: str, port: int) -> Settings:
     """The settings of an API on that port, with sign-in."""
     named = {"oidc_issuer": issuer, "oidc_client_id": CLIENT, "public_url": f"http://127.0.0.1:{port}", "secrets_key": SECRETS_KEY}
     return settings.model_copy(update={**named, "api_port": port})
-
-
-@contextmanager
-def server(settings: Settings, *arguments: str, port: int) -> Iterator[str]:
-    """A process of ours, until the end of the block: its address."""
-    variables = {**os.environ, **environment(settings), "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen([sys.executable, "-m", *arguments], env=variables) as process:
-        try:
-            await_server(f"http://127.0.0.1:{port}", process)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
 
 
 @contextmanager
