@@ -21,10 +21,27 @@ from api.middleware.guard import Guard, response_of
 from api.middleware.request_ids import RequestIds
 from api.queries import plain_query
 from api.readiness import Readiness
-from api.routes import appeals, batches, decisions, items, policies, queues, regions, results, reviews, statements, storage_checks, tasks
+from api.routes import (
+    appeals,
+    batches,
+    decisions,
+    items,
+    people,
+    policies,
+    queues,
+    regions,
+    results,
+    reviews,
+    sign_in,
+    statements,
+    storage_checks,
+    tasks,
+)
 from api.security.authentication import OPEN_PATHS, Authentication
 from api.security.rates import RateLimit, Rates
+from api.security.sessions import Browsers
 from api.services import DATABASE_THREADS, ApiServices
+from api.sign_in.desk import SignInDesk
 from worker.intake.storage import Storage
 from worker.moderation.errors import MisconfiguredError
 from worker.moderation.settings import Settings, load_settings
@@ -44,6 +61,8 @@ ROUTERS = (
     decisions.router,
     appeals.router,
     statements.router,
+    sign_in.router,
+    people.router,
 )
 METRICS_PATH = "/metrics"
 
@@ -52,6 +71,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """The application on `settings`, by default the environment's. A misconfigured one says so in one line and leaves."""
     try:
         settings = (settings or load_settings()).require("database_url", "s3_endpoint")
+        desk = SignInDesk.of(settings)
     except MisconfiguredError as error:
         raise SystemExit(f"The API cannot start: {error.message}") from None
     level = settings.log_level
@@ -63,6 +83,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         configure_logs(level)
         to_thread.current_default_thread_limiter().total_tokens = DATABASE_THREADS
         yield
+        if desk is not None:
+            await desk.provider.close()
         engine.dispose()
 
     app = FastAPI(
@@ -77,6 +99,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         exception_handlers={HTTPException: _answer, RequestValidationError: _answer},
     )
     app.state.services = services
+    app.state.sign_in_desk = desk
     app.state.readiness = Readiness(engine, services.storage, settings.evidence_bucket)
     app.state.measurements = Measurements()
     for router in ROUTERS:
@@ -92,7 +115,7 @@ def _add_middleware(app: FastAPI, services: ApiServices, measurements: Measureme
     open_paths = OPEN_PATHS | ({METRICS_PATH} if settings.api_metrics_open else set())
     app.add_middleware(Bodies, max_bytes=settings.api_body_max_bytes, seconds=settings.api_body_seconds)
     app.add_middleware(RateLimit, rates=Rates(settings.api_rate_per_second, settings.api_rate_burst))
-    app.add_middleware(Authentication, engine=services.engine, open_paths=open_paths)
+    app.add_middleware(Authentication, engine=services.engine, browsers=Browsers.of(settings), open_paths=open_paths)
     app.add_middleware(Guard)
     app.add_middleware(RequestIds)
     app.add_middleware(Measuring, measurements=measurements)

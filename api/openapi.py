@@ -10,13 +10,26 @@ from api.describing import problems
 from api.schemas.base import ProblemBody
 from api.security.authentication import OPEN_PATHS
 from api.security.principal import Requirement
+from api.security.sessions import CSRF_HEADER, SESSION
 
 DESCRIPTION = """\
 Batch moderation of AI-generated images: submit references to images in S3, follow, read verdicts with boxes and evidence.
 
-Keys are sent as `Authorization: Bearer zk_…` and made by `zoomin keys create`. Every error is an `application/problem+json` of RFC 9457
+Keys are sent as `Authorization: Bearer zk_…` and made by `zoomin keys create`. People sign in at `/v1/sign-in` and have a session's cookie;
+what changes something is then sent with `X-CSRF-Token` from `/v1/me`. Every error is an `application/problem+json` of RFC 9457
 with a stable `code`; api/PROBLEMS.md lists all of them. Cursors are opaque. Unknown fields and parameters are refused."""
-SCHEME = "key"
+KEY, COOKIE, CSRF = "key", "session", "csrf"
+SCHEMES = {
+    KEY: {"type": "http", "scheme": "bearer", "bearerFormat": "zk_<prefix>_<secret>"},
+    COOKIE: {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": f"__Host-{SESSION}",
+        "description": f"Of people who are signed in; `{SESSION}` on a loopback address without TLS",
+    },
+    CSRF: {"type": "apiKey", "in": "header", "name": CSRF_HEADER, "description": "`csrf_token` of /v1/me"},
+}
+UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
 OF_EVERY_KEYED = ("unauthenticated", "scope_missing", "rate_limited", "internal_error", "database_unavailable")
 OF_EVERY_BODY = (
     "json_invalid",
@@ -49,7 +62,7 @@ def document(app: FastAPI) -> dict[str, Any]:
     problem = ProblemBody.model_json_schema(ref_template=MODELS)
     schemas.update(problem.pop("$defs"))
     schemas["ProblemBody"] = problem
-    made["components"]["securitySchemes"] = {SCHEME: {"type": "http", "scheme": "bearer", "bearerFormat": "zk_<prefix>_<secret>"}}
+    made["components"]["securitySchemes"] = SCHEMES
     for route in routes_of(app):
         for method in route.methods or ():
             _complete(route, made["paths"][route.path_format][method.lower()])
@@ -73,8 +86,9 @@ def _complete(route: APIRoute, operation: dict[str, Any]) -> None:
     if "HTTPValidationError" in str(responses.get("422", "")):
         del responses["422"]
     if route.path_format not in OPEN_PATHS:
-        operation["security"] = [{SCHEME: []}]
-        codes += OF_EVERY_KEYED
+        unsafe = bool((route.methods or set()) & UNSAFE)
+        operation["security"] = [{KEY: []}, {COOKIE: [], CSRF: []} if unsafe else {COOKIE: []}]
+        codes += (*OF_EVERY_KEYED, *(("csrf_refused",) if unsafe else ()))
         if scopes := scopes_of(route):
             operation["description"] = (
                 f"{operation.get('description', '')}\n\nScope: {' or '.join(f'`{scope}`' for scope in scopes)}.".strip()
@@ -82,7 +96,7 @@ def _complete(route: APIRoute, operation: dict[str, Any]) -> None:
     codes += OF_PARAMETERS
     for parameter in operation.get("parameters", ()):
         parameter["schema"] = _without_null(parameter["schema"])
-    if (route.methods or set()) & {"POST", "PUT", "PATCH", "DELETE"}:
+    if (route.methods or set()) & UNSAFE:
         codes += OF_EVERY_BODY
     codes += OF_STORAGE if "storage" in str(route.tags) else ()
     for status, response in problems(*codes).items():

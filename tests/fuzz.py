@@ -4,22 +4,18 @@
 """
 
 import argparse
-import os
 import secrets
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
-
 from tests.integration.api_world import judged_batch, new_key
+from tests.integration.sign_in_world import api_server, local_issuer, signing_in
 from worker.intake.storage import Storage
-from worker.local.addresses import environment
 from worker.local.ports import free_ports
 from worker.local.services import Services
 from worker.moderation.settings import Settings
@@ -27,37 +23,14 @@ from worker.store.session import connect
 
 ROOT = Path(__file__).parents[1]
 CONFIGURATION = ROOT / "tests" / "schemathesis.toml"
-START_SECONDS = 60
 EXAMPLES = {"manifest.jsonl.gz": b'{"source-ref": "s3://zoomin-uploads/a.jpg"}\n', "a.jpg": b"x", "2026/a.jpg": b"x"}  # of the document
 
 
 @contextmanager
 def serving(settings: Settings, *, workers: int = 1) -> Iterator[str]:
-    """A server in processes of its own, as an operator starts it: its address."""
-    (port,) = free_ports(1)
-    command = [sys.executable, "-m", "uvicorn", "--factory", "api.app:create_app", "--host", "127.0.0.1", "--port", str(port)]
-    variables = {**os.environ, **environment(settings), "PYTHONPATH": str(ROOT)}
-    command += ["--workers", str(workers), "--no-access-log", "--log-level", "warning"]
-    with subprocess.Popen(command, env=variables) as server:
-        address = f"http://127.0.0.1:{port}"
-        try:
-            await_server(address, server)
-            yield address
-        finally:
-            server.terminate()
-
-
-def await_server(address: str, server: subprocess.Popen[bytes]) -> None:
-    """Returns once it answers."""
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            httpx.get(f"{address}/healthz", timeout=2, trust_env=False)
-        except httpx.TransportError:
-            time.sleep(0.1)
-        else:
-            return
-    raise RuntimeError(f"the server did not answer (exit code {server.poll()})")
+    """An API in processes of its own, as an operator starts it, on a free port: its address."""
+    with api_server(settings.model_copy(update={"api_port": free_ports(1)[0]}), workers=workers) as address:
+        yield address
 
 
 def fuzz(settings: Settings, *, seed: int, examples: int, seconds: int | None = None, phases: str | None = None) -> int:
@@ -70,7 +43,8 @@ def fuzz(settings: Settings, *, seed: int, examples: int, seconds: int | None = 
         judged_batch(engine, storage, settings)
     key = new_key(engine).text
     engine.dispose()
-    with serving(settings) as address:
+    settings = signing_in(settings, f"http://127.0.0.1:{free_ports(1)[0]}", 80)
+    with local_issuer(settings), serving(settings) as address:
         command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION), "run", f"{address}/openapi.json"]
         command += ["--checks", "all", "--seed", str(seed), "--max-examples", str(examples), "--header", f"Authorization: Bearer {key}"]
         command += ["--generation-database", "none", "--no-color", "--continue-on-failure"]

@@ -22,7 +22,7 @@ from worker.exports.csv import csv_pieces
 from worker.exports.jsonl import json_line, jsonl_pieces
 from worker.exports.labelstudio import labelstudio_pieces
 from worker.moderation.identifiers import MAX_ORDINAL
-from worker.store.batches import count_accepted
+from worker.store.batches import count_accepted, find_batch
 from worker.store.exporting import note_errors_export, note_results_export
 from worker.store.items import read_items
 from worker.store.results import PAGE, ItemResult, RowError, stream_results, stream_row_errors

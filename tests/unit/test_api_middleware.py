@@ -14,7 +14,7 @@ from api.middleware.bodies import Bodies
 from api.middleware.guard import Guard
 from api.middleware.request_ids import RequestIds
 from api.problems import ProblemError
-from api.security.authentication import RecentKeys
+from api.security.authentication import Recent
 from api.security.principal import Principal
 from api.security.rates import Rates
 
@@ -134,15 +134,21 @@ def test_a_bucket_lets_a_burst_through_and_then_its_rate() -> None:
     assert [rates.take("a") for _ in range(4)] == [0, 0, 0, 0.5]
 
 
-def test_a_valid_key_is_remembered_for_a_second_and_no_longer() -> None:
-    now = 10.0
-    recent, principal = RecentKeys(clock=lambda: now), Principal("t", "key:a", frozenset(), "a")
-    assert recent.get(b"a") is None
-    recent.keep(b"a", principal)
-    assert recent.get(b"a") is principal
-    assert recent.get(b"b") is None
+async def test_a_valid_credential_is_remembered_for_a_second_and_no_longer_and_a_bad_one_never() -> None:
+    now, asked = 10.0, []
+
+    def look_up(credential: str) -> Principal | None:
+        asked.append(credential)
+        return Principal("t", "key:a", frozenset(), "a") if credential == "good" else None
+
+    recent = Recent(look_up, clock=lambda: now)
+    assert await recent.principal("good") is await recent.principal("good")
+    for _ in range(2):
+        with pytest.raises(ProblemError, match="unauthenticated"):
+            await recent.principal("bad")
     now = 11.0
-    assert recent.get(b"a") is None
+    await recent.principal("good")
+    assert asked == ["good", "bad", "bad", "good"]
 
 
 def test_no_rate_is_no_limit() -> None:

@@ -9,6 +9,7 @@ from worker.cli.dataset import dataset
 from worker.cli.db import db
 from worker.cli.endings import EXIT_CODES_HELP, Commands
 from worker.cli.keys import keys
+from worker.cli.people import people
 from worker.cli.policies import policies
 from worker.cli.statements import statements
 from worker.cli.train import train
@@ -42,6 +43,7 @@ app.command(rich_help_panel=OPERATE)(dispatch.dispatch)
 app.command(rich_help_panel=OPERATE)(intake.intake)
 app.add_typer(policies, name="policies", rich_help_panel=OPERATE)
 app.add_typer(keys, name="keys", rich_help_panel=OPERATE)
+app.add_typer(people, name="people", rich_help_panel=OPERATE)
 app.add_typer(audit, name="audit", rich_help_panel=OPERATE)
 app.add_typer(webhooks, name="webhooks", rich_help_panel=OPERATE)
 app.add_typer(statements, name="statements", rich_help_panel=OPERATE)

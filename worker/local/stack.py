@@ -1,4 +1,4 @@
-"""The whole system on one machine: the embedded services, then API, dispatcher, intake, the senders and scan worker, all supervised."""
+"""The whole system on one machine: the embedded services, then issuer, API, dispatcher, intake, senders and worker, all supervised."""
 
 import logging
 import os
@@ -13,16 +13,19 @@ import httpx
 
 from worker.local.addresses import Addresses, environment, inherited, publish, withdraw
 from worker.local.child import Command
+from worker.local.issuer import first_person
+from worker.local.issuer.keys import issuer_address
 from worker.local.layout import Layout
 from worker.local.ports import LOOPBACK, claim_port
 from worker.local.services import Services
 from worker.moderation.errors import MisconfiguredError, TransientError
-from worker.moderation.settings import Settings
+from worker.moderation.settings import Mode, Settings
 
 __all__ = ["Role", "Services", "Stack"]
 
 log = logging.getLogger(__name__)
 
+ISSUER_STOP_SECONDS = 2.0
 API_STOP_SECONDS = 5.0
 DISPATCHER_STOP_SECONDS = 10.0
 INTAKE_STOP_SECONDS = 5.0  # a killed one loses nothing: the next goes on at the last slice
@@ -36,6 +39,7 @@ HOPELESS_ENDS = 3  # a process that ended that often is not becoming ready
 class Role(StrEnum):
     """A process of ours, in the order of starting; stopping goes the other way. The value is its name in logs."""
 
+    ISSUER = "issuer"
     API = "api"
     DISPATCHER = "dispatcher"
     INTAKE = "intake"
@@ -44,7 +48,13 @@ class Role(StrEnum):
     WORKER = "worker"
 
 
-SEALING = frozenset({Role.API, Role.WEBHOOKS})  # they need the key of secrets; it is kept from those who read strangers' images
+# Who is told what others need not know, least of all those who read strangers' images.
+TOLD = {
+    "secrets_key": frozenset({Role.API, Role.WEBHOOKS}),
+    "oidc_client_secret": frozenset({Role.API}),
+    "dsa_token": frozenset({Role.STATEMENTS}),
+}
+LOCAL_CLIENT = "zoomin"  # our client id at the local issuer
 
 
 class Stack:
@@ -52,9 +62,12 @@ class Stack:
 
     def __init__(self, settings: Settings, *, worker: bool = True) -> None:
         self._services = Services(settings)
-        sealable = settings.secrets_key is not None or settings.database_url is None  # the embedded database has a key of its own
+        embedded = settings.database_url is None
+        sealable = settings.secrets_key is not None or embedded  # the embedded database has a key of its own
         sending = settings.dsa_url is not None and settings.dsa_token is not None
-        wanted = {Role.WORKER: worker, Role.WEBHOOKS: sealable, Role.STATEMENTS: sending}
+        # An issuer that asks for no password is for the people of this machine's own database.
+        issuing = embedded and settings.oidc_issuer is None and settings.mode is Mode.LOCAL
+        wanted = {Role.WORKER: worker, Role.WEBHOOKS: sealable, Role.STATEMENTS: sending, Role.ISSUER: issuing}
         self._roles = tuple(role for role in Role if wanted.get(role, True))
         self._addresses: Addresses | None = None
 
@@ -94,7 +107,7 @@ class Stack:
                 "metrics_port": claim_port(named.api_host, named.metrics_port, "ZOOMIN_METRICS_PORT"),
             }
             self._services.prepare()
-            settings = self.settings.model_copy(update=ports)
+            settings = self._signing_in(self.settings.model_copy(update=ports))
             for role in self._roles:
                 self._services.supervisor.start(_command(role, settings))
             self._addresses = self._locate(settings)
@@ -104,7 +117,7 @@ class Stack:
             raise
 
     def stop(self) -> None:
-        """Stops worker, webhooks, intake, dispatcher, API, S3, Valkey, Postgres, in this order, and kills what does not stop in time."""
+        """Stops our processes, then S3, Valkey, Postgres, the last started first, and kills what does not stop in time."""
         if self._addresses:  # else the file may be that of the stack which refused us
             withdraw(self.layout)
         self._addresses = None
@@ -138,18 +151,35 @@ class Stack:
             child = supervisor.child(role.value)
             raise MisconfiguredError("process_keeps_ending", f"The {role} keeps ending. The end of {child.log}:\n{child.last_words()}")
 
+    def _signing_in(self, settings: Settings) -> Settings:
+        """The settings with our own address, and with the local issuer and somebody to sign in as, where no issuer is named."""
+        settings = settings.model_copy(update={"public_url": settings.public_url or _api_url(settings)})
+        if Role.ISSUER not in self._roles:
+            return settings
+        first_person.invite(settings)
+        return settings.model_copy(update={"oidc_issuer": issuer_address(self.layout), "oidc_client_id": LOCAL_CLIENT})
+
     def _locate(self, settings: Settings) -> Addresses:
-        host = LOOPBACK if settings.api_host in {"0.0.0.0", "::"} else settings.api_host  # noqa: S104  compared, not bound
         return replace(
             self._services.addresses,
-            api_url=f"http://{host}:{settings.api_port}",
-            metrics_url=f"http://{host}:{settings.metrics_port}/metrics" if Role.WORKER in self._roles else None,
+            api_url=_api_url(settings),
+            sign_in_url=f"{settings.public_url}/v1/sign-in" if settings.oidc_issuer else None,
+            metrics_url=f"http://{_host(settings)}:{settings.metrics_port}/metrics" if Role.WORKER in self._roles else None,
         )
+
+
+def _host(settings: Settings) -> str:
+    return LOOPBACK if settings.api_host in {"0.0.0.0", "::"} else settings.api_host  # noqa: S104  compared, not bound
+
+
+def _api_url(settings: Settings) -> str:
+    return f"http://{_host(settings)}:{settings.api_port}"
 
 
 def _command(role: Role, settings: Settings) -> Command:
     """How a process of ours is started: as an operator would, with the settings in its environment."""
     seconds, arguments = {
+        Role.ISSUER: (ISSUER_STOP_SECONDS, ("worker.local.issuer",)),
         Role.API: (API_STOP_SECONDS, _api_arguments(settings)),
         Role.DISPATCHER: (DISPATCHER_STOP_SECONDS, ("worker.cli", "dispatch")),
         Role.INTAKE: (INTAKE_STOP_SECONDS, ("worker.cli", "intake")),
@@ -157,10 +187,7 @@ def _command(role: Role, settings: Settings) -> Command:
         Role.STATEMENTS: (STATEMENTS_STOP_SECONDS, ("worker.cli", "statements", "run")),
         Role.WORKER: (WORKER_STOP_SECONDS, _worker_arguments(settings)),
     }[role]
-    if role not in SEALING:
-        settings = settings.model_copy(update={"secrets_key": None})
-    if role is not Role.STATEMENTS:
-        settings = settings.model_copy(update={"dsa_token": None})
+    settings = settings.model_copy(update={secret: None for secret, roles in TOLD.items() if role not in roles})
     variables = {**inherited(os.environ), **environment(settings), "PYTHONUNBUFFERED": "1"}  # noqa: TID251  passed on, not read
     return Command(name=role.value, argv=(sys.executable, "-m", *arguments), environment=variables, stop_seconds=seconds)
 

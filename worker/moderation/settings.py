@@ -6,6 +6,7 @@ import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -15,6 +16,7 @@ from worker.moderation.errors import MisconfiguredError
 PREFIX = "ZOOMIN_"
 SERVICES = ("database_url", "broker_url", "s3_endpoint", "buckets", "model")  # production must name all of them
 SHORTEST_SECRETS_KEY = 32  # characters: 128 bits even as hex digits
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Mode(StrEnum):
@@ -44,7 +46,14 @@ class Settings(BaseSettings):
     )
     upload_bucket: str = Field("zoomin-uploads", description="where `scan FOLDER` uploads; always an allowed source")
     evidence_bucket: str = Field("zoomin-evidence", description="our own bucket for what the model was sent")
-    tenant: str = Field("default", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="tenant that the CLI submits as")
+    tenant: str = Field("default", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="tenant that the CLI submits as and people sign in to")
+
+    oidc_issuer: str | None = Field(
+        None, description="OIDC issuer that people sign in with, `https://…`; unset: nobody signs in (`zoomin up` brings an issuer)"
+    )
+    oidc_client_id: str | None = Field(None, description="our client id there, with the redirect `<public url>/v1/sign-in/callback`")
+    oidc_client_secret: SecretStr | None = Field(None, description="our secret there; unset: a public client, which PKCE protects")
+    public_url: str | None = Field(None, description="the API's origin as browsers see it, `https://…`; sign-in needs it")
 
     api_url: str | None = Field(
         None, pattern=r"^https?://[^/?#@\s]+(/[^?#\s]*)?$", description="API that commands speak to instead of a database: `https://…`"
@@ -53,7 +62,7 @@ class Settings(BaseSettings):
 
     secrets_key: SecretStr | None = Field(
         None,
-        description="seals webhook secrets: 32 random characters or more; of several, comma-separated, the first seals, all open",
+        description="seals webhook secrets and sign-ins: 32 random characters or more; of several, by commas, the first seals, all open",
     )
     webhook_private_targets: bool = Field(
         default=False, description="local mode only: webhooks may go to this machine's loopback addresses, by plain http too"
@@ -112,7 +121,7 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("dsa_url", "dsa_token", mode="before")
+    @field_validator("dsa_url", "dsa_token", "oidc_issuer", "oidc_client_id", "oidc_client_secret", "public_url", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value  # as compose files leave what is optional
@@ -123,6 +132,20 @@ class Settings(BaseSettings):
         if value is not None and not re.fullmatch(r"[!-~]+", value.get_secret_value()):
             raise ValueError("a key is visible ASCII, without spaces or line ends")
         return value
+
+    @field_validator("oidc_issuer", "public_url")
+    @classmethod
+    def _safe_address(cls, value: str | None) -> str | None:
+        if value is not None and not is_safe_address(value):
+            raise ValueError("must be https://…, or http:// on a loopback address, without user, query or fragment")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _origin(cls, value: str | None) -> str | None:
+        if value is not None and urlsplit(value).path not in {"", "/"}:
+            raise ValueError("must be an origin, without a path")
+        return value and value.lower().rstrip("/")
 
     @field_validator("secrets_key")
     @classmethod
@@ -161,6 +184,16 @@ class Settings(BaseSettings):
         if missing:
             raise MisconfiguredError("setting_missing", f"Set {', '.join(missing)}. (Mode is {self.mode}.)")
         return self
+
+
+def is_safe_address(url: str) -> bool:
+    """Whether secrets may travel there: https, or http that does not leave this machine; nothing but scheme, host, port and path."""
+    try:
+        parts = urlsplit(url)
+        plain = bool(parts.hostname) and parts.username is None and parts.port != 0 and not (parts.query or parts.fragment)
+    except ValueError:
+        return False
+    return plain and (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS))
 
 
 def load_settings() -> Settings:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from api.sign_in.desk import SignInDesk
 from worker.moderation.settings import PREFIX, Settings, load_settings
 
 ROOT = Path(__file__).parents[3]
@@ -141,13 +142,31 @@ def test_our_services_have_all_that_production_requires(name: str, monkeypatch: 
     assert settings.source_buckets == {"zoomin-images", "zoomin-uploads"}
 
 
+def test_the_api_alone_is_given_the_sign_ins_settings_which_hold_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {name: service["env_file"] for name, service in SERVICES.items() if "env_file" in service} == {
+        "api": [{"path": "sign-in.env", "required": False}]
+    }
+    assert "sign-in.env" in (DEPLOY / ".gitignore").read_text().splitlines()
+    lines = (DEPLOY / "sign-in.env.example").read_text().splitlines()
+    example = dict(line.split("=", 1) for line in lines if line[0] != "#")
+    for variable, value in {**environment("api"), **example}.items():
+        monkeypatch.setenv(variable, value)
+    settings = load_settings()
+    assert SignInDesk.of(settings) is not None
+    assert settings.oidc_client_secret is None
+
+
 def test_the_buckets_of_the_settings_are_created() -> None:
     created = next(argument for argument in SERVICES["store"]["command"] if argument.startswith("-bucket="))
     defaults = Settings()
     assert VARIABLE.sub(r"\3", created) == f"-bucket=zoomin-images,{defaults.upload_bucket},{defaults.evidence_bucket}"
 
 
-@pytest.mark.parametrize("path", [*sorted(DEPLOY.glob("Dockerfile.*")), COMPOSE, DEPLOY / ".env.example"], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    [*sorted(DEPLOY.glob("Dockerfile.*")), COMPOSE, DEPLOY / ".env.example", DEPLOY / "sign-in.env.example"],
+    ids=lambda path: path.name,
+)
 def test_every_zoomin_variable_is_a_setting(path: Path) -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     assert set(re.findall(r"\bZOOMIN_[A-Z0-9_]+", path.read_text())) <= known

@@ -6,6 +6,7 @@ from worker.store.models.decisions import AppealRow, DecisionRow, StatementRow
 from worker.store.models.events import OutboxRow
 from worker.store.models.intake import BatchRow, IntakeRow, ItemRow, RowErrorRow, TenantRow
 from worker.store.models.keys import ApiKeyRow
+from worker.store.models.people import PersonRow, PersonSessionRow
 from worker.store.models.policies import PolicyBandRow, PolicyRow, PolicyVersionRow
 from worker.store.models.queue import ChunkRow
 from worker.store.models.results import EvidenceRow, OutcomeRow, RegionRow, ReleaseRow, RoutingRow, TraceRow
@@ -27,6 +28,8 @@ __all__ = [
     "ItemRow",
     "OutboxRow",
     "OutcomeRow",
+    "PersonRow",
+    "PersonSessionRow",
     "PolicyBandRow",
     "PolicyRow",
     "PolicyVersionRow",
