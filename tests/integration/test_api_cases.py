@@ -21,8 +21,10 @@ from worker.moderation.review import ReviewVerdict
 from worker.moderation.scopes import Scope
 from worker.moderation.settings import Settings
 from worker.store.overrides import Override, override
-from worker.store.review_tasks import Claimant, claim_task
-from worker.store.reviews import Answer, submit_review
+from worker.store.review_answers import Answer
+from worker.store.review_claims import claim_task
+from worker.store.review_tasks import Claimant
+from worker.store.reviews import submit_review
 from worker.store.session import transaction
 
 LABEL = {"verdict": "generated", "action": "label", "reason": "six fingers"}
