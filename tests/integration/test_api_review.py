@@ -204,7 +204,7 @@ async def test_boxes_that_cannot_be_are_a_fault_of_the_body(room: Room) -> None:
         return problem(await ann.answer(claim, {**GENERATED, "judgements": list(judgements)}))
 
     accept = {"kind": "accept", "position": 1}
-    assert await refused({"kind": "reject", "position": 9}) == (422, "region_missing")
+    assert await refused({"kind": "reject", "position": 9}) == (422, "region_unknown")
     assert await refused(accept, accept) == (422, "region_judgement_invalid")
     assert await refused({"kind": "add", "box": [0, 0, 65, 64]}) == (422, "region_judgement_invalid")
     assert await refused({"kind": "add", "box": [9, 9, 9, 9]}) == (422, "region_judgement_invalid")
