@@ -36,7 +36,7 @@ def answers(
     return {status: described}
 
 
-def link(operation: str, *, body: Mapping[str, str] | None = None, seen: bool = False, **parameters: str) -> dict[str, Any]:
+def link(operation: str, body: Mapping[str, str] | None = None, *, seen: bool = False, **parameters: str) -> dict[str, Any]:
     """A link to an operation, its parameters and parts of its body as runtime expressions; `seen`: under the ETag of this response."""
     precondition = {"header.If-Match": "$response.header.ETag"} if seen else {}
     return {

@@ -1,15 +1,11 @@
 """Path parameters. A segment never holds a colon, so that `/v1/batches/{id}` and `/v1/batches/{id}:cancel` are told apart."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Path
 from starlette.convertors import Convertor, register_url_convertor
 
-from api.problems import ProblemError
-from worker.moderation.errors import RejectedError
 from worker.moderation.policy import NAME
 
 
@@ -34,14 +30,3 @@ ItemId = Annotated[str, Path(pattern="^item_[0-9a-f]{32}_[0-9]{1,10}$", descript
 RegionId = Annotated[str, Path(pattern="^region_[0-9a-f]{32}_[0-9]{1,10}_[0-9]{1,5}_[0-9]{1,5}$", description="A region's id.")]
 QueueName = Annotated[str, Path(pattern=f"^{NAME.pattern}$", description="A review queue's name.", examples=["default"])]
 TaskId = Annotated[int, Path(ge=1, le=2**63 - 1, description="A review task's id.")]
-
-
-@contextmanager
-def named_in_path(*codes: str) -> Iterator[None]:
-    """What a path names and is not there is a missing resource; these codes are for what a body names. Raises ProblemError `not_found`."""
-    try:
-        yield
-    except RejectedError as error:
-        if error.code in codes:
-            raise ProblemError("not_found") from None
-        raise

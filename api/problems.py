@@ -204,7 +204,7 @@ TABLE = (
     ),
     _K("review_exists", 409, "Answered before", "Another answer was given under this claim before.", speaks=True),
     _K("lead_unsure", 422, "Lead unsure", "An escalated task is settled with real or generated.", speaks=True),
-    _K("region_missing", 422, "No such region", "The outcome in question has no such region.", speaks=True),
+    _K("region_unknown", 422, "No such region", "The decided outcome has no region at that position.", speaks=True),
     _K("region_judgement_invalid", 422, "Bad judgement", "A box is judged once, and lies in the image.", speaks=True),
     _K("image_missing", 404, "Image missing", "The item's image was never sent to the model at that revision, or is no longer kept."),
     # Decisions, appeals, statements of reasons
@@ -248,6 +248,7 @@ RENAMED = MappingProxyType(
         "batch_missing": "not_found",
         "item_missing": "not_found",
         "item_id_malformed": "not_found",
+        "region_missing": "not_found",
         "region_id_malformed": "not_found",
         "task_missing": "not_found",
         "task_changed": "precondition_failed",

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Response
 from api.answering import written
 from api.cursors import DEFAULT_LIMIT, Cursor, Limit, read_cursor, write_cursor
 from api.describing import answers, link, problems
-from api.paths import QueueName, named_in_path
+from api.finding import found
+from api.paths import QueueName
 from api.preconditions import SeenVersion, etag
 from api.problems import ProblemError
 from api.reviewing import OF_CLAIM, TASK_ETAG, Organiser, Reviewer, Watcher, claimant_of, describe_claim
@@ -37,9 +38,9 @@ def list_queues(principal: Watcher, services: Services, limit: Limit = DEFAULT_L
     after = _text(read_cursor(LISTING, cursor)) if cursor else ""
     with transaction(services.engine) as session:
         ensure_tenant(session, principal.tenant)
-        found = store.list_queues(session, principal.tenant, after=after, limit=limit + 1)
-    page = [_queue(queue) for queue in found[:limit]]
-    return written(bodies.QueuePage(queues=page, next_cursor=write_cursor(LISTING, page[-1].name) if len(found) > limit else None))
+        queues = store.list_queues(session, principal.tenant, after=after, limit=limit + 1)
+    page = [_queue(queue) for queue in queues[:limit]]
+    return written(bodies.QueuePage(queues=page, next_cursor=write_cursor(LISTING, page[-1].name) if len(queues) > limit else None))
 
 
 @router.post(
@@ -67,10 +68,10 @@ def create_queue(body: bodies.QueueSubmitted, principal: Organiser, services: Se
 )
 def read_queue(queue: QueueName, principal: Watcher, services: Services, response: Response) -> bodies.Queue:
     """See a review queue, and what waits in it."""
-    with transaction(services.engine) as session, named_in_path("queue_missing"):
-        found = store.read_queue(session, principal.tenant, queue)
-    response.headers["ETag"] = etag(found.version)
-    return _queue(found)
+    with transaction(services.engine) as session:
+        seen = found(store.read_queue, session, principal.tenant, queue)
+    response.headers["ETag"] = etag(seen.version)
+    return _queue(seen)
 
 
 @router.patch(
@@ -84,12 +85,12 @@ def change_queue(
 ) -> bodies.Queue:
     """Change a review queue's settings. Tasks that are there keep their slots and due times."""
     changes: dict[str, Any] = body.model_dump(exclude_none=True)
-    with transaction(services.engine) as session, named_in_path("queue_missing"):
-        settings = replace(store.read_queue(session, principal.tenant, queue).settings, **changes)
+    with transaction(services.engine) as session:
+        settings = replace(found(store.read_queue, session, principal.tenant, queue).settings, **changes)
         store.change_queue(session, principal.tenant, queue, settings, version=seen, actor=principal.actor)
-        found = store.read_queue(session, principal.tenant, queue)
-    response.headers["ETag"] = etag(found.version)
-    return _queue(found)
+        changed = store.read_queue(session, principal.tenant, queue)
+    response.headers["ETag"] = etag(changed.version)
+    return _queue(changed)
 
 
 @router.post(
@@ -103,8 +104,8 @@ def change_queue(
 def claim(queue: QueueName, principal: Reviewer, services: Services) -> Response:
     """Claim the queue's most pressing task that this reviewer may answer. Three may be held at a time, so that the next can be prepared."""
     claimant = claimant_of(principal)
-    with transaction(services.engine) as session, named_in_path("queue_missing"):
-        claimed = claim_task(session, claimant, queue)
+    with transaction(services.engine) as session:
+        claimed = found(claim_task, session, claimant, queue)
         described = describe_claim(session, claimed, claimant) if claimed is not None else None
     if described is None:
         return Response(status_code=204)
@@ -113,13 +114,13 @@ def claim(queue: QueueName, principal: Reviewer, services: Services) -> Response
     return answer
 
 
-def _queue(found: store.Queue) -> bodies.Queue:
+def _queue(queue: store.Queue) -> bodies.Queue:
     return bodies.Queue(
-        name=found.name,
-        **asdict(found.settings),
-        version=found.version,
-        created_at=found.created_at,
-        waiting=bodies.Waiting(**asdict(found.waiting)),
+        name=queue.name,
+        **asdict(queue.settings),
+        version=queue.version,
+        created_at=queue.created_at,
+        waiting=bodies.Waiting(**asdict(queue.waiting)),
     )
 
 

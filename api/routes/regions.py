@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from api.describing import problems, raw
 from api.evidence import SIGNATURES, Look, Viewer, show
-from api.paths import RegionId, named_in_path
+from api.paths import RegionId
 from api.security.principal import Principal
 from api.services import ApiServices, Services
 from worker.moderation.identifiers import RegionPlace, parse_region_id
@@ -28,7 +28,7 @@ async def read_crop(region_id: RegionId, principal: Viewer, services: Services) 
 
 
 def _read(services: ApiServices, principal: Principal, place: RegionPlace) -> Response:
-    with transaction(services.engine) as session, named_in_path("region_missing"):
+    with transaction(services.engine) as session:
         crop = find_crop(session, principal.tenant, place)
     look = Look(
         principal=principal,

@@ -20,7 +20,7 @@ from worker.store.session import transaction
 router = APIRouter(prefix="/v1/tasks", tags=["review"])
 
 OF_CLAIM = ("not_found", "claim_lost", "precondition_missing", "precondition_failed", "task_finished", "review_exists")
-OF_ANSWER = ("region_missing", "region_judgement_invalid", "lead_unsure")
+OF_ANSWER = ("region_unknown", "region_judgement_invalid", "lead_unsure")
 FOLLOW = {operation: link(operation, task_id="$response.body#/task_id") for operation in ("readTask", "listReviews")}
 HEADERS = {**TASK_ETAG, "Idempotency-Replayed": "`true`, when this answer had been given under the claim before"}
 

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
+from api.times import MOMENT
+
 FORM = "form:"  # begins the tags of bodies that may have several forms; no field begins like this, so pointers can leave them out
 
 
@@ -56,8 +58,8 @@ WHOLE = BeforeValidator(_whole)  # JSON has one kind of number: 3.0 is 3. After 
 
 def _moment(value: Any) -> Any:
     """Texts are times as RFC 3339 writes them; numbers are none."""
-    moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    if moment is None or moment.tzinfo is None or not EARLIEST <= moment < LATEST:
+    moment = datetime.fromisoformat(value) if isinstance(value, str) and MOMENT.fullmatch(value) else None
+    if moment is None or not EARLIEST <= moment < LATEST:
         raise ValueError("must be a time between 2000 and 2100 with its offset, like 2026-11-25T12:00:00Z")
     return moment
 

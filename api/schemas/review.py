@@ -113,7 +113,7 @@ class TaskItem(Answer):
     id: str
     batch_id: UUID
     custom_id: str
-    source: str = Field(description="Where it came from, as text")
+    source: str | None = Field(description="Where it came from, as text")
     version_id: str | None
     metadata: dict[str, Any] | None
     image: str | None = Field(description="Path of the shrunken whole image, as the model was sent it")

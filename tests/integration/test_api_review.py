@@ -11,7 +11,9 @@ from tests.integration.api_world import problem
 from tests.integration.review_room import CLAIM, GENERATED, Claimed, Room, a_room
 from worker.moderation.scopes import Scope
 from worker.moderation.settings import Settings
+from worker.queue.metrics import REVIEW_TASKS, show_reviews
 from worker.store.appeals import NewAppeal, open_appeal
+from worker.store.review_queues import review_demand
 from worker.store.session import transaction
 
 HOSTILE = "<script>alert(1)</script> '; DROP TABLE reviews; -- \u202eevil"
@@ -202,7 +204,7 @@ async def test_boxes_that_cannot_be_are_a_fault_of_the_body(room: Room) -> None:
         return problem(await ann.answer(claim, {**GENERATED, "judgements": list(judgements)}))
 
     accept = {"kind": "accept", "position": 1}
-    assert await refused({"kind": "reject", "position": 9}) == (422, "region_missing")
+    assert await refused({"kind": "reject", "position": 9}) == (422, "region_unknown")
     assert await refused(accept, accept) == (422, "region_judgement_invalid")
     assert await refused({"kind": "add", "box": [0, 0, 65, 64]}) == (422, "region_judgement_invalid")
     assert await refused({"kind": "add", "box": [9, 9, 9, 9]}) == (422, "region_judgement_invalid")
@@ -247,3 +249,36 @@ async def test_an_appeal_s_task_shows_what_is_contested_to_somebody_else(room: R
     assert [(d["id"], d["reason"], d["decided_by"]) for d in task["decisions"]] == [(decided, "six fingers", ann.name)]
     again = await bob.answer(claim, {"verdict": "real"})
     assert again.json()["decision_id"] not in {None, decided}
+
+
+async def test_lost_claims_and_queues_are_measured(room: Room) -> None:
+    ann, admin = room.person(), room.person(Scope.ADMIN)
+    room.judged(0.6, 0.6)
+    claim = await ann.claim()
+    await ann.post(f"{claim.path}:heartbeat", {"lease_token": str(uuid4())})
+    lines = (await admin.get("/metrics")).text.splitlines()
+    assert 'zoomin_api_problems_total{code="claim_lost",route="/v1/tasks/{task_id:segment}:heartbeat"} 1.0' in lines
+    await ann.post(f"{claim.path}:hold", {**claim.token, "reason": "asked"}, seen=claim.etag)
+    with transaction(room.world.engine) as session:
+        found = {queue.queue: queue for queue in review_demand(session) if queue.tenant_id == room.tenant}
+    assert [(queue.open, queue.held, queue.escalated) for _, queue in sorted(found.items())] == [(0, 0, 0), (1, 1, 0)]
+    assert (found["appeals"].oldest_seconds, found["default"].oldest_seconds > 0) == (0, True)
+    show_reviews(list(found.values()))
+    shown = REVIEW_TASKS.labels(room.tenant, "default", "held").collect()
+    assert [sample.value for metric in shown for sample in metric.samples] == [1]
+
+
+async def test_numbers_and_times_are_read_as_json_and_rfc_3339_have_them(room: Room) -> None:
+    lead = room.person(Scope.LEAD)
+    room.judged(0.6)
+    task = (await lead.get("/v1/tasks")).json()["tasks"][0]
+    path = f"/v1/tasks/{task['id']}"
+    assert (await lead.patch(path, {"priority": 3.0})).json()["priority"] == 3
+    for wrong in (
+        {"priority": 3.5},
+        {"priority": "3"},
+        {"due_at": 1},
+        {"due_at": "2030-01-01T00:00:00"},
+        {"due_at": "1999-01-01T00:00:00Z"},
+    ):
+        assert problem(await lead.patch(path, wrong)) == (422, "request_invalid"), wrong

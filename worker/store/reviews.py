@@ -51,7 +51,7 @@ class Submitted:
 def submit_review(session: Session, claimant: Claimant, task_id: int, token: UUID, answer: Answer, *, version: int) -> Submitted:
     """Records the answer under the claim, and with the last one decides the task, or asks a lead when reviewers differ.
 
-    Raises FencedError; RejectedError: task_missing, task_finished, task_changed, region_missing, region_judgement_invalid,
+    Raises FencedError; RejectedError: task_missing, task_finished, task_changed, region_unknown, region_judgement_invalid,
     judgements_too_many, lead_unsure, review_exists.
     """
     task = lock_any_task(session, task_id, claimant)
@@ -138,7 +138,7 @@ def _check_judgements(session: Session, task: ReviewTaskRow, judgements: Sequenc
     known = set(session.execute(select(RegionRow.position).filter_by(**place)).scalars())
     named = [judgement.position for judgement in judgements if judgement.position is not None]
     if unknown := sorted(set(named) - known):
-        raise RejectedError("region_missing", f"The outcome of task {task.id} has no region {unknown[0]}.")
+        raise RejectedError("region_unknown", f"The outcome of task {task.id} has no region {unknown[0]}.")
     if len(set(named)) < len(named):
         raise RejectedError("region_judgement_invalid", "A box is judged once in a review.")
     width, height = session.execute(select(OutcomeRow.width, OutcomeRow.height).filter_by(**place)).one()
