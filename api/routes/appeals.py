@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -13,14 +14,14 @@ from api.cursors import DEFAULT_LIMIT, Cursor, Limit, read_id, write_cursor
 from api.describing import answers, link, problems
 from api.finding import found
 from api.routes.batches import OF_A_KEY
-from api.routes.decisions import evidence
+from api.routes.decisions import evidence_of
 from api.schemas import appeals as bodies
+from api.schemas.decisions import Evidence
 from api.security.principal import Principal, Reader, Submitter
 from api.services import Services
 from api.submitting import IdempotencyKey
 from worker.moderation.review import AppealState
 from worker.store import appeals as store
-from worker.store.decisions import find_decision
 from worker.store.models import AppealRow
 from worker.store.session import transaction
 from worker.store.tenants import ensure_tenant
@@ -65,7 +66,7 @@ def submit_appeal(
     with transaction(services.engine) as session:
         ensure_tenant(session, principal.tenant)
         opened = store.submit_appeal(session, principal.tenant, new, actor=principal.actor)
-        appeal = _describe(session, opened.appeal)
+        (appeal,) = _described(session, [opened.appeal])
     response.headers["Location"] = f"/v1/appeals/{appeal.id}"
     if not opened.created:
         response.headers["Idempotency-Replayed"] = "true"
@@ -88,7 +89,7 @@ def list_appeals(
     with transaction(services.engine) as session:
         wanted = AppealState(state) if state else None
         rows = store.list_appeals(session, principal.tenant, state=wanted, before=before, limit=limit + 1)
-        page = [_describe(session, row) for row in rows[:limit]]
+        page = _described(session, rows[:limit])
     return written(bodies.AppealPage(appeals=page, next_cursor=write_cursor(listing, str(page[-1].id)) if len(rows) > limit else None))
 
 
@@ -96,7 +97,8 @@ def list_appeals(
 def read_appeal(appeal_id: AppealId, principal: Reader, services: Services) -> bodies.Appeal:
     """See an appeal, its deadline, its outcome, and the evidence as it was decided on."""
     with transaction(services.engine) as session:
-        return _describe(session, found(store.find_appeal, session, appeal_id, tenant_id=principal.tenant))
+        (appeal,) = _described(session, [found(store.find_appeal, session, appeal_id, tenant_id=principal.tenant)])
+    return appeal
 
 
 def _digest(principal: Principal, body: bodies.AppealSubmitted) -> str:
@@ -104,7 +106,12 @@ def _digest(principal: Principal, body: bodies.AppealSubmitted) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _describe(session: Session, row: AppealRow) -> bodies.Appeal:
+def _described(session: Session, rows: Sequence[AppealRow]) -> list[bodies.Appeal]:
+    evidence = evidence_of(session, {row.decision_id for row in rows})
+    return [_body(row, evidence[row.decision_id]) for row in rows]
+
+
+def _body(row: AppealRow, evidence: Evidence) -> bodies.Appeal:
     return bodies.Appeal(
         id=row.id,
         decision_id=row.decision_id,
@@ -116,5 +123,5 @@ def _describe(session: Session, row: AppealRow) -> bodies.Appeal:
         created_at=row.created_at,
         decided_at=row.decided_at,
         settled_by=row.settled_by,
-        evidence=evidence(session, find_decision(session, row.decision_id, tenant_id=row.tenant_id)),
+        evidence=evidence,
     )

@@ -1,6 +1,6 @@
 """Decisions: what the platform is to do about images, how each came to be, and a lead's own."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -24,7 +24,7 @@ from worker.moderation.scopes import Scope
 from worker.store import decisions as store
 from worker.store.items import check_item
 from worker.store.lineage import decided_regions
-from worker.store.models import DecisionRow
+from worker.store.models import DecisionRow, RegionRow
 from worker.store.overrides import Override, override
 from worker.store.session import transaction
 
@@ -57,7 +57,7 @@ def list_decisions(
     start = read_id(listing, cursor) if cursor else first_uuid7(since)
     with transaction(services.engine) as session:
         rows = store.list_decisions(session, principal.tenant, since=start, inclusive=cursor is None, limit=limit + 1)
-        page = [describe(session, row) for row in rows[:limit]]
+        page = _described(session, rows[:limit])
     return written(bodies.DecisionPage(decisions=page, next_cursor=write_cursor(listing, str(page[-1].id)) if len(rows) > limit else None))
 
 
@@ -67,7 +67,8 @@ def list_decisions(
 def read_decision(decision_id: DecisionId, principal: Reader, services: Services) -> bodies.Decision:
     """See a decision, and whether it stands."""
     with transaction(services.engine) as session:
-        return describe(session, found(store.find_decision, session, decision_id, tenant_id=principal.tenant))
+        (decision,) = _described(session, [found(store.find_decision, session, decision_id, tenant_id=principal.tenant)])
+    return decision
 
 
 @router.get(
@@ -98,29 +99,34 @@ def decide_item(item_id: ItemId, body: bodies.Overriding, principal: Lead, servi
     with transaction(services.engine) as session:
         check_item(session, principal.tenant, *place)
         made = override(session, principal.tenant, place, wanted, lead=principal.actor)
-        decision = describe(session, store.find_decision(session, made, tenant_id=principal.tenant))
+        (decision,) = _described(session, [store.find_decision(session, made, tenant_id=principal.tenant)])
     response.headers["Location"] = f"/v1/decisions/{made}"
     return decision
 
 
-def describe(session: Session, row: DecisionRow) -> bodies.Decision:
-    """A decision as the API shows it."""
-    current = store.current_decision(session, row.batch_id, row.ordinal)
-    return _body(row, current=current is not None and current.id == row.id)
+def evidence_of(session: Session, ids: Collection[UUID]) -> Mapping[UUID, bodies.Evidence]:
+    """What decisions rest on, as the API shows it."""
+    decisions = store.find_decisions(session, ids)
+    regions = decided_regions(session, decisions.values())
+    return {key: _evidence(decision, regions[key]) for key, decision in decisions.items()}
 
 
-def evidence(session: Session, decision: DecisionRow) -> bodies.Evidence:
-    """What a decision rests on, as the API shows it."""
-    regions = [
+def _evidence(decision: DecisionRow, regions: Sequence[RegionRow]) -> bodies.Evidence:
+    shown = [
         bodies.EvidenceRegion(
             id=region_id(RegionPlace(row.batch_id, row.ordinal, row.revision, row.position)),
             position=row.position,
             box=[row.x0, row.y0, row.x1, row.y1],
             crop_sha256=row.crop_sha256,
         )
-        for row in decided_regions(session, decision)
+        for row in regions
     ]
-    return bodies.Evidence(item_id=item_id(decision.batch_id, decision.ordinal), revision=decision.revision, regions=regions)
+    return bodies.Evidence(item_id=item_id(decision.batch_id, decision.ordinal), revision=decision.revision, regions=shown)
+
+
+def _described(session: Session, rows: Sequence[DecisionRow]) -> list[bodies.Decision]:
+    superseded = store.superseded_ids(session, [row.id for row in rows])
+    return [_body(row, current=row.id not in superseded) for row in rows]
 
 
 def _body(row: DecisionRow, *, current: bool) -> bodies.Decision:

@@ -1,10 +1,12 @@
 """Statements of reasons: drafted from a decision and its evidence, signed by a person, held, and sent by `zoomin statements run`."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Response
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from api.answering import written
@@ -12,13 +14,13 @@ from api.cursors import DEFAULT_LIMIT, Cursor, Limit, read_id, write_cursor
 from api.describing import answers, link, problems
 from api.finding import found
 from api.problems import Fault, ProblemError
-from api.routes.decisions import Lead, evidence
+from api.routes.decisions import Lead, evidence_of
 from api.schemas import statements as bodies
+from api.schemas.decisions import Evidence
 from api.security.principal import Principal, require
 from api.services import ApiServices, Services
 from worker.moderation.scopes import Scope
 from worker.store import statements_of_reasons as store
-from worker.store.decisions import find_decision
 from worker.store.models import StatementRow
 from worker.store.models.decisions import StatementState
 from worker.store.session import transaction
@@ -51,7 +53,7 @@ def draft_statement(body: bodies.StatementDrafted, principal: Lead, services: Se
     """Draft a statement about a decision. Facts come out of the evidence, each sentence naming its region; say what they cannot."""
     with transaction(services.engine) as session:
         row = store.draft_statement(session, principal.tenant, body.decision_id, body.reasons, actor=principal.actor)
-        statement = _describe(session, row, services)
+        statement = _described(session, [row], services)[0]
     response.headers["Location"] = f"/v1/statements-of-reasons/{statement.id}"
     return statement
 
@@ -71,7 +73,7 @@ def list_statements(
     with transaction(services.engine) as session:
         wanted = StatementState(state) if state else None
         rows = store.list_statements(session, principal.tenant, state=wanted, before=before, limit=limit + 1)
-        page = [_describe(session, row, services) for row in rows[:limit]]
+        page = _described(session, rows[:limit], services)
     return written(
         bodies.StatementPage(statements=page, next_cursor=write_cursor(listing, str(page[-1].id)) if len(rows) > limit else None)
     )
@@ -81,7 +83,8 @@ def list_statements(
 def read_statement(statement_id: StatementId, principal: Viewer, services: Services) -> bodies.Statement:
     """See a statement, exactly as it is sent, and where it stands."""
     with transaction(services.engine) as session:
-        return _describe(session, found(store.find_statement, session, statement_id, tenant_id=principal.tenant), services)
+        row = found(store.find_statement, session, statement_id, tenant_id=principal.tenant)
+        return _described(session, [row], services)[0]
 
 
 @router.post(
@@ -97,7 +100,7 @@ def submit_statement(
     with transaction(services.engine) as session:
         row = found(store.find_statement, session, statement_id, tenant_id=principal.tenant)
         if dry_run == "true":
-            return _describe(session, row, services)
+            return _described(session, [row], services)[0]
         if row.state == StatementState.DRAFT and (broken := store.broken_rules(row)):
             raise ProblemError("statement_invalid", errors=[Fault(f"#/reasons/{rule.field}", rule.code, rule.message) for rule in broken])
         signed = store.sign_statement(
@@ -108,7 +111,7 @@ def submit_statement(
             hold=timedelta(hours=services.settings.dsa_hold_hours),
             actor=principal.actor,
         )
-        return _describe(session, signed, services)
+        return _described(session, [signed], services)[0]
 
 
 @router.post(
@@ -120,7 +123,7 @@ def withdraw_statement(statement_id: StatementId, principal: Lead, services: Ser
     """Take an unsent statement back. Another may be drafted about the same decision."""
     with transaction(services.engine) as session:
         row = found(store.withdraw_statement, session, statement_id, tenant_id=principal.tenant, actor=principal.actor)
-        return _describe(session, row, services)
+        return _described(session, [row], services)[0]
 
 
 def _signatory(principal: Principal, body: bodies.Signature | None) -> str:
@@ -133,8 +136,14 @@ def _signatory(principal: Principal, body: bodies.Signature | None) -> str:
     return principal.actor
 
 
-def _describe(session: Session, row: StatementRow, services: ApiServices) -> bodies.Statement:
-    waits = store.waits_for(session, row, configured=services.settings.dsa_url is not None)
+def _described(session: Session, rows: Sequence[StatementRow], services: ApiServices) -> list[bodies.Statement]:
+    evidence = evidence_of(session, {row.decision_id for row in rows})
+    now = session.execute(select(func.now())).scalar_one()
+    configured = services.settings.dsa_url is not None
+    return [_body(row, evidence[row.decision_id], store.waits_for(row, now=now, configured=configured)) for row in rows]
+
+
+def _body(row: StatementRow, evidence: Evidence, waits: store.WaitsFor | None) -> bodies.Statement:
     receiver = {"code": row.receiver_code, "detail": row.receiver_detail, "id": row.receiver_id}
     broken = store.broken_rules(row) if row.state == StatementState.DRAFT else ()
     return bodies.Statement(
@@ -144,7 +153,7 @@ def _describe(session: Session, row: StatementRow, services: ApiServices) -> bod
         waits_for=waits.value if waits else None,
         payload=row.payload,
         violations=[bodies.RuleBroken.model_validate({"field": v.field, "code": v.code, "message": v.message}) for v in broken],
-        evidence=evidence(session, find_decision(session, row.decision_id, tenant_id=row.tenant_id)),
+        evidence=evidence,
         drafted_by=row.drafted_by,
         signed_by=row.signed_by,
         signed_at=row.signed_at,

@@ -80,14 +80,21 @@ class Database:
             return {str(fault["loc"][0]): [fault["msg"]] for fault in error.errors()}
 
 
+class DatabaseServer(ThreadingHTTPServer):
+    """Carries the database to the handlers."""
+
+    daemon_threads = True
+    database: Database
+
+
 class Handler(BaseHTTPRequestHandler):
     """The routes that are documented, on the database that the server carries."""
 
     @property
     def database(self) -> Database:
         """The server's."""
-        found: Database = self.server.database  # type: ignore[attr-defined]  put there by `transparency_database`
-        return found
+        assert isinstance(self.server, DatabaseServer)
+        return self.server.database
 
     def do_POST(self) -> None:
         """Takes a group."""
@@ -137,10 +144,8 @@ class Handler(BaseHTTPRequestHandler):
 @contextmanager
 def transparency_database() -> Iterator[Database]:
     """One on a port of its own."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    found = Database(server)
-    server.database = found  # type: ignore[attr-defined]  for the handlers
+    server = DatabaseServer(("127.0.0.1", 0), Handler)
+    found = server.database = Database(server)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:

@@ -1,17 +1,23 @@
 """`zoomin statements …` as an operator types it."""
 
 import json
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
+import psutil
 import pytest
 from sqlalchemy import Engine
 
 from tests.integration.statement_world import REASONS, Desk, towards, transparency_database
+from tests.integration.webhook_world import eventually
 from tests.unit.cli.invoke import Ended, zoomin
 from worker.local.addresses import environment
+from worker.local.stack import Stack
 from worker.moderation.settings import Settings
+from worker.store.session import connect
 
 
 @pytest.fixture
@@ -68,3 +74,22 @@ def test_what_is_due_is_sent_once(local: Settings, desk: Desk) -> None:
         assert len(database.there) == 3
     assert set(desk.states()) == {"submitted"}
     assert statements(local, "show", "nonsense").code == 2
+
+
+@pytest.mark.timeout(120)
+def test_the_stack_sends_what_is_due_and_gives_the_token_to_the_sender_alone() -> None:
+    home = Path(tempfile.mkdtemp(prefix="zoomin-"))
+    try:
+        with transparency_database() as database, Stack(towards(Settings(home=home), database), worker=False) as stack:
+            stack.wait_ready(60)
+            engine = connect(stack.settings, application="zoomin-test")
+            desk = Desk(engine)
+            (statement,) = desk.many(1)
+            assert eventually(lambda: desk.row(statement).state == "submitted")
+            engine.dispose()
+            children = psutil.Process().children(recursive=True)
+            knowing = [child.cmdline() for child in children if "ZOOMIN_DSA_TOKEN" in child.environ()]
+            assert len(knowing) == 1
+            assert knowing[0][-3:] == ["worker.cli", "statements", "run"]
+    finally:
+        shutil.rmtree(home)

@@ -1,6 +1,6 @@
 """Decisions: what the platform is to do about an image. Written once; a later one supersedes, so an item's decisions are one line."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -58,6 +58,17 @@ def find_decision(session: Session, decision_id: UUID, *, tenant_id: str) -> Dec
     if row is None or row.tenant_id != tenant_id:
         raise RejectedError("decision_missing", f"There is no decision {decision_id}.")
     return row
+
+
+def find_decisions(session: Session, ids: Collection[UUID]) -> dict[UUID, DecisionRow]:
+    """Decisions by id, of whichever tenant: for ids that rows of a tenant's own name."""
+    rows = session.execute(select(DecisionRow).where(DecisionRow.id.in_(ids))).scalars()
+    return {row.id: row for row in rows}
+
+
+def superseded_ids(session: Session, ids: Collection[UUID]) -> set[UUID]:
+    """Which of these no longer stand."""
+    return {known for known in session.execute(select(DecisionRow.supersedes).where(DecisionRow.supersedes.in_(ids))).scalars() if known}
 
 
 def list_decisions(session: Session, tenant_id: str, *, since: UUID, inclusive: bool, limit: int) -> list[DecisionRow]:

@@ -3,10 +3,12 @@
 Outcomes and regions are insert-only, so what is read here years later is what was decided on.
 """
 
+from collections import defaultdict
+from collections.abc import Collection
 from datetime import UTC
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import select, text, tuple_
 from sqlalchemy.orm import Session
 
 from worker.moderation.boxes import Box
@@ -34,10 +36,14 @@ KEEP = text(
 )
 
 
-def decided_regions(session: Session, decision: DecisionRow) -> list[RegionRow]:
-    """The regions of the decided outcome, in the model's order."""
-    place = {"batch_id": decision.batch_id, "ordinal": decision.ordinal, "revision": decision.revision}
-    return list(session.execute(select(RegionRow).filter_by(**place).order_by(RegionRow.position)).scalars())
+def decided_regions(session: Session, decisions: Collection[DecisionRow]) -> dict[UUID, list[RegionRow]]:
+    """The regions of decided outcomes by decision, in the model's order."""
+    places = {(decision.batch_id, decision.ordinal, decision.revision) for decision in decisions}
+    wanted = tuple_(RegionRow.batch_id, RegionRow.ordinal, RegionRow.revision).in_(places)
+    found = defaultdict(list)
+    for row in session.execute(select(RegionRow).where(wanted).order_by(RegionRow.position)).scalars():
+        found[row.batch_id, row.ordinal, row.revision].append(row)
+    return {decision.id: found[decision.batch_id, decision.ordinal, decision.revision] for decision in decisions}
 
 
 def read_lineage(session: Session, decision: DecisionRow) -> Lineage:
@@ -60,7 +66,7 @@ def read_lineage(session: Session, decision: DecisionRow) -> Lineage:
         explanation=outcome.explanation,
         policy_version=routing.policy_version if routing else None,
         route=Route(routing.route) if routing else None,
-        regions=[_region(row, rejected=row.position in rejected) for row in decided_regions(session, decision)],
+        regions=[_region(row, rejected=row.position in rejected) for row in decided_regions(session, [decision])[decision.id]],
     )
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -77,13 +77,13 @@ def broken_rules(row: StatementRow) -> tuple[Violation, ...]:
     return violations(Payload.model_validate(row.payload))
 
 
-def waits_for(session: Session, row: StatementRow, *, configured: bool) -> WaitsFor | None:
-    """What has to happen before it goes on; None at its end. `configured`: whether there is anywhere to send it."""
+def waits_for(row: StatementRow, *, now: datetime, configured: bool) -> WaitsFor | None:
+    """What has to happen before it goes on; None at its end. `now` by the database; `configured`: whether there is anywhere to send it."""
     match StatementState(row.state):
         case StatementState.DRAFT:
             return WaitsFor.SIGNATURE
         case StatementState.HELD:
-            if session.execute(select(func.now() < row.hold_until)).scalar_one():
+            if row.hold_until is not None and now < row.hold_until:
                 return WaitsFor.HOLD
             return WaitsFor.RECEIVER if configured else WaitsFor.CONFIGURATION
         case _:
