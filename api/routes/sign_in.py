@@ -1,5 +1,6 @@
 """Signing in and out. The two GETs are for browsers, and open to everybody: they lead to the identity provider and back."""
 
+import logging
 import time
 from typing import Annotated
 
@@ -22,6 +23,7 @@ from worker.store.people_sessions import sign_out as end
 from worker.store.session import transaction
 
 router = APIRouter(prefix="/v1", tags=["sign-in"])
+log = logging.getLogger(__name__)
 
 SEE_OTHER = 303
 # A path of ours and nothing else: neither a second slash nor a backslash, which browsers read as one, begins a host's name.
@@ -107,5 +109,6 @@ def _let_in(services: ApiServices, attempt: Attempt, identity: Identity) -> str:
     """The new session's token. Raises ProblemError `not_invited`, the very same for everybody who is not."""
     with transaction(services.engine) as session:
         if (person := recognise(session, attempt.tenant, identity)) is None:
+            log.warning("a sign-in was refused: not invited%s", "" if identity.email else "; the issuer vouches for no e-mail address")
             raise ProblemError("not_invited")
         return begin_session(session, person, sign_in=attempt.state)

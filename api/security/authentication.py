@@ -88,9 +88,9 @@ class Authentication:
     def _look_up_key(self, key: str) -> Principal | None:
         with transaction(self._engine) as session:
             holder = authenticate(session, key)
-        return holder and Principal.of_key(holder)
+        return Principal.of_key(holder) if holder else None
 
     def _look_up_session(self, token: str) -> Principal | None:
         with transaction(self._engine) as session:
             holder = look_up_session(session, token)
-        return holder and Principal.of_person(holder, csrf_token(token))
+        return Principal.of_person(holder, csrf_token(token)) if holder else None

@@ -46,8 +46,10 @@ def claims_of(token: str, keys: KeySet, expected: Expected, now: float) -> dict[
         _check_texts(claims, expected.nonce)
     except InvalidKeyIdError:
         raise
-    except (JoseError, ValueError) as error:
-        raise IdTokenError(getattr(error, "error", type(error).__name__)) from None
+    except JoseError as error:  # its text names claims, and quotes none
+        raise IdTokenError(str(error)) from None
+    except ValueError as error:
+        raise IdTokenError(type(error).__name__) from None
     return claims
 
 

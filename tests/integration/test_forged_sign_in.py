@@ -55,7 +55,8 @@ def email(engine: Engine) -> str:
 
 def bound(engine: Engine, email: str) -> bool:
     with engine.connect() as connection:
-        return connection.execute(text("SELECT subject IS NOT NULL FROM people WHERE email = :email"), {"email": email}).scalar_one()
+        query = "SELECT count(*) FROM people WHERE email = :email AND subject IS NOT NULL"
+        return connection.execute(text(query), {"email": email}).scalar_one() == 1
 
 
 def unsigned(_: StagedIssuer, claims: dict[str, Any]) -> str:

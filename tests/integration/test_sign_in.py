@@ -1,9 +1,11 @@
 """Signing in as people do: a browser, the local issuer's process, an API's process, Postgres."""
 
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -13,7 +15,10 @@ from sqlalchemy import Engine, text
 from tests.integration.api_world import new_key, problem
 from tests.integration.sign_in_world import api_server, browser, choose, invited, local_issuer, sign_in, signing_in
 from worker.local.addresses import environment
+from worker.local.issuer.keys import issuer_address, signing_key
+from worker.local.layout import layout_of, make_directories
 from worker.local.ports import free_ports
+from worker.moderation.errors import MisconfiguredError
 from worker.moderation.people import SCOPES, Role
 from worker.moderation.settings import Mode, Settings
 from worker.store.people import disable_person
@@ -258,3 +263,16 @@ def test_the_local_issuer_refuses_to_run_in_production(people_settings: Settings
     ended = subprocess.run(command, env=environment(production), capture_output=True, text=True, check=False, timeout=60)
     assert ended.returncode == 1
     assert "real identity provider" in ended.stderr
+
+
+def test_the_local_issuer_keeps_its_key_and_its_address_to_itself_and_for_good(tmp_path: Path) -> None:
+    layout = layout_of(tmp_path / "home")
+    make_directories(layout)
+    first = signing_key(layout)
+    assert signing_key(layout).thumbprint() == first.thumbprint()
+    assert (layout.home / "issuer.key").stat().st_mode & 0o077 == 0
+    assert "d" not in first.as_dict(private=False)
+    address = issuer_address(layout)
+    assert issuer_address(layout) == address
+    with socket.create_server(("127.0.0.1", urlsplit(address).port or 0)), pytest.raises(MisconfiguredError, match="is taken"):
+        issuer_address(layout)

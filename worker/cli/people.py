@@ -68,7 +68,9 @@ def list_all(
         for row in rows:
             sys.stdout.write(json_line(_facts(row)))
         return
-    table = Table("id", "tenant", "e-mail", "name", "role", "first sign-in", "disabled", box=None, header_style="bold")
+    table = Table(box=None, header_style="bold")
+    for heading in ("id", "tenant", "e-mail", "name", "role", "first sign-in", "disabled"):
+        table.add_column(heading, overflow="fold")  # ids and addresses are there to be copied
     for row in rows:
         times = (f"{moment:%Y-%m-%d %H:%M}" if moment else "" for moment in (row.bound_at, row.disabled_at))
         table.add_row(str(row.id), row.tenant_id, untrusted(row.email), untrusted(row.name), row.role, *times)
