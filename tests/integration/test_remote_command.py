@@ -10,6 +10,7 @@ from io import StringIO
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 from PIL import Image
 from sqlalchemy import Engine
@@ -239,9 +240,16 @@ def test_policies_are_written_back_tested_compared_and_promoted_from_afar(
     assert (typo.code, "pass_bellow" in typo.err, "$.bands[0]" in typo.err) == (2, True, True)
 
 
-def test_csv_over_http_runs_no_formula(address: str, engine: Engine, storage: Storage, settings: Settings) -> None:
-    import httpx  # noqa: PLC0415
+@pytest.mark.parametrize("form", ["jsonl", "csv", "labelstudio"])
+def test_a_download_that_its_reader_leaves_is_one_event_of_its_format(address: str, engine: Engine, batch: UUID, form: str) -> None:
+    headers = {"Authorization": f"Bearer {new_key(engine).text}"}
+    query = {"format": form, "limit": "1"}
+    with httpx.stream("GET", f"{address}/v1/batches/{batch}/results", params=query, headers=headers, trust_env=False) as answer:
+        assert answer.status_code == 200
+    assert events(engine, batch, "results.exported") == [("key", {"format": form, "items": 1})]
 
+
+def test_csv_over_http_runs_no_formula(address: str, engine: Engine, storage: Storage, settings: Settings) -> None:
     world = World(engine)
     batch = world.batch(1, tenant="default", names={0: '=cmd("x")'})
     headers = {"Authorization": f"Bearer {new_key(engine).text}"}
