@@ -198,8 +198,9 @@ def _open(tenant_id: str) -> ColumnElement[bool]:
 
 
 def _note(session: Session, actor: str, verb: str, endpoint_id: UUID, tenant_id: str, **facts: object) -> None:
-    detail = {"endpoint": str(endpoint_id), "tenant": tenant_id, **facts}
-    audit.record(session, actor=actor, action=f"webhook_endpoint.{verb}", detail=detail)
+    audit.record(
+        session, actor=actor, action=f"webhook_endpoint.{verb}", tenant_id=tenant_id, detail={"endpoint": str(endpoint_id), **facts}
+    )
 
 
 def _endpoint(row: Row[tuple[object, ...]]) -> Endpoint:
