@@ -111,8 +111,8 @@ def redeliver(session: Session, event_id: UUID, *, tenant_id: str, endpoint_id: 
     if endpoint_id is not None and find_endpoint(session, endpoint_id, tenant_id=tenant_id).state is EndpointState.DISABLED:
         raise RejectedError("webhook_endpoint_disabled", f"Webhook endpoint {endpoint_id} is disabled for good. Add a new one.")
     endpoints = rows_changed(session, REDELIVER, event_id=event_id, endpoint_id=endpoint_id)
-    detail = {"event": str(event_id), "tenant": tenant_id, "endpoint": str(endpoint_id) if endpoint_id else None, "endpoints": endpoints}
-    audit.record(session, actor=actor, action="webhook_event.redelivered", detail=detail)
+    detail = {"event": str(event_id), "endpoint": str(endpoint_id) if endpoint_id else None, "endpoints": endpoints}
+    audit.record(session, actor=actor, action="webhook_event.redelivered", tenant_id=tenant_id, detail=detail)
     return endpoints
 
 
@@ -121,10 +121,11 @@ def send_test(session: Session, endpoint_id: UUID, *, tenant_id: str, actor: str
     if find_endpoint(session, endpoint_id, tenant_id=tenant_id).state is EndpointState.DISABLED:
         raise RejectedError("webhook_endpoint_disabled", f"Webhook endpoint {endpoint_id} is disabled for good. Add a new one.")
     event_id = outbox.publish(session, tenant_id, EventType.WEBHOOK_TEST, {"endpoint_id": str(endpoint_id)})
+    outbox.write_pending(session)  # at once: its delivery refers to it
     session.execute(HAND_OVER, {"event_id": event_id})
     session.execute(DELIVER_TO_ONE, {"endpoint_id": endpoint_id, "event_id": event_id})
-    detail = {"endpoint": str(endpoint_id), "tenant": tenant_id, "event": str(event_id)}
-    audit.record(session, actor=actor, action="webhook_endpoint.tested", detail=detail)
+    detail = {"endpoint": str(endpoint_id), "event": str(event_id)}
+    audit.record(session, actor=actor, action="webhook_endpoint.tested", tenant_id=tenant_id, detail=detail)
     return event_id
 
 
