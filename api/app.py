@@ -21,7 +21,7 @@ from api.middleware.guard import Guard, response_of
 from api.middleware.request_ids import RequestIds
 from api.queries import plain_query
 from api.readiness import Readiness
-from api.routes import batches, items, policies, regions, results, storage_checks
+from api.routes import audit, batches, events, items, policies, regions, results, storage_checks, webhook_deliveries, webhook_endpoints
 from api.security.authentication import OPEN_PATHS, Authentication
 from api.security.rates import RateLimit, Rates
 from api.services import DATABASE_THREADS, ApiServices
@@ -30,7 +30,19 @@ from worker.moderation.errors import MisconfiguredError
 from worker.moderation.settings import Settings, load_settings
 from worker.store.session import connect
 
-ROUTERS = (health.router, batches.router, results.router, items.router, regions.router, storage_checks.router, policies.router)
+ROUTERS = (
+    health.router,
+    batches.router,
+    results.router,
+    items.router,
+    regions.router,
+    storage_checks.router,
+    policies.router,
+    webhook_endpoints.router,
+    webhook_deliveries.router,
+    events.router,
+    audit.router,
+)
 METRICS_PATH = "/metrics"
 
 

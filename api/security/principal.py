@@ -47,3 +47,5 @@ def require(*any_of: Scope) -> Callable[[Request], Awaitable[Principal]]:
 
 Reader = Annotated[Principal, Depends(require(Scope.READ))]
 Submitter = Annotated[Principal, Depends(require(Scope.SUBMIT))]
+Auditor = Annotated[Principal, Depends(require(Scope.AUDIT))]
+Admin = Annotated[Principal, Depends(require(Scope.ADMIN))]

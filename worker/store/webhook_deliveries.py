@@ -92,6 +92,17 @@ def list_deliveries(
     return [_delivery(found) for found in session.execute(query)]
 
 
+def find_delivery(session: Session, endpoint_id: UUID, event_id: UUID, *, tenant_id: str) -> Delivery:
+    """One delivery. Raises RejectedError: webhook_endpoint_missing, webhook_delivery_missing."""
+    find_endpoint(session, endpoint_id, tenant_id=tenant_id)
+    row = WebhookDeliveryRow
+    query = select(row.__table__, OutboxRow.type).join(OutboxRow, OutboxRow.event_id == row.event_id)
+    found = session.execute(query.where(row.endpoint_id == endpoint_id, row.event_id == event_id)).one_or_none()
+    if found is None:
+        raise RejectedError("webhook_delivery_missing", f"Event evt_{event_id.hex} was never on its way to endpoint {endpoint_id}.")
+    return _delivery(found)
+
+
 def list_attempts(session: Session, endpoint_id: UUID, event_id: UUID, *, tenant_id: str) -> list[Attempt]:
     """Every attempt at a delivery, redeliveries included, in order. Raises RejectedError."""
     find_endpoint(session, endpoint_id, tenant_id=tenant_id)
