@@ -2,9 +2,17 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 FORM = "form:"  # begins the tags of bodies that may have several forms; no field begins like this, so pointers can leave them out
+
+
+def _whole(value: Any) -> Any:
+    """JSON Schema's integers are whole numbers, however they are written: 60.0 is one."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_whole)  # behind the bounds, or the document loses them
 
 
 class RequestBody(BaseModel):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api.schemas.base import Answer, RequestBody
+from api.schemas.base import WHOLE, Answer, RequestBody
 from worker.moderation.events import EventType
 from worker.moderation.targets import LONGEST_URL
 from worker.store.models.webhooks import DeliveryState, EndpointState
@@ -54,7 +54,7 @@ class EndpointChanges(RequestBody):
 class Rotation(RequestBody):
     """For how long the old secret goes on signing."""
 
-    overlap_seconds: int = Field(int(OVERLAP.total_seconds()), ge=0, le=int(LONGEST_OVERLAP.total_seconds()))
+    overlap_seconds: Annotated[int, Field(ge=0, le=int(LONGEST_OVERLAP.total_seconds())), WHOLE] = int(OVERLAP.total_seconds())
 
 
 class Endpoint(Answer):

@@ -16,6 +16,7 @@ from worker.queue import metrics
 from worker.queue.doorbell import Doorbell
 from worker.queue.sealing import Sealer
 from worker.store.announcements import announce, demand, rering, unring
+from worker.store.backlog import read_backlog
 from worker.store.leadership import Listener, open_listener
 from worker.store.session import connect, transaction
 from worker.store.settlement import SLICE, finish_batches, settle_cancelled
@@ -115,6 +116,8 @@ class Dispatcher:
             rerung = rering(session, self._settings.announce_timeout_seconds)
         with transaction(self._engine) as session:
             bisection = split_or_fail(session, max_attempts=attempts, actor=ACTOR)
+        with transaction(self._engine) as session:
+            metrics.show_backlog(read_backlog(session))
         metrics.LEASES_EXPIRED.inc(expired)
         metrics.RERUNG.inc(rerung)
         metrics.SPLIT.inc(bisection.split)

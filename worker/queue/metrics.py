@@ -9,6 +9,7 @@ from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 from worker.moderation.outcomes import Outcome, Stage
 from worker.store.announcements import Demand
+from worker.store.backlog import Backlog
 from worker.store.chunks import Tally
 
 STAGE_SECONDS_BUCKETS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)  # a cached fetch to a long queue before the engine
@@ -29,6 +30,10 @@ LEASES_EXPIRED = Counter("zoomin_leases_expired", "Leases that were not renewed 
 RERUNG = Counter("zoomin_chunks_rerung", "Announced chunks that nobody claimed in time")
 SPLIT = Counter("zoomin_chunks_split", "Chunks halved because they kept dying")
 OLDEST_CHUNK = Gauge("zoomin_oldest_claimable_chunk_seconds", "Age of the oldest chunk that could be claimed")
+REVIEW_TASKS = Gauge("zoomin_review_tasks", "Unfinished review tasks", ["state"])
+OLDEST_TASK = Gauge("zoomin_oldest_review_task_seconds", "Age of the oldest review task that is open or escalated")
+OVERDUE_TASKS = Gauge("zoomin_review_tasks_overdue", "Of the open and escalated ones, those that should be answered by now")
+OLDEST_EVENT = Gauge("zoomin_oldest_unsent_event_seconds", "Age of the oldest event that no webhook sender has taken up")
 WORKERS = Gauge("zoomin_live_workers", "Workers that hold a live lease")
 SEALED_EVENTS = Gauge("zoomin_audit_sealed_events", "Audit events that the newest seal made by this process covers")
 SEAL_FAILURES = Counter("zoomin_audit_seal_failures", "Attempts to seal the audit chain that failed")
@@ -69,6 +74,15 @@ def show_demand(demand: Demand) -> None:
         CHUNKS.labels(state).set(number)
     OLDEST_CHUNK.set(demand.oldest_seconds)
     WORKERS.set(demand.workers)
+
+
+def show_backlog(backlog: Backlog) -> None:
+    """Shows what waits for people and for the webhook sender."""
+    for state, number in (("open", backlog.open), ("held", backlog.held), ("escalated", backlog.escalated)):
+        REVIEW_TASKS.labels(state).set(number)
+    OVERDUE_TASKS.set(backlog.overdue)
+    OLDEST_TASK.set(backlog.oldest_task_seconds)
+    OLDEST_EVENT.set(backlog.oldest_event_seconds)
 
 
 @dataclass(frozen=True, slots=True)
