@@ -18,6 +18,22 @@ from worker.store import audit, windows
 from worker.store.session import transaction
 
 TRAIL = "/v1/audit-events"
+HOSTILE = [
+    "since=0",
+    "since=yesterday",
+    "since=2026-11-26",
+    "since=2026-11-26T09:00:00",
+    "since=9999999999",
+    "since=2026-13-26T09:00:00Z",
+    "actor=a%00b",
+    "actor=",
+    "action='; DROP TABLE audit_events; --",
+    "batch=1",
+    "item=item_1",
+    "cursor=AAAA",
+    "tenant_id=other",
+    "limit=201",
+]
 
 
 @pytest.fixture
@@ -142,24 +158,6 @@ async def test_auditors_alone_read_and_strangers_and_forged_ids_find_nothing(
             assert problem(await other.get(path)) == (403, "scope_missing")
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "since=0",
-        "since=yesterday",
-        "since=2026-11-26",
-        "since=2026-11-26T09:00:00",
-        "since=9999999999",
-        "since=2026-13-26T09:00:00Z",
-        "actor=a%00b",
-        "actor=",
-        "action='; DROP TABLE audit_events; --",
-        "batch=1",
-        "item=item_1",
-        "cursor=AAAA",
-        "tenant_id=other",
-        "limit=201",
-    ],
-)
-async def test_hostile_filters_are_refused(api: httpx.AsyncClient, query: str) -> None:
-    assert problem(await api.get(f"{TRAIL}?{query}"))[1] in {"request_invalid", "cursor_invalid"}
+async def test_hostile_filters_are_refused(api: httpx.AsyncClient) -> None:
+    for query in HOSTILE:
+        assert problem(await api.get(f"{TRAIL}?{query}"))[1] in {"request_invalid", "cursor_invalid"}, query
