@@ -23,8 +23,10 @@ from api.queries import plain_query
 from api.readiness import Readiness
 from api.routes import (
     appeals,
+    audit,
     batches,
     decisions,
+    events,
     items,
     people,
     policies,
@@ -36,6 +38,8 @@ from api.routes import (
     statements,
     storage_checks,
     tasks,
+    webhook_deliveries,
+    webhook_endpoints,
 )
 from api.security.authentication import OPEN_PATHS, Authentication
 from api.security.rates import RateLimit, Rates
@@ -63,6 +67,10 @@ ROUTERS = (
     statements.router,
     sign_in.router,
     people.router,
+    webhook_endpoints.router,
+    webhook_deliveries.router,
+    events.router,
+    audit.router,
 )
 METRICS_PATH = "/metrics"
 

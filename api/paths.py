@@ -27,6 +27,9 @@ register_url_convertor("segment", SegmentConvertor())
 
 BatchId = Annotated[UUID, Path(description="A batch's id.", examples=["0198c7a0-0000-7000-8000-000000000000"])]
 ItemId = Annotated[str, Path(pattern="^item_[0-9a-f]{32}_[0-9]{1,10}$", description="An item's id.")]
+EndpointId = Annotated[UUID, Path(description="A webhook endpoint's id.", examples=["0198c7a0-0000-7000-8000-000000000000"])]
+EventId = Annotated[str, Path(pattern="^evt_[0-9a-f]{32}$", description="An event's id.")]
+AuditId = Annotated[int, Path(ge=1, le=2**63 - 1, description="An audit event's or a seal's id.")]
 RegionId = Annotated[str, Path(pattern="^region_[0-9a-f]{32}_[0-9]{1,10}_[0-9]{1,5}_[0-9]{1,5}$", description="A region's id.")]
 QueueName = Annotated[str, Path(pattern=f"^{NAME.pattern}$", description="A review queue's name.", examples=["default"])]
 TaskId = Annotated[int, Path(ge=1, le=2**63 - 1, description="A review task's id.")]

@@ -14,6 +14,8 @@ from worker.moderation.settings import Settings
 DATABASE_THREADS = 16  # as many as an engine's pool has connections
 STORAGE_THREADS = 16  # of their own: an object store that stalls must not hold up what needs Postgres alone. They hold no connection then
 
+NAME_THREADS = 4  # of their own, too: a name server that stalls must hold up nothing else
+
 Found = TypeVar("Found")
 
 
@@ -26,9 +28,19 @@ class ApiServices:
     storage: Storage
     _storage_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(STORAGE_THREADS))
 
+    _name_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(NAME_THREADS))
+
     async def beside(self, work: Callable[[], Found]) -> Found:
         """Runs what waits for the object store, on threads of its own."""
         return await to_thread.run_sync(work, limiter=self._storage_threads)
+
+    async def looking_up(self, work: Callable[[], Found]) -> Found:
+        """Runs what waits for name servers, on threads of its own."""
+        return await to_thread.run_sync(work, limiter=self._name_threads)
+
+    async def on_database(self, work: Callable[[], Found]) -> Found:
+        """Runs what waits for Postgres, from a route that must wait for something else first."""
+        return await to_thread.run_sync(work)
 
 
 async def services_of(request: Request) -> ApiServices:

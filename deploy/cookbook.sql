@@ -58,3 +58,15 @@ SELECT image_sha256, count(*) AS times, array_agg(DISTINCT route) AS routes, min
   FROM moderation_v1.item_current
  WHERE image_sha256 IS NOT NULL
  GROUP BY 1 HAVING count(DISTINCT route) > 1 ORDER BY times DESC LIMIT 50;
+
+-- Following live. Three channels; anybody who may connect may LISTEN, so payloads name no tenant. A notification says that there is
+-- something to look at; what it is, a query says, so that one that was missed costs nothing.
+--   LISTEN zoomin_events;   {"type": "batch.completed", "id": "evt_…"}: the newest event of that type in a commit
+--   LISTEN zoomin_batches;  no payload: a batch has ended
+--   LISTEN zoomin_chunks;   no payload: there are new chunks, or some 256 images were judged (look at batch_progress)
+
+-- 11. What happened since the last event that I saw? (positions are in the order of commits)
+SELECT position, event_id, type, data, occurred_at
+  FROM moderation_v1.events
+ WHERE position > 0
+ ORDER BY position LIMIT 100;

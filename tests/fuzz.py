@@ -13,13 +13,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sqlalchemy import Engine
+
 from tests.integration.api_world import judged_batch, new_key
 from tests.integration.sign_in_world import api_server, local_issuer, signing_in
 from worker.intake.storage import Storage
 from worker.local.ports import free_ports
 from worker.local.services import Services
 from worker.moderation.settings import Settings
-from worker.store.session import connect
+from worker.moderation.targets import parse_target
+from worker.store.sealing import sealer
+from worker.store.session import connect, transaction
+from worker.store.webhook_deliveries import send_test
+from worker.store.webhook_endpoints import create_endpoint
 
 ROOT = Path(__file__).parents[1]
 CONFIGURATION = ROOT / "tests" / "schemathesis.toml"
@@ -41,6 +47,7 @@ def fuzz(settings: Settings, *, seed: int, examples: int, seconds: int | None = 
         storage.put(settings.upload_bucket, key, body, "application/octet-stream")
     for _ in range(3):
         judged_batch(engine, storage, settings)
+    _add_endpoint(engine, settings)
     key = new_key(engine).text
     engine.dispose()
     settings = signing_in(settings, f"http://127.0.0.1:{free_ports(1)[0]}", 80)
@@ -51,6 +58,16 @@ def fuzz(settings: Settings, *, seed: int, examples: int, seconds: int | None = 
         command += ["--max-time", str(seconds)] if seconds else []
         command += ["--phases", phases] if phases else []
         return subprocess.run(command, check=False, cwd=tempfile.gettempdir()).returncode
+
+
+def _add_endpoint(engine: Engine, settings: Settings) -> None:
+    """One to find: whatever can be made up is no target, or somebody's."""
+    target = parse_target("https://hooks.example.com/zoomin", private_targets=False)
+    with transaction(engine) as session:
+        made = create_endpoint(
+            session, tenant_id="default", target=target, types=["batch.completed"], sealer=sealer(settings), actor="fuzz"
+        )
+        send_test(session, made.endpoint.id, tenant_id="default", actor="fuzz")
 
 
 def main() -> int:

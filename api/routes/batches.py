@@ -1,18 +1,18 @@
 """Batches: submit, list, look, cancel, resume, rescan."""
 
-import hashlib
 from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Header, Response
+from fastapi import APIRouter, Body, Response
 from sqlalchemy.orm import Session
 
 from api.answering import written
 from api.cursors import DEFAULT_LIMIT, Cursor, Limit, read_cursor, write_cursor
 from api.describing import answers, link, problems
 from api.paths import BatchId
+from api.preconditions import IfNoneMatch, tagged, tagged_answers
 from api.problems import ProblemError
 from api.schemas.batches import (
     Batch,
@@ -113,24 +113,14 @@ def list_batches(principal: Reader, services: Services, limit: Limit = DEFAULT_L
     "/{batch_id:segment}",
     operation_id="readBatch",
     response_model=Batch,
-    responses=answers(200, "The batch", headers={"ETag": "Changes when anything of it does"}, links=FOLLOW)
-    | {304: {"description": "As it was at that ETag", "headers": {"ETag": {"schema": {"type": "string"}}}}}
-    | problems("not_found"),
+    responses=tagged_answers("The batch", links=FOLLOW) | problems("not_found"),
 )
-def read_batch(
-    batch_id: BatchId,
-    principal: Reader,
-    services: Services,
-    if_none_match: Annotated[str | None, Header(description="An ETag", max_length=200)] = None,
-) -> Response:
+def read_batch(batch_id: BatchId, principal: Reader, services: Services, if_none_match: IfNoneMatch = None) -> Response:
     """See where a batch stands: rows taken in, and items by outcome, which always add up."""
     with transaction(services.engine) as session:
         row = store.find_batch(session, batch_id, tenant_id=principal.tenant)
-        text = _described(session, row).model_dump_json().encode()
-    etag = f'"{hashlib.sha256(text).hexdigest()[:32]}"'
-    if if_none_match is not None and etag in {part.strip().removeprefix("W/") for part in if_none_match.split(",")}:
-        return Response(status_code=304, headers={"ETag": etag})
-    return Response(text, media_type="application/json", headers={"ETag": etag})
+        batch = _described(session, row)
+    return tagged(batch, if_none_match)
 
 
 @router.get("/{batch_id:segment}/judges", operation_id="readBatchJudges", responses=answers(200, "What judged it") | problems("not_found"))

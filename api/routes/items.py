@@ -5,11 +5,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from api.answering import written
 from api.cursors import Revision
 from api.describing import answers, link, problems, raw
 from api.evidence import SIGNATURES, Look, Viewer, show
 from api.paths import ItemId
+from api.preconditions import IfNoneMatch, tagged, tagged_answers
 from api.problems import ProblemError
 from api.routes.batches import OF_A_KEY, OF_A_POLICY, SUBMITTED
 from api.routes.batches import describe as describe_batch
@@ -69,13 +69,14 @@ def submit_items(
     "/{item_id:segment}",
     operation_id="readItem",
     response_model=Item,
-    responses=answers(200, "The item", links=FOLLOW) | problems("not_found"),
+    responses=tagged_answers("The item", links=FOLLOW) | problems("not_found"),
 )
-def read_item(item_id: ItemId, principal: Reader, services: Services) -> Response:
+def read_item(item_id: ItemId, principal: Reader, services: Services, if_none_match: IfNoneMatch = None) -> Response:
     """See an item and its newest outcome."""
     batch_id, ordinal = parse_item_id(item_id)
     with transaction(services.engine) as session:
-        return written(describe(store.find_item(session, principal.tenant, batch_id, ordinal)))
+        item = describe(store.find_item(session, principal.tenant, batch_id, ordinal))
+    return tagged(item, if_none_match)
 
 
 @router.get("/{item_id:segment}/outcomes", operation_id="listOutcomes", responses=problems("not_found"))

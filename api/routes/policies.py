@@ -10,9 +10,10 @@ from pydantic import BeforeValidator, Field
 from api.answering import written
 from api.cursors import DEFAULT_LIMIT, Cursor, Limit, plain_integer, read_cursor, write_cursor
 from api.describing import answers, link, problems
+from api.preconditions import IfNoneMatch, tagged, tagged_answers
 from api.problems import ProblemError
 from api.schemas import policies as bodies
-from api.security.principal import Principal, Reader, require
+from api.security.principal import Admin, Principal, Reader, require
 from api.services import Services
 from worker.moderation.errors import RejectedError
 from worker.moderation.identifiers import MAX_ORDINAL
@@ -30,7 +31,6 @@ router = APIRouter(prefix="/v1/policies", tags=["policies"])
 
 LISTING = "policies"
 Found = TypeVar("Found")
-Admin = Annotated[Principal, Depends(require(Scope.ADMIN))]
 Writer = Annotated[Principal, Depends(require(Scope.LEAD, Scope.ADMIN))]
 PolicyName = Annotated[str, Path(pattern=f"^{NAME.pattern}$", description="A policy's name.", examples=["default"])]
 Hours = Annotated[int, Field(ge=1, le=876_000)]
@@ -78,11 +78,17 @@ def create_policy(body: bodies.PolicySubmitted, principal: Admin, services: Serv
     return _policy(made)
 
 
-@router.get("/{policy:segment}", operation_id="readPolicy", responses=answers(200, "The policy", links=OF_POLICY) | problems("not_found"))
-def read_policy(policy: PolicyName, principal: Reader, services: Services) -> bodies.Policy:
+@router.get(
+    "/{policy:segment}",
+    operation_id="readPolicy",
+    response_model=bodies.Policy,
+    responses=tagged_answers("The policy", links=OF_POLICY) | problems("not_found"),
+)
+def read_policy(policy: PolicyName, principal: Reader, services: Services, if_none_match: IfNoneMatch = None) -> Response:
     """See a policy, and which version decides."""
     with transaction(services.engine) as session:
-        return _policy(_found(reading.find_policy, session, principal.tenant, policy))
+        found = _found(reading.find_policy, session, principal.tenant, policy)
+    return tagged(_policy(found), if_none_match)
 
 
 @router.get(
@@ -125,12 +131,14 @@ def write_version(
 @router.get(
     "/{policy:segment}/versions/{version:segment}",
     operation_id="readPolicyVersion",
-    responses=answers(200, "The version", links=OF_VERSION) | problems("not_found"),
+    response_model=bodies.Version,
+    responses=tagged_answers("The version", links=OF_VERSION) | problems("not_found"),
 )
-def read_version(policy: PolicyName, version: Number, principal: Reader, services: Services) -> bodies.Version:
+def read_version(policy: PolicyName, version: Number, principal: Reader, services: Services, if_none_match: IfNoneMatch = None) -> Response:
     """See a version."""
     with transaction(services.engine) as session:
-        return _version(_found(reading.read_version, session, principal.tenant, policy, version))
+        found = _found(reading.read_version, session, principal.tenant, policy, version)
+    return tagged(_version(found), if_none_match)
 
 
 @router.get(

@@ -10,6 +10,14 @@ from api.times import MOMENT
 FORM = "form:"  # begins the tags of bodies that may have several forms; no field begins like this, so pointers can leave them out
 
 
+def _whole(value: Any) -> Any:
+    """JSON Schema's integers are whole numbers, however they are written: 60.0 is one."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_whole)  # behind the bounds, or the document loses them
+
+
 class RequestBody(BaseModel):
     """A request's body: strict types, no unknown fields."""
 
@@ -47,13 +55,6 @@ class ProblemBody(Answer):
 Example = dict[str, Any]
 
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)  # what a time in a request can mean
-
-
-def _whole(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-WHOLE = BeforeValidator(_whole)  # JSON has one kind of number: 3.0 is 3. After the bounds, which the document would lose otherwise
 
 
 def _moment(value: Any) -> Any:

@@ -75,3 +75,5 @@ def require(*any_of: Scope) -> Callable[[Request], Awaitable[Principal]]:
 Reader = Annotated[Principal, Depends(require(Scope.READ))]
 Anybody = Annotated[Principal, Depends(principal_of)]
 Submitter = Annotated[Principal, Depends(require(Scope.SUBMIT))]
+Auditor = Annotated[Principal, Depends(require(Scope.AUDIT))]
+Admin = Annotated[Principal, Depends(require(Scope.ADMIN))]

@@ -5,7 +5,8 @@ times taken from their defaults, so that they are in the order of commits, and w
 INSERT, the other appends the link that covers its rows. Both run with the rights of the tables' owner: the application can
 neither write links nor leave one out. It cannot run their functions either, or a trigger on a table of its own would forge links.
 
-Events that are there already get links of BACKFILL events each; a single one could outgrow the memory of one aggregate.
+Events name their tenant from here on. Those that are there already get their batch's, and links of BACKFILL events each; a single one
+could outgrow the memory of one aggregate.
 """
 
 import sqlalchemy as sa
@@ -20,7 +21,7 @@ CHAIN_LOCK = 0x5A415544  # "ZAUD"
 LOCK_TIMEOUT = "10s"  # writers queue here by design, unlike at other locks; below the statement time-out
 CLOCK_SLACK = "1 second"  # what a clock may be set by while a statement runs
 BACKFILL = 10_000  # events
-RECORDED = "actor, action, batch_id, ordinal, revision, payload_digest, detail"
+RECORDED = "actor, action, tenant_id, batch_id, ordinal, revision, payload_digest, detail"
 CHAINED = f"id, occurred_at, {RECORDED}"
 DEFINED = "SECURITY DEFINER SET search_path = pg_catalog, pg_temp"  # pg_temp last, or a temporary table could stand before ours
 APPEND_ONLY = ("audit_links", "audit_seals")
@@ -29,6 +30,7 @@ APPEND_ONLY = ("audit_links", "audit_seals")
 def upgrade() -> None:
     """Forward."""
     _create_tables()
+    _name_tenants()
     op.create_index("ix_audit_events_batch_id_id", "audit_events", ["batch_id", "id"], unique=False)
     op.execute("ALTER TABLE audit_events ALTER COLUMN occurred_at SET DEFAULT clock_timestamp()")
     _create_hashes()
@@ -54,6 +56,7 @@ def _create_tables() -> None:
         sa.PrimaryKeyConstraint("link", name=op.f("pk_audit_links")),
         comment="The audit trail's hash chain, a link per INSERT; written by triggers alone, append-only",
     )
+    op.create_index("ix_audit_links_created_at", "audit_links", ["created_at"], unique=False)
     op.create_table(
         "audit_seals",
         sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False, comment="Order of writing"),
@@ -68,6 +71,15 @@ def _create_tables() -> None:
         sa.UniqueConstraint("link", name=op.f("uq_audit_seals_link")),
         comment="Heads of the chain that were exported to S3; append-only",
     )
+
+
+def _name_tenants() -> None:
+    whose = "Whose event: the batch's tenant, where there is a batch; null: the installation's own"
+    op.add_column("audit_events", sa.Column("tenant_id", sa.Text(), nullable=True, comment=whose))
+    op.create_index("ix_audit_events_tenant_id_id", "audit_events", ["tenant_id", "id"], unique=False)
+    op.execute("ALTER TABLE audit_events DISABLE TRIGGER refuse_row_change")
+    op.execute("UPDATE audit_events AS e SET tenant_id = b.tenant_id FROM batches AS b WHERE b.id = e.batch_id")
+    op.execute("ALTER TABLE audit_events ENABLE ALWAYS TRIGGER refuse_row_change")
 
 
 def _create_hashes() -> None:
@@ -85,12 +97,12 @@ def _create_hashes() -> None:
     )
     op.execute(
         """
-        CREATE FUNCTION audit_leaf(id bigint, occurred_at timestamptz, actor text, action text, batch_id uuid, ordinal integer,
-                                   revision integer, payload_digest text, detail jsonb)
+        CREATE FUNCTION audit_leaf(id bigint, occurred_at timestamptz, actor text, action text, tenant_id text, batch_id uuid,
+                                   ordinal integer, revision integer, payload_digest text, detail jsonb)
         RETURNS bytea LANGUAGE sql STABLE PARALLEL SAFE
         RETURN sha256(convert_to(
             audit_field(id::text) || audit_field(audit_time(occurred_at)) || audit_field(actor) || audit_field(action)
-            || audit_field(batch_id::text) || audit_field(ordinal::text) || audit_field(revision::text)
+            || audit_field(tenant_id) || audit_field(batch_id::text) || audit_field(ordinal::text) || audit_field(revision::text)
             || audit_field(payload_digest) || audit_field(detail::text), 'UTF8'))
         """
     )
@@ -256,3 +268,5 @@ def downgrade() -> None:
         op.execute(f"DROP FUNCTION {function}")
     op.execute("ALTER TABLE audit_events ALTER COLUMN occurred_at SET DEFAULT now()")
     op.drop_index("ix_audit_events_batch_id_id", "audit_events")
+    op.drop_index("ix_audit_events_tenant_id_id", "audit_events")
+    op.drop_column("audit_events", "tenant_id")

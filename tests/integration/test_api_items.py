@@ -128,3 +128,12 @@ async def test_items_of_one_kind_are_judged_again(api: httpx.AsyncClient, batch:
     assert problem(await api.post(f"/v1/batches/{batch}:rescan", json={"only": ["unreadable"]})) == (409, "nothing_to_rescan")
     assert problem(await api.post(f"/v1/batches/{batch}:rescan", json={"only": ["good"]})) == (422, "request_invalid")
     assert (await api.post(f"/v1/batches/{batch}:rescan", json={"only": ["failed"]})).json()["items"] == 1
+
+
+async def test_an_item_and_a_policy_that_have_not_changed_are_not_sent_again(api: httpx.AsyncClient, batch: UUID) -> None:
+    for path in (f"/v1/items/{item_id(batch, 1)}", "/v1/policies/default", "/v1/policies/default/versions/1"):
+        tag = (await api.get(path)).headers["etag"]
+        for seen in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+            same = await api.get(path, headers={"If-None-Match": seen})
+            assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", tag)
+        assert (await api.get(path, headers={"If-None-Match": '"other"'})).status_code == 200

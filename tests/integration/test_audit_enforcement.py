@@ -12,6 +12,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from tests.integration.audit_world import Trail, a_trail
+from tests.integration.queue_world import World
 from worker.local.services import Services
 from worker.store import audit
 from worker.store.session import transaction
@@ -220,3 +221,13 @@ def test_whoever_reads_on_from_the_last_id_misses_no_late_commit(services: Servi
             "SELECT bool_and(later) FROM (SELECT occurred_at >= lag(occurred_at) OVER (ORDER BY id) AS later FROM audit_events) AS t"
         )
         assert times == [(True,)]
+
+
+def test_an_event_names_the_tenant_it_is_given_else_the_batchs_else_none(trail: Trail) -> None:
+    batch_id = World(trail.app).batch(1, tenant="of-the-batch")
+    with transaction(trail.app) as session:
+        audit.record(session, actor="tenants", action="a", tenant_id="given")
+        audit.record(session, actor="tenants", action="b", batch_id=batch_id)
+        audit.record(session, actor="tenants", action="c")
+    found = trail.rows("SELECT tenant_id FROM audit_events WHERE actor = 'tenants' ORDER BY id")
+    assert [row.tenant_id for row in found] == ["given", "of-the-batch", None]

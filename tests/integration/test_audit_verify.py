@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -28,8 +29,8 @@ FORGE_LINKS = """
 DO $$ DECLARE n int; BEGIN  -- the whole chain anew, as the migration would
     DELETE FROM audit_links;
     FOR n IN SELECT id FROM audit_events ORDER BY id LOOP
-        PERFORM append_audit_link(n, n, 1, (SELECT audit_leaf(id, occurred_at, actor, action, batch_id, ordinal, revision,
-                                                              payload_digest, detail) FROM audit_events WHERE id = n));
+        PERFORM append_audit_link(n, n, 1, (SELECT audit_leaf(id, occurred_at, actor, action, tenant_id, batch_id, ordinal,
+                                                              revision, payload_digest, detail) FROM audit_events WHERE id = n));
     END LOOP;
 END $$
 """
@@ -234,11 +235,19 @@ def test_events_of_before_the_chain_are_covered_by_the_upgrade(services: Service
         with engine.begin() as connection:
             some = "SELECT 'a', 'b', jsonb_build_object('n', n) FROM generate_series(1, 25000) AS n"
             connection.execute(text(f"INSERT INTO audit_events (actor, action, detail) {some}"))
+            connection.execute(text("INSERT INTO tenants (id) VALUES ('t')"))
+            batch = "(id, tenant_id, idempotency_key, request_digest, source, state) VALUES (:id, 't', 'k', '', 's', 'running')"
+            for into in (f"batches {batch}", "audit_events (actor, action, batch_id) VALUES ('a', 'b', :id)"):
+                connection.execute(text(f"INSERT INTO {into}"), {"id": UUID(int=7)})
         migrate.upgrade(owner)
+        with engine.begin() as connection:
+            tenants = "SELECT tenant_id, count(*) FROM audit_events GROUP BY 1 ORDER BY 2"
+            assert connection.execute(text(tenants)).all() == [("t", 1), (None, 25_000)]
+            assert connection.execute(text("SELECT has_table_privilege('zoomin_app', 'audit_events', 'UPDATE')")).scalar_one() is False
         migrate.downgrade(owner, "application_role")
         migrate.upgrade(owner)
         found = verify_chain(engine, [], start=Start(), watch=lambda _: None)
-        assert (found.events, found.links, found.broken) == (25_000, 3, None)
+        assert (found.events, found.links, found.broken) == (25_001, 3, None)
     finally:
         engine.dispose()
         postgres.drop_database(services.layout, database)

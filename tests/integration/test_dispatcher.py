@@ -6,15 +6,20 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import redis
+from prometheus_client import REGISTRY
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from tests.integration.queue_world import World
+from tests.integration.review_world import judged_batch
+from worker.moderation.events import EventType
 from worker.moderation.settings import Settings
 from worker.queue.configuration import KEY_PREFIX, QUEUE
 from worker.queue.dispatcher import Dispatcher, run_dispatcher
 from worker.queue.doorbell import Doorbell
+from worker.store import outbox
 from worker.store.leadership import DISPATCHER_LOCK
+from worker.store.session import transaction
 
 DEADLINE_SECONDS = 20
 
@@ -150,3 +155,17 @@ def test_cancelled_batch_is_settled_and_ended_by_turns(world: World, dispatcher:
         pass
     assert world.value("SELECT state FROM batches WHERE id = :id", id=batch_id) == "cancelled"
     assert world.counts(batch_id) == {"cancelled": 100}
+
+
+def test_a_sweep_shows_what_waits_for_people_and_for_the_sender(world: World, dispatcher: Dispatcher) -> None:
+    judged_batch(world, {0: 0.6, 1: 0.6}, tenant="waits")
+    world.rows(
+        "UPDATE review_tasks SET created_at = now() - interval '1 hour', due_at = now() - interval '1 minute' WHERE tenant_id = 'waits'"
+    )
+    with transaction(world.engine) as session:
+        outbox.publish(session, "waits", EventType.BATCH_COMPLETED, {})
+    dispatcher.sweep()
+    assert REGISTRY.get_sample_value("zoomin_review_tasks", {"state": "open"}) == 2
+    assert REGISTRY.get_sample_value("zoomin_review_tasks_overdue") == 2
+    assert (REGISTRY.get_sample_value("zoomin_oldest_review_task_seconds") or 0) >= 3_600
+    assert (REGISTRY.get_sample_value("zoomin_oldest_unsent_event_seconds") or 0) > 0

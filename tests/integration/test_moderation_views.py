@@ -68,6 +68,9 @@ CONTRACT = {
         "ordinal": INT, "item_id": TEXT, "revision": SMALL, "route": TEXT, "reason": TEXT, "priority": SMALL, "slots": INT, "answers": INT,
         "claims": INT, "assigned_to": TEXT, "created_at": TIME, "due_at": TIME, "overdue": BOOL,
     },
+    "events": {
+        "position": "bigint", "event_id": TEXT, "tenant_id": TEXT, "type": TEXT, "data": "jsonb", "occurred_at": TIME,
+    },
     "model_quality_daily": {
         "day": "date", "tenant_id": TEXT, "release_id": TEXT, "policy_version": TEXT, "outcomes": INT, "verdicts": INT, "unreadable": INT,
         "failed": INT, "flagged": INT, "to_review": INT, "stages_disagree": INT, "mean_p_generated": FLOAT, "decided": INT,
@@ -172,8 +175,8 @@ def test_open_work_is_what_is_neither_done_nor_withdrawn(analyst: Connection) ->
     assert [(task.ordinal, task.route, task.answers, task.overdue) for task in tasks] == [(1, "review", 0, False), (3, "flag", 0, False)]
 
 
-def test_the_cookbook_answers_ten_questions() -> None:
-    assert list(QUERIES) == [str(number) for number in range(1, 11)]
+def test_the_cookbook_answers_ten_questions_and_follows_events() -> None:
+    assert list(QUERIES) == [str(number) for number in range(1, 12)]
 
 
 @pytest.mark.parametrize("number", QUERIES)

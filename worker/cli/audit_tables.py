@@ -18,6 +18,7 @@ def event_object(event: RecordedEvent) -> dict[str, Any]:
         "occurred_at": f"{event.occurred_at:%Y-%m-%dT%H:%M:%S.%fZ}",
         "actor": event.actor,
         "action": event.action,
+        "tenant": event.tenant_id,
         "batch": str(event.batch_id) if event.batch_id else None,
         "ordinal": event.ordinal,
         "revision": event.revision,

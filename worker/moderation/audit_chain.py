@@ -2,7 +2,7 @@
 
 A field is a netstring of its UTF-8 bytes, `5:hello,`, or `-,` where there is no value. A link covers the events of one INSERT:
 
-leaf    sha256 of the fields id, occurred_at, actor, action, batch_id, ordinal, revision, payload_digest, detail
+leaf    sha256 of the fields id, occurred_at, actor, action, tenant_id, batch_id, ordinal, revision, payload_digest, detail
 digest  sha256 (hex) of the leaves, one after the other, by id
 head    sha256 (hex) of the fields previous, link, first_event, last_event, events, total, digest, created_at
 
@@ -24,6 +24,7 @@ class ChainedEvent(NamedTuple):
     occurred_at: str
     actor: str
     action: str
+    tenant_id: str | None
     batch_id: str | None
     ordinal: str | None
     revision: str | None

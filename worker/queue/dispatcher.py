@@ -17,6 +17,7 @@ from worker.queue.doorbell import Doorbell
 from worker.queue.sealing import Sealer
 from worker.store.announcements import announce, demand, rering, unring
 from worker.store.leadership import Listener, open_listener
+from worker.store.outbox import oldest_unsent
 from worker.store.review_queues import review_demand
 from worker.store.session import connect, transaction
 from worker.store.settlement import SLICE, finish_batches, settle_cancelled
@@ -117,8 +118,9 @@ class Dispatcher:
         with transaction(self._engine) as session:
             bisection = split_or_fail(session, max_attempts=attempts, actor=ACTOR)
         with transaction(self._engine) as session:
-            waiting = review_demand(session)
+            waiting, oldest_event = review_demand(session), oldest_unsent(session)
         metrics.show_reviews(waiting)
+        metrics.OLDEST_EVENT.set(oldest_event)
         metrics.LEASES_EXPIRED.inc(expired)
         metrics.RERUNG.inc(rerung)
         metrics.SPLIT.inc(bisection.split)

@@ -152,5 +152,5 @@ def _digest(secret: str) -> str:
 
 
 def _record(session: Session, action: str, row: ApiKeyRow, actor: str, **more: str) -> None:
-    detail = {"key": row.prefix, "tenant": row.tenant_id, "scopes": list(row.scopes), **more}
-    audit.record(session, actor=actor, action=action, detail=detail)
+    detail = {"key": row.prefix, "scopes": list(row.scopes), **more}
+    audit.record(session, actor=actor, action=action, tenant_id=row.tenant_id, detail=detail)

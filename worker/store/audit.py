@@ -12,12 +12,13 @@ from sqlalchemy.orm import Session
 PENDING = "audit_events"  # in a session's info: recorded, not written yet
 APPEND = text(
     """
-    -- append: in the order given; ids and times are the database's
-    INSERT INTO audit_events (actor, action, batch_id, ordinal, revision, payload_digest, detail)
-    SELECT actor, action, batch_id, ordinal, revision, payload_digest, detail
-      FROM unnest(CAST(:actors AS text[]), CAST(:actions AS text[]), CAST(:batch_ids AS uuid[]), CAST(:ordinals AS integer[]),
-                  CAST(:revisions AS integer[]), CAST(:digests AS text[]), CAST(:details AS jsonb[]))
-           WITH ORDINALITY AS event (actor, action, batch_id, ordinal, revision, payload_digest, detail, place)
+    -- append: in the order given; ids and times are the database's, and the tenant the batch's where none is named
+    INSERT INTO audit_events (actor, action, tenant_id, batch_id, ordinal, revision, payload_digest, detail)
+    SELECT actor, action, coalesce(event.tenant_id, b.tenant_id), batch_id, ordinal, event.revision, payload_digest, detail
+      FROM unnest(CAST(:actors AS text[]), CAST(:actions AS text[]), CAST(:tenant_ids AS text[]), CAST(:batch_ids AS uuid[]),
+                  CAST(:ordinals AS integer[]), CAST(:revisions AS integer[]), CAST(:digests AS text[]), CAST(:details AS jsonb[]))
+           WITH ORDINALITY AS event (actor, action, tenant_id, batch_id, ordinal, revision, payload_digest, detail, place)
+      LEFT JOIN batches AS b ON b.id = event.batch_id
      ORDER BY place
     """
 )
@@ -95,6 +96,7 @@ def write_pending(session: Session) -> None:
     columns = {
         "actors": [event.actor for event in events],
         "actions": [event.action for event in events],
+        "tenant_ids": [event.tenant_id for event in events],
         "batch_ids": [event.batch_id for event in events],
         "ordinals": [event.ordinal for event in events],
         "revisions": [event.revision for event in events],

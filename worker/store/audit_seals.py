@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from worker.moderation.errors import RejectedError
 from worker.store.statements import rows_changed
 
 UNSEALED_HEAD = text(
@@ -26,6 +27,7 @@ NOTE_SEAL = text(
 SEALS = text(
     "SELECT id, link, head, events, created_at, bucket, key, version_id FROM audit_seals WHERE link > :after ORDER BY link LIMIT :page"
 )
+ONE = text("SELECT id, link, head, events, created_at, bucket, key, version_id FROM audit_seals WHERE id = :id")
 PAGE = 1_000  # seals per query: six weeks of hourly ones
 
 
@@ -68,3 +70,11 @@ def note_seal(session: Session, link: int, *, bucket: str, key: str, version_id:
 def read_seals(session: Session, *, after: int = 0, page: int = PAGE) -> list[RecordedSeal]:
     """Up to `page` seals of links that follow `after`, in order."""
     return [RecordedSeal(**row._asdict()) for row in session.execute(SEALS, {"after": after, "page": page})]
+
+
+def find_seal(session: Session, seal_id: int) -> RecordedSeal:
+    """One seal. Raises RejectedError `audit_seal_missing`."""
+    row = session.execute(ONE, {"id": seal_id}).one_or_none()
+    if row is None:
+        raise RejectedError("audit_seal_missing", f"There is no seal {seal_id}.")
+    return RecordedSeal(**row._asdict())

@@ -18,7 +18,7 @@ LOWEST_ID = -(2**63)  # no sequence gives it: from here on nothing can be hidden
 EVENTS = text(
     """
     -- events after an id. Ids are in the order of commits: whoever goes on from the last one seen misses nothing
-    SELECT id, occurred_at, actor, action, batch_id, ordinal, revision, payload_digest, detail
+    SELECT id, occurred_at, actor, action, tenant_id, batch_id, ordinal, revision, payload_digest, detail
       FROM audit_events
      WHERE id > :after
      ORDER BY id LIMIT :page
@@ -27,7 +27,7 @@ EVENTS = text(
 BATCH_EVENTS = text(
     """
     -- events of a batch after an id
-    SELECT id, occurred_at, actor, action, batch_id, ordinal, revision, payload_digest, detail
+    SELECT id, occurred_at, actor, action, tenant_id, batch_id, ordinal, revision, payload_digest, detail
       FROM audit_events
      WHERE batch_id = :batch_id AND id > :after
      ORDER BY id LIMIT :page
@@ -36,7 +36,8 @@ BATCH_EVENTS = text(
 CHAINED_EVENTS = text(
     """
     -- chained events: each column as the text that is hashed; ordered by the column, not by its text
-    SELECT id::text, audit_time(occurred_at), actor, action, batch_id::text, ordinal::text, revision::text, payload_digest, detail::text
+    SELECT id::text, audit_time(occurred_at), actor, action, tenant_id, batch_id::text, ordinal::text, revision::text, payload_digest,
+           detail::text
       FROM audit_events AS e WHERE e.id >= :first ORDER BY e.id
     """
 )
@@ -63,6 +64,7 @@ class RecordedEvent:
     occurred_at: datetime
     actor: str
     action: str
+    tenant_id: str | None
     batch_id: UUID | None
     ordinal: int | None
     revision: int | None

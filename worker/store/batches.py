@@ -124,7 +124,7 @@ def open_batch(
         .returning(BatchRow.id)
     ).one_or_none()
     if opened:
-        audit.record(session, actor=actor, action="batch.created", batch_id=batch_id, detail={"tenant": tenant_id, "priority": priority})
+        audit.record(session, actor=actor, action="batch.created", batch_id=batch_id, detail={"priority": priority})
     row = session.execute(select(BatchRow).filter_by(tenant_id=tenant_id, idempotency_key=idempotency_key)).scalar_one()
     if row.request_digest != request_digest:
         raise RejectedError(

@@ -52,7 +52,7 @@ def create_policy(session: Session, tenant_id: str, name: str, *, description: s
     if session.get(PolicyRow, (tenant_id, name)) is not None:
         raise RejectedError("policy_exists", f"There is a policy {name} already. Write a new version of it instead.")
     session.execute(insert(PolicyRow).values(tenant_id=tenant_id, name=name, description=description))
-    audit.record(session, actor=actor, action="policy.created", detail={"tenant": tenant_id, "policy": name})
+    audit.record(session, actor=actor, action="policy.created", tenant_id=tenant_id, detail={"policy": name})
 
 
 def write_version(session: Session, tenant_id: str, policy: str, draft: Draft, *, actor: str) -> PolicyVersion:
@@ -78,8 +78,8 @@ def write_version(session: Session, tenant_id: str, policy: str, draft: Draft, *
     )
     if draft.bands:
         session.execute(insert(PolicyBandRow), [{**key, **_band_columns(said, band)} for said, band in draft.bands.items()])
-    detail = {"tenant": tenant_id, "version": version.name, "automatic": opt_in.action if opt_in else None}
-    audit.record(session, actor=actor, action="policy.version_written", detail=detail)
+    detail = {"version": version.name, "automatic": opt_in.action if opt_in else None}
+    audit.record(session, actor=actor, action="policy.version_written", tenant_id=tenant_id, detail=detail)
     return version
 
 
@@ -102,8 +102,8 @@ def move_version(session: Session, tenant_id: str, policy: str, version: int, st
         )
     moved = {"state": state, "in_force_since": func.now() if state in IN_FORCE else PolicyVersionRow.in_force_since}
     session.execute(update(PolicyVersionRow).filter_by(tenant_id=tenant_id, policy=policy, version=version).values(**moved))
-    detail = {"tenant": tenant_id, "version": f"{policy}@{version}", "state": state}
-    audit.record(session, actor=actor, action="policy.version_moved", detail=detail)
+    detail = {"version": f"{policy}@{version}", "state": state}
+    audit.record(session, actor=actor, action="policy.version_moved", tenant_id=tenant_id, detail=detail)
 
 
 def in_force(session: Session, batch_id: UUID) -> PoliciesInForce:

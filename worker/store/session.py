@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from worker.moderation.errors import MisconfiguredError, OutageError
 from worker.moderation.settings import Settings
-from worker.store import audit
+from worker.store import audit, outbox
 
 STATEMENT_TIMEOUT_MS = 15_000  # longer means a lost index or a lock, not work
 LOCK_TIMEOUT_MS = 3_000  # a held lock is somebody's bug; fail and retry instead of queueing behind it
@@ -50,14 +50,16 @@ def is_retryable(error: DBAPIError) -> bool:
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Session]:
-    """One transaction: commits at the end, with its audit events; rolls back on any exception.
+    """One transaction: commits at the end, with its audit events and its events; rolls back on any exception.
 
     Raises TransientError for what a retry may mend.
     """
     with _outages_named(), Session(engine, expire_on_commit=False) as session, session.begin():
         audit.open_trail(session)
+        outbox.open_outbox(session)
         yield session
         audit.write_pending(session)
+        outbox.write_pending(session)
 
 
 @contextmanager

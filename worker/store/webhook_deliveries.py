@@ -92,6 +92,17 @@ def list_deliveries(
     return [_delivery(found) for found in session.execute(query)]
 
 
+def find_delivery(session: Session, endpoint_id: UUID, event_id: UUID, *, tenant_id: str) -> Delivery:
+    """One delivery. Raises RejectedError: webhook_endpoint_missing, webhook_delivery_missing."""
+    find_endpoint(session, endpoint_id, tenant_id=tenant_id)
+    row = WebhookDeliveryRow
+    query = select(row.__table__, OutboxRow.type).join(OutboxRow, OutboxRow.event_id == row.event_id)
+    found = session.execute(query.where(row.endpoint_id == endpoint_id, row.event_id == event_id)).one_or_none()
+    if found is None:
+        raise RejectedError("webhook_delivery_missing", f"Event evt_{event_id.hex} was never on its way to endpoint {endpoint_id}.")
+    return _delivery(found)
+
+
 def list_attempts(session: Session, endpoint_id: UUID, event_id: UUID, *, tenant_id: str) -> list[Attempt]:
     """Every attempt at a delivery, redeliveries included, in order. Raises RejectedError."""
     find_endpoint(session, endpoint_id, tenant_id=tenant_id)
@@ -111,8 +122,8 @@ def redeliver(session: Session, event_id: UUID, *, tenant_id: str, endpoint_id: 
     if endpoint_id is not None and find_endpoint(session, endpoint_id, tenant_id=tenant_id).state is EndpointState.DISABLED:
         raise RejectedError("webhook_endpoint_disabled", f"Webhook endpoint {endpoint_id} is disabled for good. Add a new one.")
     endpoints = rows_changed(session, REDELIVER, event_id=event_id, endpoint_id=endpoint_id)
-    detail = {"event": str(event_id), "tenant": tenant_id, "endpoint": str(endpoint_id) if endpoint_id else None, "endpoints": endpoints}
-    audit.record(session, actor=actor, action="webhook_event.redelivered", detail=detail)
+    detail = {"event": str(event_id), "endpoint": str(endpoint_id) if endpoint_id else None, "endpoints": endpoints}
+    audit.record(session, actor=actor, action="webhook_event.redelivered", tenant_id=tenant_id, detail=detail)
     return endpoints
 
 
@@ -121,10 +132,11 @@ def send_test(session: Session, endpoint_id: UUID, *, tenant_id: str, actor: str
     if find_endpoint(session, endpoint_id, tenant_id=tenant_id).state is EndpointState.DISABLED:
         raise RejectedError("webhook_endpoint_disabled", f"Webhook endpoint {endpoint_id} is disabled for good. Add a new one.")
     event_id = outbox.publish(session, tenant_id, EventType.WEBHOOK_TEST, {"endpoint_id": str(endpoint_id)})
+    outbox.write_pending(session)  # at once: its delivery refers to it
     session.execute(HAND_OVER, {"event_id": event_id})
     session.execute(DELIVER_TO_ONE, {"endpoint_id": endpoint_id, "event_id": event_id})
-    detail = {"endpoint": str(endpoint_id), "tenant": tenant_id, "event": str(event_id)}
-    audit.record(session, actor=actor, action="webhook_endpoint.tested", detail=detail)
+    detail = {"endpoint": str(endpoint_id), "event": str(event_id)}
+    audit.record(session, actor=actor, action="webhook_endpoint.tested", tenant_id=tenant_id, detail=detail)
     return event_id
 
 

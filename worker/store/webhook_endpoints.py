@@ -1,6 +1,6 @@
 """Webhook endpoints: adding, changing, pausing and removing them, and the rotation of their secrets. Every change is audited."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -108,9 +108,13 @@ def update_endpoint(
     target: Target | None = None,
     types: Collection[str] | None = None,
     description: str | None = None,
+    seen: Callable[[Endpoint], None] = lambda _: None,
 ) -> Endpoint:
-    """Changes what is given. Raises RejectedError: webhook_endpoint_missing, webhook_endpoint_disabled, webhook_types_invalid."""
-    _lock_open(session, endpoint_id, tenant_id)
+    """Changes what is given, unless `seen` raises for how it stands.
+
+    Raises RejectedError: webhook_endpoint_missing, webhook_endpoint_disabled, webhook_types_invalid.
+    """
+    seen(_lock_open(session, endpoint_id, tenant_id))
     changes: dict[str, object] = {}
     if target is not None:
         changes["url"] = target.url
@@ -187,10 +191,12 @@ def _add_secret(session: Session, endpoint_id: UUID, sealer: Sealer) -> str:
     return secret
 
 
-def _lock_open(session: Session, endpoint_id: UUID, tenant_id: str) -> None:
+def _lock_open(session: Session, endpoint_id: UUID, tenant_id: str) -> Endpoint:
     session.execute(select(WebhookEndpointRow.id).filter_by(id=endpoint_id, tenant_id=tenant_id).with_for_update(key_share=True))
-    if find_endpoint(session, endpoint_id, tenant_id=tenant_id).state is EndpointState.DISABLED:
+    endpoint = find_endpoint(session, endpoint_id, tenant_id=tenant_id)
+    if endpoint.state is EndpointState.DISABLED:
         raise RejectedError("webhook_endpoint_disabled", f"Webhook endpoint {endpoint_id} is disabled for good. Add a new one.")
+    return endpoint
 
 
 def _open(tenant_id: str) -> ColumnElement[bool]:
@@ -198,8 +204,9 @@ def _open(tenant_id: str) -> ColumnElement[bool]:
 
 
 def _note(session: Session, actor: str, verb: str, endpoint_id: UUID, tenant_id: str, **facts: object) -> None:
-    detail = {"endpoint": str(endpoint_id), "tenant": tenant_id, **facts}
-    audit.record(session, actor=actor, action=f"webhook_endpoint.{verb}", detail=detail)
+    audit.record(
+        session, actor=actor, action=f"webhook_endpoint.{verb}", tenant_id=tenant_id, detail={"endpoint": str(endpoint_id), **facts}
+    )
 
 
 def _endpoint(row: Row[tuple[object, ...]]) -> Endpoint:

@@ -14,7 +14,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 def event(number: int, detail: str | None = None) -> ChainedEvent:
-    return ChainedEvent(str(number), "1764180000123456", "w", "outcome.recorded", None, None, None, None, detail)
+    return ChainedEvent(str(number), "1764180000123456", "w", "outcome.recorded", "t", None, None, None, None, detail)
 
 
 def link_over(events: Sequence[ChainedEvent], prior: Link | None = None) -> Link:
@@ -56,9 +56,9 @@ def broken(*, links: Sequence[Link] = LINKS, events: Sequence[ChainedEvent] = EV
 
 
 def test_what_is_hashed_is_what_is_documented() -> None:
-    spelt = b'1:7,16:1764180000123456,1:w,16:outcome.recorded,-,-,-,0:,13:{"a": "\xc3\xbc\xc3\xbc"},'
+    spelt = b'1:7,16:1764180000123456,1:w,16:outcome.recorded,1:t,-,-,-,0:,13:{"a": "\xc3\xbc\xc3\xbc"},'
     assert (
-        leaf(ChainedEvent("7", "1764180000123456", "w", "outcome.recorded", None, None, None, "", '{"a": "üü"}'))
+        leaf(ChainedEvent("7", "1764180000123456", "w", "outcome.recorded", "t", None, None, None, "", '{"a": "üü"}'))
         == hashlib.sha256(spelt).digest()
     )
 

@@ -18,6 +18,7 @@ class AuditEventRow(Base):
     __table_args__ = (
         Index("ix_audit_events_batch_id_ordinal", "batch_id", "ordinal"),
         Index("ix_audit_events_batch_id_id", "batch_id", "id"),
+        Index("ix_audit_events_tenant_id_id", "tenant_id", "id"),
         {"comment": "Who did what, when, to which item and revision; append-only"},
     )
 
@@ -25,6 +26,9 @@ class AuditEventRow(Base):
     occurred_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp(), comment="By the database's clock")
     actor: Mapped[str] = mapped_column(comment="Worker, command or person")
     action: Mapped[str] = mapped_column(comment="batch.created | outcome.recorded | write.fenced | …")
+    tenant_id: Mapped[str | None] = mapped_column(
+        comment="Whose event: the batch's tenant, where there is a batch; null: the installation's own"
+    )
     batch_id: Mapped[UUID | None] = mapped_column(comment="Which batch")
     ordinal: Mapped[int | None] = mapped_column(comment="Which item")
     revision: Mapped[int | None] = mapped_column(comment="Which revision")
@@ -36,7 +40,10 @@ class AuditLinkRow(Base):
     """A link of the chain. Triggers on `audit_events` write it; nobody else may."""
 
     __tablename__ = "audit_links"
-    __table_args__ = {"comment": "The audit trail's hash chain, a link per INSERT; written by triggers alone, append-only"}  # noqa: RUF012
+    __table_args__ = (
+        Index("ix_audit_links_created_at", "created_at"),
+        {"comment": "The audit trail's hash chain, a link per INSERT; written by triggers alone, append-only"},
+    )
 
     link: Mapped[int] = mapped_column(
         BigInteger, primary_key=True, autoincrement=False, comment="1, 2, 3… without a gap, in the order of commits"

@@ -16,11 +16,12 @@ class OutboxRow(Base):
     __tablename__ = "outbox"
     __table_args__ = (
         UniqueConstraint("event_id"),
+        Index("ix_outbox_tenant_id_id", "tenant_id", "id"),
         Index("ix_outbox_undelivered", "id", postgresql_where=text("delivered_at IS NULL")),
         {"comment": "Events to deliver, written in the transaction they tell of"},
     )
 
-    id: Mapped[BigSerial] = mapped_column(comment="Order of writing")
+    id: Mapped[BigSerial] = mapped_column(comment="In the order of commits: nothing comes late before one that was seen")
     event_id: Mapped[UUID] = mapped_column(default=new_uuid7, comment="UUIDv7; public as evt_<hex>, the webhook-id of every attempt")
     tenant_id: Mapped[str] = mapped_column(comment="Whose event")
     type: Mapped[str] = mapped_column(comment="batch.completed | …")
