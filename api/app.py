@@ -21,7 +21,7 @@ from api.middleware.guard import Guard, response_of
 from api.middleware.request_ids import RequestIds
 from api.queries import plain_query
 from api.readiness import Readiness
-from api.routes import batches, items, policies, regions, results, storage_checks
+from api.routes import batches, erasures, items, legal_holds, policies, regions, results, storage_checks
 from api.security.authentication import OPEN_PATHS, Authentication
 from api.security.rates import RateLimit, Rates
 from api.services import DATABASE_THREADS, ApiServices
@@ -30,7 +30,17 @@ from worker.moderation.errors import MisconfiguredError
 from worker.moderation.settings import Settings, load_settings
 from worker.store.session import connect
 
-ROUTERS = (health.router, batches.router, results.router, items.router, regions.router, storage_checks.router, policies.router)
+ROUTERS = (
+    health.router,
+    batches.router,
+    results.router,
+    items.router,
+    regions.router,
+    storage_checks.router,
+    policies.router,
+    erasures.router,
+    legal_holds.router,
+)
 METRICS_PATH = "/metrics"
 
 

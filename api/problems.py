@@ -159,6 +159,15 @@ TABLE = (
     _K("queue_missing", 422, "No such queue", "The tenant has no review queue of that name.", speaks=True),
     _K("band_invalid", 422, "Band out of order", "A band needs 0 ≤ pass_below ≤ flag_from ≤ 1.", speaks=True),
     _K("band_repeated", 422, "Band repeated", "There is one band for each verdict and agreement."),
+    # Erasing and holding
+    _K(
+        "item_erased",
+        410,
+        "Erased",
+        "The image was erased: neither its crops nor anything that describes it is left, and it is not judged again.",
+    ),
+    _K("item_held", 409, "Under a legal hold", "A legal hold stands on the item or on its batch: release it first.", speaks=True),
+    _K("item_contested", 409, "Appeal open", "An appeal about the image is open: decide it first.", speaks=True),
     _K("crop_missing", 404, "Crop missing", "The region has no crop, or it is no longer kept."),
     _K("request_rejected", 422, "Request rejected", "The request cannot be fulfilled."),
     # The service
@@ -178,6 +187,7 @@ RENAMED = MappingProxyType(
         "batch_missing": "not_found",
         "item_missing": "not_found",
         "item_id_malformed": "not_found",
+        "hold_missing": "not_found",
         "region_missing": "not_found",
         "region_id_malformed": "not_found",
         "idempotency_conflict": "idempotency_key_reused",

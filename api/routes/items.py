@@ -39,6 +39,7 @@ FOLLOW = {
     "regions": link("listRegions", item_id="$response.body#/id"),
     "traces": link("listTraces", item_id="$response.body#/id"),
     "rescan": link("rescanItem", item_id="$response.body#/id"),
+    "erase": link("eraseItem", item_id="$response.body#/id"),
     "batch": link("readBatch", batch_id="$response.body#/batch_id"),
 }
 CROP = {"crop": link("readCrop", region_id="$response.body#/regions/0/id")}
@@ -106,7 +107,7 @@ def list_traces(item_id: ItemId, principal: Reader, services: Services, revision
     operation_id="rescanItem",
     status_code=202,
     responses=answers(202, "A new revision has begun", links={"batch": link("readBatch", batch_id="$response.body#/batch_id")})
-    | problems("not_found", "batch_unfinished"),
+    | problems("not_found", "batch_unfinished", "item_erased"),
 )
 def rescan(item_id: ItemId, principal: Submitter, services: Services, response: Response) -> RescanStarted:
     """Judge one item again, once its batch has finished. Earlier outcomes stay."""
@@ -138,6 +139,7 @@ def describe(item: store.ItemStanding) -> Item:
         release=item.release,
         training=item.training,
         error=_error(item.error.code, item.error.message) if item.error else None,
+        erased_at=item.erased_at,
     )
 
 

@@ -47,3 +47,4 @@ def require(*any_of: Scope) -> Callable[[Request], Awaitable[Principal]]:
 
 Reader = Annotated[Principal, Depends(require(Scope.READ))]
 Submitter = Annotated[Principal, Depends(require(Scope.SUBMIT))]
+Administrator = Annotated[Principal, Depends(require(Scope.ADMIN))]

@@ -9,6 +9,7 @@ from worker.cli.dataset import dataset
 from worker.cli.db import db
 from worker.cli.endings import EXIT_CODES_HELP, Commands
 from worker.cli.keys import keys
+from worker.cli.retention import erase, hold, retention
 from worker.cli.train import train
 from worker.cli.webhooks import webhooks
 
@@ -40,6 +41,9 @@ app.command(rich_help_panel=OPERATE)(dispatch.dispatch)
 app.command(rich_help_panel=OPERATE)(intake.intake)
 app.add_typer(keys, name="keys", rich_help_panel=OPERATE)
 app.add_typer(audit, name="audit", rich_help_panel=OPERATE)
+app.command(rich_help_panel=OPERATE)(erase)
+app.add_typer(hold, name="hold", rich_help_panel=OPERATE)
+app.add_typer(retention, name="retention", rich_help_panel=OPERATE)
 app.add_typer(webhooks, name="webhooks", rich_help_panel=OPERATE)
 app.add_typer(db, name="db", rich_help_panel=OPERATE)
 app.add_typer(bench, name="bench", rich_help_panel=OPERATE)

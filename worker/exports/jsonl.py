@@ -41,6 +41,7 @@ def result_object(result: ItemResult) -> dict[str, Any]:
         "release": result.release,
         "revision": result.revision,
         "error": {"code": result.error.code, "message": result.error.message} if result.error else None,
+        "erased": result.erased,
     }
 
 
