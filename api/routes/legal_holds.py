@@ -71,7 +71,7 @@ def read_hold(hold_id: HoldId, principal: Looker, services: Services) -> Hold:
     "/{hold_id:segment}:release", operation_id="releaseLegalHold", responses=answers(200, "Released", links=FOLLOW) | problems("not_found")
 )
 def release_hold(hold_id: HoldId, principal: Administrator, services: Services) -> Hold:
-    """Release a hold, now or before: what is past its term goes with the next run of retention."""
+    """Release a hold, now or before: what is past its term goes within two days."""
     with transaction(services.engine) as session:
         return _hold(store.release_hold(session, principal.tenant, hold_id, actor=principal.actor))
 

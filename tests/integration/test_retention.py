@@ -123,7 +123,7 @@ def test_nothing_of_what_is_held_goes_before_the_hold_is_released(world: Retenti
     assert (world.there(world.facts(body)), traces(world, batch_id)) == (True, 2)
     let_go_of(world, held)
     let_go_of(world, held)  # again is fine
-    world.age(batch_id, 31)
+    world.age(batch_id, 2)
     world.run()
     assert (world.there(world.facts(body)), traces(world, batch_id)) == (False, 0)
     actions = world.world.rows("SELECT action FROM audit_events WHERE batch_id = :id AND action LIKE 'hold.%' ORDER BY id", id=batch_id)

@@ -153,7 +153,7 @@ def release(
     tenant: TenantOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Release a hold. What is past its term goes with the next run of retention."""
+    """Release a hold. What is past its term goes within two days."""
     services = locate_services()
     from worker.store.legal_holds import release_hold
     from worker.store.session import transaction

@@ -1,1 +1,1 @@
-"""What deletes: removal of objects from S3, and the daily run over everything whose term is over."""
+"""Ends what is past its term: removal of objects from S3, and the daily run over everything."""

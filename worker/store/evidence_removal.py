@@ -36,8 +36,8 @@ MARK = text(
     -- mark: what nobody keeps is to be removed; the rest, also what was marked and is held since, is looked at again
     UPDATE evidence AS e
        SET removed_at = CASE WHEN looked.until IS NULL THEN coalesce(e.removed_at, now()) END,
-           due_at = CASE WHEN looked.until IS NULL THEN e.due_at
-                         ELSE least(looked.until, now() + interval '{LONGEST_LOOK_DAYS} days') END
+           due_at = CASE WHEN looked.until IS NULL THEN e.due_at WHEN looked.until = 'infinity' THEN now() + interval '1 day'
+                                      ELSE least(looked.until, now() + interval '{LONGEST_LOOK_DAYS} days') END
       FROM (SELECT e.sha256, k.until FROM evidence AS e LEFT JOIN LATERAL ({KEPT_UNTIL}) AS k ON true WHERE e.sha256 = ANY(:shas)) AS looked
      WHERE e.sha256 = looked.sha256
     RETURNING e.sha256, e.bucket, e.key, e.byte_count, e.removed_at IS NOT NULL AS marked

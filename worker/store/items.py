@@ -175,7 +175,8 @@ def find_crop(session: Session, tenant_id: str, place: RegionPlace) -> StoredCro
     parameters = {"batch_id": place.batch_id, "ordinal": place.ordinal, "revision": place.revision, "position": place.position}
     row = session.execute(CROP, {**parameters, "tenant": tenant_id}).one_or_none()
     if row is None:
-        if session.execute(ERASED, {"tenant": tenant_id, "batch_id": place.batch_id, "ordinal": place.ordinal}).one_or_none():
+        wanted = {"tenant": tenant_id, "batch_id": place.batch_id, "ordinal": place.ordinal}
+        if session.execute(ERASED, wanted).one_or_none() is not None:
             raise RejectedError("item_erased", "The image was erased, and its crops with it.")
         raise RejectedError("region_missing", "There is no such region.")
     return StoredCrop(*row) if row.sha256 else None

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from worker.moderation.errors import RejectedError
@@ -14,6 +14,13 @@ from worker.store.erasures import check_not_erased
 from worker.store.items import check_item
 from worker.store.models import LegalHoldRow
 from worker.store.retention_lock import exclude_purges
+
+SWEEP_AGAIN = text(
+    """
+    -- sweep again: traces and metadata that a hold kept are looked at by the next run; evidence is within a day
+    UPDATE details_sweeps SET due_at = now() WHERE batch_id = :batch_id
+    """
+)
 
 
 def place_hold(session: Session, tenant_id: str, batch_id: UUID, ordinal: int | None, *, reason: str, actor: str) -> LegalHoldRow:
@@ -40,6 +47,7 @@ def release_hold(session: Session, tenant_id: str, hold_id: UUID, *, actor: str)
     released = session.execute(standing.returning(LegalHoldRow.batch_id, LegalHoldRow.ordinal)).one_or_none()
     if released is not None:
         batch_id, ordinal = released
+        session.execute(SWEEP_AGAIN, {"batch_id": batch_id})
         audit.record(session, actor=actor, action="hold.released", batch_id=batch_id, ordinal=ordinal, detail={"hold": str(hold_id)})
     return find_hold(session, tenant_id, hold_id)
 

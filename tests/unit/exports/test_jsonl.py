@@ -26,6 +26,7 @@ def test_a_verdict_has_the_promised_fields() -> None:
         "release": "nano-0123456789ab",
         "revision": 1,
         "error": None,
+        "erased": False,
     }
 
 
