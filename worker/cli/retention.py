@@ -51,7 +51,7 @@ def show(as_json: JsonOption = False) -> None:
 @retention.command("set")
 def set_days(
     term: Annotated[TermKind, typer.Argument(help="Which, as `zoomin retention show` names it.")],
-    days: Annotated[int, typer.Argument(min=1, max=36_500)],
+    days: Annotated[int, typer.Argument(min=1, max=36_500, help="How many.")],
 ) -> None:
     """Change a term, as the owner of the database (ZOOMIN_OWNER_URL): no process of the application may."""
     services = locate_services()
