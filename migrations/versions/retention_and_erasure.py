@@ -85,7 +85,8 @@ PRUNED = {
         "sha256",
         (
             "removed_at IS NOT NULL AND gone_at IS NOT NULL"
-            " AND NOT EXISTS (SELECT FROM chunks AS c WHERE c.state = 'leased' AND c.leased_at <= doomed.gone_at)"
+            " AND NOT EXISTS (SELECT FROM chunks AS c WHERE c.state = 'leased'"
+            " AND coalesce(c.leased_at <= doomed.gone_at, true))"
         ),
     ),
 }
@@ -296,6 +297,8 @@ def _create_erase() -> None:
              WHERE batch_id = of_batch AND lo <= of_ordinal AND hi > of_ordinal AND last_error IS NOT NULL;
             UPDATE batches SET intake_cursor = intake_cursor - 'mark'
              WHERE id = of_batch AND received_at IS NOT NULL AND intake_cursor ->> 'mark' = item.key;
+            UPDATE batches SET pause_reason = replace(pause_reason, item.key, '…')
+             WHERE id = of_batch AND item.key <> '' AND strpos(pause_reason, item.key) > 0;
 
             UPDATE review_tasks
                SET state = 'withdrawn', closed_at = now(), version = version + 1

@@ -81,6 +81,7 @@ def test_nothing_that_shows_or_describes_the_image_is_left(world: RetentionWorld
     world.as_owner("UPDATE outcomes SET explanation = :words, scan_explanation = :words WHERE batch_id = :id", **named)
     world.as_owner("UPDATE chunks SET last_error = :words WHERE batch_id = :id", **named)
     world.as_owner("UPDATE batches SET intake_cursor = jsonb_build_object('mark', CAST(:words AS text)) WHERE id = :id", **named)
+    world.as_owner("UPDATE batches SET pause_reason = 's3://b/' || CAST(:words AS text) || ' was denied' WHERE id = :id", **named)
     review(world)
     assert WORDS in leftovers(world, batch_id, 0)
     gone, kept = world.stored(body), world.stored(other)

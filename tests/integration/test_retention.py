@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -286,6 +287,22 @@ def test_what_object_lock_holds_waits_and_goes_when_the_lock_has_ended(world: Re
     time.sleep(5)
     assert remove_let_go(world.engine, world.storage, actor="test").objects == 1
     assert not world.there(world.facts(locked))
+
+
+def test_two_runs_at_once_share_the_work_and_do_none_of_it_twice(world: RetentionWorld) -> None:
+    bodies = {ordinal: pixels() for ordinal in range(60)}
+    batch_id = world.judged(bodies)
+    world.age(batch_id, 31)
+    with ThreadPoolExecutor(2) as pool:
+        reports = list(pool.map(lambda _: world.run().ended, range(2)))
+    world.run()  # each passed over what the other had locked just then
+    totals = world.world.rows(
+        "SELECT sum((detail ->> 'marked')::int), sum((detail ->> 'traces')::int) FROM audit_events"
+        " WHERE action = 'retention.purged' AND occurred_at > (SELECT max(occurred_at) FROM audit_events WHERE batch_id = :id)",
+        id=batch_id,
+    )
+    assert tuple(totals[0]) == (60, 120), reports
+    assert not any(world.there(world.facts(body)) for body in bodies.values())
 
 
 def test_metadata_ends_with_the_traces_and_a_rescan_is_looked_at_again(world: RetentionWorld) -> None:
