@@ -56,11 +56,13 @@ def s3_client(settings: Settings) -> Any:
     """For what no command of ours does: to switch versioning and locks on."""
     assert settings.s3_access_key is not None
     assert settings.s3_secret_key is not None
-    secrets = {
-        "aws_access_key_id": settings.s3_access_key.get_secret_value(),
-        "aws_secret_access_key": settings.s3_secret_key.get_secret_value(),
-    }
-    return boto3.client("s3", endpoint_url=settings.s3_endpoint, region_name=settings.s3_region, **secrets)
+    return boto3.client(
+        "s3",
+        endpoint_url=settings.s3_endpoint,
+        region_name=settings.s3_region,
+        aws_access_key_id=settings.s3_access_key.get_secret_value(),
+        aws_secret_access_key=settings.s3_secret_key.get_secret_value(),
+    )
 
 
 def test_the_database_was_given_the_terms_that_the_code_documents(engine: Engine) -> None:

@@ -5,6 +5,7 @@ their words, and the audit trail, which never held anything else.
 """
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -69,7 +70,7 @@ def erase_item(session: Session, tenant_id: str, batch_id: UUID, ordinal: int, e
     Raises RejectedError: item_missing, item_held, item_contested.
     """
     check_item(session, tenant_id, batch_id, ordinal)
-    place = {"batch_id": batch_id, "ordinal": ordinal}
+    place: dict[str, Any] = {"batch_id": batch_id, "ordinal": ordinal}
     answer = session.execute(
         ERASE, {**place, "actor": erasing.actor, "reason": erasing.reason, "own_bucket": erasing.upload_bucket}
     ).scalar_one()
