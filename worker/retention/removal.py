@@ -19,7 +19,7 @@ from worker.store.evidence_removal import Doomed, lock_doomed, note_gone
 from worker.store.models import ErasureRow
 from worker.store.session import transaction
 
-PAGE = 20  # objects per transaction, which holds their rows while S3 answers: well below every time-out
+PAGE = 100  # objects per transaction, which holds their rows while S3 answers: one call, or a listing each where versions are kept
 START = (UUID(int=0), -1)
 
 UPLOADS = (
