@@ -26,8 +26,10 @@ from api.routes import (
     audit,
     batches,
     decisions,
+    erasures,
     events,
     items,
+    legal_holds,
     people,
     policies,
     queues,
@@ -71,6 +73,8 @@ ROUTERS = (
     webhook_deliveries.router,
     events.router,
     audit.router,
+    erasures.router,
+    legal_holds.router,
 )
 METRICS_PATH = "/metrics"
 

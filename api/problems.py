@@ -236,6 +236,15 @@ TABLE = (
     _K("webhook_target_port", 422, "Port refused", "A webhook's port must be 443, or 1024 and above.", speaks=True),
     _K("webhook_target_private", 422, "Private target", "A webhook's host must be an address of the public Internet.", speaks=True),
     _K("webhook_target_unresolved", 422, "Target unknown", "The host of a webhook's URL has no address.", speaks=True),
+    # Erasing and holding
+    _K(
+        "item_erased",
+        410,
+        "Erased",
+        "The image was erased: neither its crops nor anything that describes it is left, and it is not judged again.",
+    ),
+    _K("item_held", 409, "Under a legal hold", "A legal hold stands on the item or on its batch: release it first.", speaks=True),
+    _K("item_contested", 409, "Appeal open", "An appeal about the image is open: decide it first.", speaks=True),
     _K("crop_missing", 404, "Crop missing", "The region has no crop, or it is no longer kept."),
     _K("request_rejected", 422, "Request rejected", "The request cannot be fulfilled."),
     # The service
@@ -256,6 +265,7 @@ RENAMED = MappingProxyType(
         "batch_missing": "not_found",
         "item_missing": "not_found",
         "item_id_malformed": "not_found",
+        "hold_missing": "not_found",
         "region_missing": "not_found",
         "region_id_malformed": "not_found",
         "task_missing": "not_found",

@@ -10,3 +10,5 @@ CREATE ROLE zoomin_app NOLOGIN; -- what processes may do; the migration grants i
 CREATE ROLE zoomin LOGIN PASSWORD :'login_password' IN ROLE zoomin_app;
 
 CREATE DATABASE zoomin OWNER zoomin_owner;
+
+-- Retention and erasure need no role of their own: zoomin_app may not delete, it may call the owner's functions that do one thing each.

@@ -47,6 +47,7 @@ FOLLOW = {
     "rescan": link("rescanItem", item_id="$response.body#/id"),
     "decisions": link("listItemDecisions", item_id="$response.body#/id"),
     "decide": link("decideItem", item_id="$response.body#/id"),
+    "erase": link("eraseItem", item_id="$response.body#/id"),
     "batch": link("readBatch", batch_id="$response.body#/batch_id"),
 }
 CROP = {"crop": link("readCrop", region_id="$response.body#/regions/0/id")}
@@ -126,7 +127,7 @@ async def read_image(item_id: ItemId, principal: Viewer, services: Services, rev
     operation_id="rescanItem",
     status_code=202,
     responses=answers(202, "A new revision has begun", links={"batch": link("readBatch", batch_id="$response.body#/batch_id")})
-    | problems("not_found", "batch_unfinished"),
+    | problems("not_found", "batch_unfinished", "item_erased"),
 )
 def rescan(item_id: ItemId, principal: Submitter, services: Services, response: Response) -> RescanStarted:
     """Judge one item again, once its batch has finished. Earlier outcomes stay."""
@@ -167,6 +168,7 @@ def describe(item: store.ItemStanding) -> Item:
         release=item.release,
         training=item.training,
         error=_error(item.error.code, item.error.message) if item.error else None,
+        erased_at=item.erased_at,
     )
 
 

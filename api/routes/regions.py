@@ -20,7 +20,7 @@ router = APIRouter(prefix="/v1/regions", tags=["regions"])
     "/{region_id:segment}/crop",
     operation_id="readCrop",
     response_class=Response,
-    responses=raw(200, "The crop, losslessly encoded", *SIGNATURES) | problems("not_found", "crop_missing", "crop_damaged"),
+    responses=raw(200, "The crop, losslessly encoded", *SIGNATURES) | problems("not_found", "crop_missing", "crop_damaged", "item_erased"),
 )
 async def read_crop(region_id: RegionId, principal: Viewer, services: Services) -> Response:
     """See the crop that the model was sent. Every look is an audit event."""

@@ -34,7 +34,7 @@ class Item(Answer):
     batch_id: UUID
     ordinal: int
     custom_id: str
-    source: str
+    source: str = Field(description="Empty once the image was erased")
     version_id: str | None
     line: int = Field(description="Line or listing position in the source, from 1")
     metadata: dict[str, Any] | None
@@ -47,6 +47,9 @@ class Item(Answer):
     release: str | None
     training: Training | None = Field(description="How far the release's verdicts can be trusted")
     error: ErrorBody | None
+    erased_at: datetime | None = Field(
+        description="When it was erased: its outcome still counts, its source, metadata, words, boxes and traces are gone"
+    )
 
 
 class ItemPage(Answer):

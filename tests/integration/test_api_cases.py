@@ -176,7 +176,7 @@ async def test_appeals_that_cannot_be_have_their_problem(api: httpx.AsyncClient,
         return problem(await api.post("/v1/appeals", json={"statement": "x", **body}, headers=fresh()))
 
     assert await refused(decision_id=str(uuid4())) == (422, "decision_missing")
-    assert await refused(decision_id=first["id"], region=9) == (422, "region_missing")
+    assert await refused(decision_id=first["id"], region=9) == (422, "region_unknown")
     assert await refused(decision_id=first["id"], statement="x" * 5_001) == (422, "request_invalid")
     assert await refused(decision_id=first["id"], statement=" ") == (422, "request_invalid")
     assert await refused(decision_id=first["id"], reference="\x00") == (400, "json_text_invalid")

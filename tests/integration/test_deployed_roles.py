@@ -58,6 +58,17 @@ def test_the_login_may_write_what_the_application_writes(layout: Layout) -> None
     engine.dispose()
 
 
+def test_the_login_deletes_nothing_but_by_the_owners_functions(layout: Layout) -> None:
+    engine = create_engine(postgres.url(layout, postgres.LOGIN))
+    ours = "namespace = 'public'::regnamespace"
+    deletable = f"SELECT relname FROM pg_class WHERE rel{ours} AND relkind IN ('r', 'p') AND has_table_privilege(oid, 'DELETE')"  # noqa: S608
+    functions = f"SELECT proname FROM pg_proc WHERE pro{ours} AND prosecdef AND has_function_privilege(oid, 'EXECUTE')"  # noqa: S608
+    with engine.begin() as connection:
+        assert connection.execute(text(deletable)).all() == []
+        assert set(connection.execute(text(functions)).scalars()) == {"erase_item", "purge_details", "prune_rows", "count_prunable"}
+    engine.dispose()
+
+
 def test_the_login_may_not_change_the_schema(layout: Layout) -> None:
     engine = create_engine(postgres.url(layout, postgres.LOGIN))
     with pytest.raises(ProgrammingError, match="permission denied"), engine.begin() as connection:

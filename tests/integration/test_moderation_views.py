@@ -40,7 +40,7 @@ CONTRACT = {
         "batch_id": UUID_, "ordinal": INT, "item_id": TEXT, "tenant_id": TEXT, "custom_id": TEXT, "source_ref": TEXT, "metadata": "jsonb",
         "revision": SMALL, "outcome": TEXT, "verdict": TEXT, "p_generated": FLOAT, "scan_verdict": TEXT, "stages_disagree": BOOL,
         "path": TEXT, "explanation": TEXT, "release_id": TEXT, "training": TEXT, "image_sha256": TEXT, "width": INT, "height": INT,
-        "error_code": TEXT, "policy_version": TEXT, "route": TEXT, "route_reason": TEXT, "judged_at": TIME,
+        "error_code": TEXT, "policy_version": TEXT, "route": TEXT, "route_reason": TEXT, "judged_at": TIME, "erased_at": TIME,
     },
     "decisions": {
         "decision_id": UUID_, "tenant_id": TEXT, "batch_id": UUID_, "ordinal": INT, "item_id": TEXT, "revision": SMALL, "basis": TEXT,

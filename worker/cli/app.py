@@ -11,6 +11,7 @@ from worker.cli.endings import EXIT_CODES_HELP, Commands
 from worker.cli.keys import keys
 from worker.cli.people import people
 from worker.cli.policies import policies
+from worker.cli.retention import erase, hold, retention
 from worker.cli.statements import statements
 from worker.cli.train import train
 from worker.cli.webhooks import webhooks
@@ -45,6 +46,9 @@ app.add_typer(policies, name="policies", rich_help_panel=OPERATE)
 app.add_typer(keys, name="keys", rich_help_panel=OPERATE)
 app.add_typer(people, name="people", rich_help_panel=OPERATE)
 app.add_typer(audit, name="audit", rich_help_panel=OPERATE)
+app.command(rich_help_panel=OPERATE)(erase)
+app.add_typer(hold, name="hold", rich_help_panel=OPERATE)
+app.add_typer(retention, name="retention", rich_help_panel=OPERATE)
 app.add_typer(webhooks, name="webhooks", rich_help_panel=OPERATE)
 app.add_typer(statements, name="statements", rich_help_panel=OPERATE)
 app.add_typer(db, name="db", rich_help_panel=OPERATE)

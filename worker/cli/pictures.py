@@ -34,7 +34,7 @@ def draw_pictures(results: Iterable[ItemResult], folder: Path, storage: Storage,
     drawn: list[Path] = []
     with closing(DecodePool(1)) as pool:
         for result in results:
-            if result.verdict is None:
+            if result.verdict is None or result.erased:
                 continue
             try:
                 original = read_original(result, pool, storage, settings)

@@ -41,6 +41,8 @@ def print_honesty(trainings: Iterable[Training], console: Console) -> None:
 def _row(result: ItemResult) -> tuple[Text, Text, str, str, Text]:
     name = untrusted(result.custom_id, limit=LONGEST_NAME)
     score = "" if result.p_generated is None else f"{result.p_generated:.2f}"
+    if result.erased:
+        return name, Text(result.verdict or result.outcome or "erased", "dim"), score, "", Text("The image was erased.", "dim")
     if result.verdict is not None:
         return name, Text(result.verdict, VERDICT_STYLES[result.verdict]), score, _boxes(result.regions), _explained(result)
     if result.error is not None:

@@ -23,6 +23,7 @@ COLUMNS = (
     "revision",
     "error_code",
     "error_message",
+    "erased",
 )
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # the wide ones count in East Asian locales
 _CONTROL = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], " ")  # a terminal that shows the file would obey them
@@ -66,4 +67,5 @@ def _cells(result: ItemResult) -> tuple[str | float | None, ...]:
         result.revision,
         guarded(error.code) if error else "",
         guarded(error.message) if error else "",
+        "true" if result.erased else "",
     )

@@ -47,6 +47,7 @@ def result_object(result: ItemResult) -> dict[str, Any]:
         "size": [result.size.width, result.size.height] if result.size else None,
         "revision": result.revision,
         "error": {"code": result.error.code, "message": result.error.message} if result.error else None,
+        "erased": result.erased,
     }
 
 

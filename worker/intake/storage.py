@@ -9,9 +9,10 @@ MisconfiguredError  bucket_denied, object_store_refused, credentials_missing
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -45,6 +46,7 @@ CONNECT_TIMEOUT_SECONDS = 3
 READ_TIMEOUT_SECONDS = 5  # between two bytes, not for the whole body; an object store that is silent for longer is down
 ATTEMPTS = 4  # of one call, first one included, by boto3's standard mode
 PIECE_BYTES = 1 << 16
+DELETE_AT_ONCE = 1_000  # S3's own limit
 RETRY_PAUSE_SECONDS = 0.1  # doubles; small beside a fetch's deadline
 LONGEST_PAUSE_SECONDS = 2.0
 
@@ -65,11 +67,12 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True)
 class ListedObject:
-    """One line of a listing. `size` in bytes."""
+    """One line of a listing. `size` in bytes, `modified` by the store's clock."""
 
     key: str
     size: int
     etag: str
+    modified: datetime
 
 
 class Storage:
@@ -152,7 +155,7 @@ class Storage:
             if page is None:
                 return
             for entry in page.get("Contents", ()):
-                yield ListedObject(entry["Key"], entry["Size"], entry.get("ETag", "").strip('"'))
+                yield ListedObject(entry["Key"], entry["Size"], entry.get("ETag", "").strip('"'), entry["LastModified"])
 
     def put(self, bucket: str, key: str, body: bytes, media_type: str) -> None:
         """Writes an object."""
@@ -172,6 +175,35 @@ class Storage:
             if error.code != "object_changed":  # 412, as for a read
                 raise
             raise RejectedError("object_exists", f"{where} exists already.") from None
+
+    def remove(self, bucket: str, keys: Sequence[str]) -> frozenset[str]:
+        """Removes up to 1,000 objects, all versions of each where the bucket keeps them: those keys that the store would not remove.
+
+        It refuses what Object Lock holds, or when s3:DeleteObject, s3:DeleteObjectVersion or s3:ListBucketVersions are not granted.
+        """
+        where = address(bucket, keys[0]) if len(keys) == 1 else address(bucket)
+        try:
+            with border(where):
+                versioned = "Status" in self._client.get_bucket_versioning(Bucket=bucket)  # also once it was suspended
+                doomed = list(self._versions(bucket, keys)) if versioned else [{"Key": key} for key in keys]
+                refused: set[str] = set()
+                for part in range(0, len(doomed), DELETE_AT_ONCE):
+                    wanted = {"Objects": doomed[part : part + DELETE_AT_ONCE], "Quiet": True}
+                    answer = self._client.delete_objects(Bucket=bucket, Delete=wanted)  # type: ignore[arg-type]  # a TypedDict's shape
+                    refused |= {error["Key"] for error in answer.get("Errors", ()) if error.get("Code") not in _MISSING_KEY}
+        except MisconfiguredError as error:
+            if error.code != "bucket_denied":
+                raise
+            return frozenset(keys)
+        return frozenset(refused)
+
+    def _versions(self, bucket: str, keys: Sequence[str]) -> Iterator[dict[str, str]]:
+        pages = self._client.get_paginator("list_object_versions")
+        for key in keys:
+            for page in pages.paginate(Bucket=bucket, Prefix=key):
+                for found in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+                    if found["Key"] == key:
+                        yield {"Key": key, "VersionId": found["VersionId"]}
 
     def upload_file(self, bucket: str, key: str, path: Path, media_type: str) -> None:
         """Writes a local file as an object. Raises OSError for the file's own faults."""

@@ -97,6 +97,9 @@ class Settings(BaseSettings):
     seal_seconds: float = Field(
         3600.0, gt=0, description="an audit event is covered by a seal in the evidence bucket about so long after it"
     )
+    retention_seconds: float = Field(
+        86400.0, gt=0, description="between runs of retention, by the dispatcher; erased images' objects go within a minute"
+    )
     visibility_timeout_seconds: int = Field(
         1800, ge=10, description="Redis redelivers an unacknowledged message after this; above a chunk's time"
     )

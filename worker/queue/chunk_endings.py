@@ -15,6 +15,8 @@ from worker.store.session import transaction
 from worker.store.settlement import cancel_rest
 
 LONGEST_DELAY_SECONDS = 300  # between attempts; they double from 2 s
+# Retention removed the same pixels of another image at that very moment: no image's fault, and over in seconds.
+EVIDENCE_REMOVED = OutageError("evidence_removed", "Evidence was removed from the bucket while its image was judged: judged again.")
 log = structlog.get_logger(__name__)
 
 
@@ -29,6 +31,8 @@ def conclude(chunk: ChunkWork, errors: list[ZoomInError], *, drained: bool) -> C
         return _pause(chunk, misconfigured)
     if persist(lambda session: complete(session, lease)):
         return chunk.report(Ending.COMPLETED)
+    if chunk.writer.unkept:
+        errors = [*errors, EVIDENCE_REMOVED]
     if errors:
         return _retry_later(chunk, errors)
     persist(lambda session: release(session, lease, charge=False, delay_seconds=0, reason=None))

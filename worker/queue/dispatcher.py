@@ -14,6 +14,7 @@ from worker.moderation.errors import TransientError
 from worker.moderation.settings import Settings
 from worker.queue import metrics
 from worker.queue.doorbell import Doorbell
+from worker.queue.retaining import Retainer
 from worker.queue.sealing import Sealer
 from worker.store.announcements import announce, demand, rering, unring
 from worker.store.leadership import Listener, open_listener
@@ -37,6 +38,8 @@ def run_dispatcher(settings: Settings, stop: threading.Event) -> None:
     server = metrics.serve_metrics(settings.api_host, settings.dispatcher_metrics_port)
     sealer = Sealer(settings, engine)
     sealer.start()
+    retainer = Retainer(settings, engine)
+    retainer.start()
     reachable = True
     try:
         while not stop.is_set():
@@ -51,6 +54,7 @@ def run_dispatcher(settings: Settings, stop: threading.Event) -> None:
                 reachable = False
                 stop.wait(RETRY_SECONDS)
     finally:
+        retainer.close()
         sealer.close()
         server.close()
         doorbell.close()

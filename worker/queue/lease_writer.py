@@ -40,6 +40,7 @@ class LeaseWriter:
         self.batch_state = BatchState.RUNNING
         self.tally = Tally()
         self.duplicates = 0
+        self.unkept = 0
 
     @property
     def waiting(self) -> int:
@@ -70,6 +71,7 @@ class LeaseWriter:
             self.batch_state = recorded.batch_state
             self.tally += recorded.tally
             self.duplicates += recorded.duplicates
+            self.unkept += recorded.unkept
             metrics.count_written(part, recorded.tally, recorded.duplicates)
 
     def persist(self, write: Callable[[Session], Result]) -> Result:

@@ -37,6 +37,8 @@ OLDEST_EVENT = Gauge("zoomin_oldest_unsent_event_seconds", "Age of the oldest ev
 WORKERS = Gauge("zoomin_live_workers", "Workers that hold a live lease")
 SEALED_EVENTS = Gauge("zoomin_audit_sealed_events", "Audit events that the newest seal made by this process covers")
 SEAL_FAILURES = Counter("zoomin_audit_seal_failures", "Attempts to seal the audit chain that failed")
+RETENTION_FAILURES = Counter("zoomin_retention_failures", "Runs of retention that an outage or a refusal ended early")
+RETENTION_REFUSED = Gauge("zoomin_retention_refused_objects", "Objects to remove that the store would not let go of, Object Lock say")
 
 log = structlog.get_logger(__name__)
 

@@ -61,7 +61,7 @@ def submit_appeal(session: Session, tenant_id: str, new: NewAppeal, *, actor: st
 def open_appeal(session: Session, tenant_id: str, new: NewAppeal, *, actor: str) -> AppealRow:
     """An appeal, and the task that asks somebody else. What was decided on is kept as long as cases are.
 
-    Raises RejectedError: decision_missing, decision_superseded, appeal_exists, appeal_too_late, region_missing.
+    Raises RejectedError: decision_missing, decision_superseded, appeal_exists, appeal_too_late, region_unknown.
     """
     decision = find_decision(session, new.decision_id, tenant_id=tenant_id)
     _check(session, decision, new)
@@ -158,4 +158,4 @@ def _check(session: Session, decision: DecisionRow, new: NewAppeal) -> None:
     if new.region_position is not None:
         place = (decision.batch_id, decision.ordinal, decision.revision, new.region_position)
         if session.get(RegionRow, place) is None:
-            raise RejectedError("region_missing", f"The decided outcome has no region {new.region_position}.")
+            raise RejectedError("region_unknown", f"The decided outcome has no region {new.region_position}.")

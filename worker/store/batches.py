@@ -11,6 +11,7 @@ from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import OutcomeKind
 from worker.store import audit
 from worker.store.chunks import wake_dispatcher
+from worker.store.erasures import check_not_erased, settle_erased
 from worker.store.models import BatchRow
 from worker.store.models.intake import BatchState
 from worker.store.policies import require_live
@@ -199,8 +200,12 @@ def rescan_batch(session: Session, batch_id: UUID, *, only: Collection[OutcomeKi
 
 
 def rescan_item(session: Session, batch_id: UUID, ordinal: int, *, actor: str) -> int:
-    """Begins a new revision of one item: which. Raises RejectedError: batch_missing, batch_unfinished, nothing_to_rescan."""
+    """Begins a new revision of one item: which.
+
+    Raises RejectedError: batch_missing, batch_unfinished, nothing_to_rescan, item_erased.
+    """
     row = _locked_ended(session, batch_id)
+    check_not_erased(session, batch_id, ordinal)
     if not rows_changed(session, RESCAN_ONE, batch_id=batch_id, revision=row.revision + 1, ordinal=ordinal):
         raise RejectedError("nothing_to_rescan", f"Batch {batch_id} has no item {ordinal}.")
     _begin_revision(session, row, actor=actor, detail={"items": 1, "ordinal": ordinal})
@@ -223,6 +228,7 @@ def _begin_revision(session: Session, row: BatchRow, *, actor: str, detail: dict
     audit.record(session, actor=actor, action="batch.rescanned", batch_id=row.id, revision=row.revision, detail=detail)
     wake_dispatcher(session)
     session.flush()
+    settle_erased(session, row.id, actor=actor)
 
 
 def _missing(batch_id: UUID) -> RejectedError:

@@ -5,6 +5,7 @@ repairing is `store.sweeps`, ending is `store.settlement`; here is what a worker
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
@@ -19,11 +20,11 @@ CLAIM = text(
     """
     -- claim: one announced chunk of an open batch; the attempt is counted here, before the risky work
     UPDATE chunks AS c
-       SET state = 'leased', lease_owner = :owner, lease_token = gen_random_uuid(),
+       SET state = 'leased', lease_owner = :owner, lease_token = gen_random_uuid(), leased_at = now(),
            lease_expires_at = now() + make_interval(secs => :seconds), attempts = c.attempts + 1
       FROM batches AS b
      WHERE c.id = :chunk_id AND c.state = 'announced' AND b.id = c.batch_id AND b.state IN ('receiving', 'running')
-    RETURNING c.id, c.batch_id, b.tenant_id, c.revision, c.lo, c.hi, c.lease_token, c.attempts, c.announcements
+    RETURNING c.id, c.batch_id, b.tenant_id, c.revision, c.lo, c.hi, c.lease_token, c.attempts, c.announcements, c.leased_at
     """
 )
 FENCE = text(
@@ -116,6 +117,7 @@ class Lease:
     token: UUID
     attempts: int  # claims since the last progress, this one included
     announcements: int  # since the last progress
+    claimed_at: datetime | None = None  # by the database's clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

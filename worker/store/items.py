@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,20 +14,22 @@ from worker.moderation.identifiers import RegionPlace
 from worker.moderation.outcomes import OutcomeKind
 from worker.moderation.release import Training
 from worker.store.models import OutcomeRow, RegionRow, TraceRow
-from worker.store.results import ItemError
+from worker.store.results import ItemError, address_of
 
 WINDOW = 5_000  # ordinals that a filtered page looks at: some 20 ms, however rare the state
 MOST_REVISIONS = 100
 
 COLUMNS = """
     i.batch_id, i.ordinal, i.custom_id, i.bucket, i.key, i.version_id, i.line, i.metadata,
-    o.kind, o.revision, o.verdict, o.p_generated, o.explanation, o.path, o.release_id, r.training, o.error_code, o.error_message
+    o.kind, o.revision, o.verdict, o.p_generated, o.explanation, o.path, o.release_id, r.training, o.error_code, o.error_message,
+    e.erased_at
 """
 NEWEST = """
       LEFT JOIN LATERAL (
            SELECT * FROM outcomes AS n WHERE n.batch_id = i.batch_id AND n.ordinal = i.ordinal
             ORDER BY n.revision DESC LIMIT 1) AS o ON true
       LEFT JOIN releases AS r ON r.id = o.release_id
+      LEFT JOIN erasures AS e ON e.batch_id = i.batch_id AND e.ordinal = i.ordinal
 """
 PAGE = text(
     f"""
@@ -63,8 +66,15 @@ CROP = text(
     SELECT e.sha256, e.bucket, e.key, e.media_type, e.byte_count
       FROM batches AS b
       JOIN regions AS g ON g.batch_id = b.id AND g.ordinal = :ordinal AND g.revision = :revision AND g.position = :position
-      LEFT JOIN evidence AS e ON e.sha256 = g.crop_sha256
+      LEFT JOIN evidence AS e ON e.sha256 = g.crop_sha256 AND e.removed_at IS NULL
      WHERE b.id = :batch_id AND b.tenant_id = :tenant
+    """
+)
+ERASED = text(
+    """
+    -- erased: whether the tenant's item was
+    SELECT FROM batches AS b JOIN erasures AS e ON e.batch_id = b.id
+     WHERE b.id = :batch_id AND b.tenant_id = :tenant AND e.ordinal = :ordinal
     """
 )
 
@@ -75,7 +85,7 @@ IMAGE = text(
       FROM (SELECT revision, sent_sha256 FROM outcomes
              WHERE batch_id = :batch_id AND ordinal = :ordinal AND revision = coalesce(:revision, revision)
              ORDER BY revision DESC LIMIT 1) AS o
-      JOIN evidence AS e ON e.sha256 = o.sent_sha256
+      JOIN evidence AS e ON e.sha256 = o.sent_sha256 AND e.removed_at IS NULL
     """
 )
 
@@ -100,6 +110,7 @@ class ItemStanding:
     release: str | None
     training: Training | None
     error: ItemError | None
+    erased_at: datetime | None  # then it has neither a source nor metadata, nor words or hashes of its image
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,22 +187,32 @@ def item_traces(session: Session, batch_id: UUID, ordinal: int, revision: int | 
 
 
 def find_crop(session: Session, tenant_id: str, place: RegionPlace) -> StoredEvidence | None:
-    """Where the crop is; None for a region without one. Raises RejectedError `region_missing`, also for another tenant's."""
+    """Where the crop is; None for a region without one, or whose term is over.
+
+    Raises RejectedError `item_erased`; `region_missing`, also for another tenant's.
+    """
     parameters = {"batch_id": place.batch_id, "ordinal": place.ordinal, "revision": place.revision, "position": place.position}
     row = session.execute(CROP, {**parameters, "tenant": tenant_id}).one_or_none()
     if row is None:
+        _refuse_erased(session, tenant_id, place.batch_id, place.ordinal)
         raise RejectedError("region_missing", "There is no such region.")
     return StoredEvidence(*row) if row.sha256 else None
 
 
 def find_image(session: Session, tenant_id: str, batch_id: UUID, ordinal: int, revision: int | None) -> StoredImage | None:
-    """Where the shrunken whole image of a revision is, by default of the newest; None when the model was sent none.
+    """Where the shrunken whole image of a revision is, by default of the newest; None when the model was sent none, or its term is over.
 
-    Raises RejectedError `item_missing`, also for another tenant's.
+    Raises RejectedError `item_erased`; `item_missing`, also for another tenant's.
     """
     check_item(session, tenant_id, batch_id, ordinal)
+    _refuse_erased(session, tenant_id, batch_id, ordinal)
     row = session.execute(IMAGE, {"batch_id": batch_id, "ordinal": ordinal, "revision": revision}).one_or_none()
     return None if row is None else StoredImage(row.revision, StoredEvidence(*row[1:]))
+
+
+def _refuse_erased(session: Session, tenant_id: str, batch_id: UUID, ordinal: int) -> None:
+    if session.execute(ERASED, {"tenant": tenant_id, "batch_id": batch_id, "ordinal": ordinal}).one_or_none() is not None:
+        raise RejectedError("item_erased", "The image was erased, and its crops with it.")
 
 
 def _newest(session: Session, batch_id: UUID, ordinal: int) -> int | None:
@@ -208,7 +229,7 @@ def _standing(row: Row[Any]) -> ItemStanding:
         batch_id=row.batch_id,
         ordinal=row.ordinal,
         custom_id=row.custom_id,
-        source=f"s3://{row.bucket}/{row.key}",
+        source=address_of(row.bucket, row.key),
         version_id=row.version_id,
         line=row.line,
         metadata=row.metadata,
@@ -221,4 +242,5 @@ def _standing(row: Row[Any]) -> ItemStanding:
         release=row.release_id,
         training=Training(row.training) if row.training else None,
         error=ItemError(row.error_code, row.error_message or "") if row.error_code else None,
+        erased_at=row.erased_at,
     )

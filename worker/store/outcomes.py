@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Table, insert
@@ -13,7 +14,7 @@ from worker.moderation.policy import Route, Routing, retention_class
 from worker.moderation.release import Release, Training
 from worker.store import audit, outbox
 from worker.store.chunks import Lease, Tally, fence, progress
-from worker.store.evidence import keep_evidence
+from worker.store.evidence import keep_evidence, let_go
 from worker.store.models import OutcomeRow, RegionRow, TraceRow
 from worker.store.models.intake import BatchState
 from worker.store.outcome_rows import OutcomeRows, Place, outcome_rows
@@ -41,39 +42,63 @@ class Recorded:
 
     tally: Tally
     duplicates: int  # outcomes that were there already: discarded
+    unkept: int  # outcomes whose evidence was removed while they were judged: not recorded, to be judged again
     batch_state: BatchState  # as it was when the write was fenced
+
+
+@dataclass(frozen=True, slots=True)
+class Inserted:
+    """What was written, and how many outcomes were not because their evidence had been removed."""
+
+    tally: Tally
+    unkept: int
 
 
 def record_outcomes(session: Session, lease: Lease, outcomes: Sequence[Outcome], judgement: Judgement) -> Recorded:
     """Writes outcomes in the caller's transaction, whose first statement must be this fence. Raises FencedError."""
     batch_state = fence(session, lease)
     place = Place(batch_id=lease.batch_id, revision=lease.revision, chunk_id=lease.chunk_id)
-    tally = insert_outcomes(session, place, outcomes, judgement)
+    inserted = insert_outcomes(session, place, outcomes, judgement, stored_since=lease.claimed_at)
+    tally = inserted.tally
     if tally.total:
         progress(session, lease, tally)
-    return Recorded(tally, len(outcomes) - tally.total, batch_state)
+    return Recorded(tally, len(outcomes) - tally.total - inserted.unkept, inserted.unkept, batch_state)
 
 
-def insert_outcomes(session: Session, place: Place, outcomes: Sequence[Outcome], judgement: Judgement) -> Tally:
-    """Inserts those outcomes whose item has none at this revision, and everything that hangs on them: how many of which kind."""
+def insert_outcomes(
+    session: Session, place: Place, outcomes: Sequence[Outcome], judgement: Judgement, *, stored_since: datetime | None = None
+) -> Inserted:
+    """Inserts those outcomes whose item has none at this revision and whose evidence is there, and everything that hangs on them.
+
+    `stored_since` is as for `keep_evidence`. Evidence is asked first: from then on its rows are ours until the commit.
+    """
     if not outcomes:
-        return Tally()
-    rows = {outcome.ordinal: outcome_rows(outcome, place) for outcome in outcomes}
+        return Inserted(Tally(), 0)
+    newest = {outcome.ordinal: outcome for outcome in outcomes}
+    policies = in_force(session, place.batch_id)
+    routed = route_outcomes(list(newest.values()), policies, scores_mean_something=judgement.scores_mean_something)
+    wanted = [(facts, retention_class(routed.live[outcome.ordinal])) for outcome in newest.values() for facts in outcome.evidence]
+    leaving = keep_evidence(session, wanted, bucket=judgement.evidence_bucket, stored_since=stored_since)
+    kept = [outcome for outcome in newest.values() if leaving.isdisjoint(facts.sha256 for facts in outcome.evidence)]
+    rows = {outcome.ordinal: outcome_rows(outcome, place) for outcome in kept}
     written = _insert_new(session, [rows[ordinal].outcome for ordinal in sorted(rows)])
-    fresh = [outcome for ordinal, outcome in {outcome.ordinal: outcome for outcome in outcomes}.items() if ordinal in written]
-    routed = route_outcomes(fresh, in_force(session, place.batch_id), scores_mean_something=judgement.scores_mean_something)
-    kept = [rows[ordinal] for ordinal in sorted(written)]
-    _insert(session, RegionRow, [region for row in kept for region in row.regions])
-    _insert(session, TraceRow, [trace for row in kept for trace in row.traces])
-    wanted = [(facts, retention_class(routed.live[outcome.ordinal])) for outcome in fresh for facts in outcome.evidence]
-    keep_evidence(session, wanted, bucket=judgement.evidence_bucket)
-    write_routings(session, place, fresh, routed)
-    audit.record_all(session, [_event(place, row, judgement.actor) for row in kept])
+    fresh = [outcome for outcome in kept if outcome.ordinal in written]
+    let_go(session, [facts for outcome in kept if outcome.ordinal not in written for facts in outcome.evidence])
+    _write_all(session, place, [rows[ordinal] for ordinal in sorted(written)], judgement)
+    write_routings(session, place, fresh, routed.only(written))
     outbox.publish_outcomes(session, place, fresh)
-    return _tally(fresh, routed.live)
+    return Inserted(_tally(fresh, routed.live), len(newest) - len(kept))
+
+
+def _write_all(session: Session, place: Place, rows: Sequence[OutcomeRows], judgement: Judgement) -> None:
+    _insert(session, RegionRow, [region for row in rows for region in row.regions])
+    _insert(session, TraceRow, [trace for row in rows for trace in row.traces])
+    audit.record_all(session, [_event(place, row, judgement.actor) for row in rows])
 
 
 def _insert_new(session: Session, rows: Sequence[Mapping[str, Any]]) -> set[int]:
+    if not rows:
+        return set()
     statement = postgresql.insert(_table(OutcomeRow)).on_conflict_do_nothing().returning(_table(OutcomeRow).c.ordinal)
     return set(session.connection().execute(statement, [dict(row) for row in rows]).scalars())
 
@@ -99,10 +124,10 @@ def _tally(outcomes: Sequence[Outcome], routings: Mapping[int, Routing | None]) 
     def count(kind: OutcomeKind) -> int:
         return sum(outcome.kind is kind for outcome in outcomes)
 
-    flagged = sum(routing is not None and routing.route is Route.FLAG for routing in routings.values())
+    routes = [routing.route for outcome in outcomes if (routing := routings[outcome.ordinal]) is not None]
     return Tally(
         verdicts=count(OutcomeKind.VERDICT),
-        flagged=flagged,
+        flagged=routes.count(Route.FLAG),
         unreadable=count(OutcomeKind.UNREADABLE),
         failed=count(OutcomeKind.FAILED),
         cancelled=count(OutcomeKind.CANCELLED),

@@ -20,8 +20,10 @@ ITEMS = text(
     """
     -- items after an ordinal, each with its newest outcome, or that of one revision
     SELECT i.batch_id, i.ordinal, i.custom_id, i.bucket, i.key, i.version_id, o.kind, o.revision, o.verdict, o.p_generated, o.explanation,
-           o.path, o.release_id, r.training, o.image_sha256, o.width, o.height, o.error_code, o.error_message
+           o.path, o.release_id, r.training, o.image_sha256, o.width, o.height, o.error_code, o.error_message,
+           e.erased_at IS NOT NULL AS erased
       FROM items AS i
+      LEFT JOIN erasures AS e ON e.batch_id = i.batch_id AND e.ordinal = i.ordinal
       LEFT JOIN LATERAL (
            SELECT * FROM outcomes AS n
             WHERE n.batch_id = i.batch_id AND n.ordinal = i.ordinal AND (CAST(:revision AS smallint) IS NULL OR n.revision = :revision)
@@ -78,11 +80,17 @@ class ItemResult:
     image_sha256: str | None = None  # of the bytes that were judged
     size: Size | None = None
     error: ItemError | None = None
+    erased: bool = False  # only numbers are left of it
 
     @property
     def source(self) -> str:
-        """The reference as people write it."""
-        return f"s3://{self.bucket}/{self.key}"
+        """The reference as people write it; empty when it was erased."""
+        return address_of(self.bucket, self.key)
+
+
+def address_of(bucket: str, key: str) -> str:
+    """A reference as people write it; empty where it was erased."""
+    return f"s3://{bucket}/{key}" if bucket else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +162,7 @@ def _result(row: Row[Any], regions: Sequence[Region]) -> ItemResult:
         image_sha256=row.image_sha256,
         size=Size(row.width, row.height) if row.width else None,
         error=ItemError(row.error_code, row.error_message or "") if row.error_code else None,
+        erased=row.erased,
     )
 
 

@@ -1,6 +1,6 @@
 """Routing: what the policies in force make of outcomes, as rows; and what a live routing brings about: a task, or an automatic decision."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -50,6 +50,14 @@ class Routed:
     policies: PoliciesInForce
     live: Mapping[int, Routing | None]
     shadows: tuple[Mapping[int, Routing | None], ...]
+
+    def only(self, ordinals: Collection[int]) -> "Routed":
+        """Of these outcomes alone."""
+
+        def some(routings: Mapping[int, Routing | None]) -> Mapping[int, Routing | None]:
+            return {ordinal: routing for ordinal, routing in routings.items() if ordinal in ordinals}
+
+        return Routed(self.policies, some(self.live), tuple(map(some, self.shadows)))
 
 
 def route_outcomes(outcomes: Sequence[Outcome], policies: PoliciesInForce, *, scores_mean_something: bool) -> Routed:

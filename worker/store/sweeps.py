@@ -142,7 +142,7 @@ def _split(session: Session, chunk: _Exhausted, ordinals: list[int], *, attempts
 def _fail(session: Session, chunk: _Exhausted, ordinals: list[int], actor: str) -> int:
     outcomes = [_failure(chunk, ordinal) for ordinal in ordinals]
     place = Place(batch_id=chunk.batch_id, revision=chunk.revision, chunk_id=chunk.id)
-    recorded = insert_outcomes(session, place, outcomes, Judgement(actor=actor))
+    recorded = insert_outcomes(session, place, outcomes, Judgement(actor=actor)).tally
     session.execute(FINISH, {"id": chunk.id, "failed": recorded.failed})
     return recorded.failed
 

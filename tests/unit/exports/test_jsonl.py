@@ -29,6 +29,7 @@ def test_a_verdict_has_the_promised_fields() -> None:
         "size": [640, 480],
         "revision": 1,
         "error": None,
+        "erased": False,
     }
 
 

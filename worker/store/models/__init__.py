@@ -10,6 +10,7 @@ from worker.store.models.people import PersonRow, PersonSessionRow
 from worker.store.models.policies import PolicyBandRow, PolicyRow, PolicyVersionRow
 from worker.store.models.queue import ChunkRow
 from worker.store.models.results import EvidenceRow, OutcomeRow, RegionRow, ReleaseRow, RoutingRow, TraceRow
+from worker.store.models.retention import DetailsSweepRow, ErasureRow, LegalHoldRow, RetentionTermRow
 from worker.store.models.review import RegionJudgementRow, ReviewClaimRow, ReviewQueueRow, ReviewRow, ReviewTaskRow
 from worker.store.models.webhooks import WebhookAttemptRow, WebhookDeliveryRow, WebhookEndpointRow, WebhookSecretRow
 
@@ -23,9 +24,12 @@ __all__ = [
     "BatchRow",
     "ChunkRow",
     "DecisionRow",
+    "DetailsSweepRow",
+    "ErasureRow",
     "EvidenceRow",
     "IntakeRow",
     "ItemRow",
+    "LegalHoldRow",
     "OutboxRow",
     "OutcomeRow",
     "PersonRow",
@@ -36,6 +40,7 @@ __all__ = [
     "RegionJudgementRow",
     "RegionRow",
     "ReleaseRow",
+    "RetentionTermRow",
     "ReviewClaimRow",
     "ReviewQueueRow",
     "ReviewRow",

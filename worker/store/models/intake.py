@@ -66,7 +66,7 @@ class BatchRow(Base):
 
 
 class ItemRow(Base):
-    """One image reference; written once by COPY, never updated. No foreign key: it would cost a look-up per row."""
+    """One image reference; written once by COPY, updated by nothing but its end. No foreign key: it would cost a look-up per row."""
 
     __tablename__ = "items"
     __table_args__ = (

@@ -45,6 +45,7 @@ class ChunkRow(Base):
     announcements: Mapped[int] = mapped_column(server_default=text("0"), comment="How often it was announced since the last progress")
     attempts: Mapped[Small] = mapped_column(server_default=text("0"), comment="Claims since the last progress")
     suspect: Mapped[bool] = mapped_column(server_default=text("false"), comment="In flight when an engine died: rerun one at a time")
+    leased_at: Mapped[datetime | None] = mapped_column(comment="When the present or last lease was claimed")
     lease_owner: Mapped[str | None] = mapped_column(comment="Which worker holds it")
     lease_token: Mapped[UUID | None] = mapped_column(comment="Fencing token: every write names it")
     lease_expires_at: Mapped[datetime | None] = mapped_column(comment="By the database's clock")

@@ -1,9 +1,10 @@
 """Outcomes, regions, traces, evidence, releases, routings."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -39,6 +40,7 @@ class OutcomeRow(Base):
         CheckConstraint(one_of("path", ZoomPath), name="path"),
         CheckConstraint("(kind = 'verdict') = (verdict IS NOT NULL)", name="verdict_kind"),
         CheckConstraint("p_generated BETWEEN 0 AND 1", name="p_generated"),
+        Index("ix_outcomes_sent_sha256", "sent_sha256", postgresql_where=text("sent_sha256 IS NOT NULL")),
         {"comment": "The one terminal record of an item and revision; insert-only", **PARTITIONED_BY_BATCH},
     )
 
@@ -77,7 +79,10 @@ class RegionRow(Base):
     """A box of an outcome."""
 
     __tablename__ = "regions"
-    __table_args__ = {"comment": "Boxes of an outcome, in original oriented pixels; insert-only", **PARTITIONED_BY_BATCH}  # noqa: RUF012
+    __table_args__ = (
+        Index("ix_regions_crop_sha256", "crop_sha256", postgresql_where=text("crop_sha256 IS NOT NULL")),
+        {"comment": "Boxes of an outcome, in original oriented pixels; insert-only", **PARTITIONED_BY_BATCH},
+    )
 
     batch_id: Mapped[UUID] = mapped_column(primary_key=True, comment="Its batch")
     ordinal: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, comment="Its item")
@@ -122,11 +127,14 @@ class TraceRow(Base):
 
 
 class EvidenceRow(Base):
-    """An object in the evidence bucket. The one image-grain row that may change: its retention class can rise."""
+    """An object in the evidence bucket, held by the regions and outcomes that name it. The one image-grain row that may change."""
 
     __tablename__ = "evidence"
     __table_args__ = (
         CheckConstraint(one_of("retention_class", RetentionClass), name="retention_class"),
+        CheckConstraint("gone_at IS NULL OR removed_at IS NOT NULL", name="gone"),
+        Index("ix_evidence_due", "due_at", "sha256", postgresql_where=text("removed_at IS NULL")),
+        Index("ix_evidence_removed", "sha256", postgresql_where=text("removed_at IS NOT NULL")),
         {"comment": "The pixels the model was sent, content-addressed in our own bucket"},
     )
 
@@ -137,6 +145,11 @@ class EvidenceRow(Base):
     byte_count: Mapped[int] = mapped_column(comment="Size")
     retention_class: Mapped[str] = mapped_column(comment="routine | case; only ever rises")
     created_at: Mapped[Now] = mapped_column(comment="When it was first kept")
+    due_at: Mapped[Now] = mapped_column(comment="When retention looks at it next; whether it goes is then up to the items that hold it")
+    removed_at: Mapped[datetime | None] = mapped_column(comment="When its removal was decided; keeping the same pixels waits from then on")
+    gone_at: Mapped[datetime | None] = mapped_column(
+        comment="When the object was no longer in the bucket; kept again after that, it is back"
+    )
 
 
 class RoutingRow(Base):

@@ -99,6 +99,7 @@ class WebhookAttemptRow(Base):
     __tablename__ = "webhook_attempts"
     __table_args__ = (
         Index("ix_webhook_attempts_delivery", "endpoint_id", "event_id", "id"),
+        Index("ix_webhook_attempts_event_id", "event_id"),
         {"comment": "Attempts at deliveries, as they ended; insert-only"},
     )
 

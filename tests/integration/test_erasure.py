@@ -1,0 +1,214 @@
+"""Erasing one image on real Postgres and S3: everything of it goes, counts add up, the audit trail verifies, nothing brings it back."""
+
+import json
+from collections.abc import Iterator
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.integration.queue_world import World
+from tests.integration.retention_world import FLAGGED, REVIEWED, RetentionWorld, pixels
+from worker.audit.check import check_trail
+from worker.audit.seals import export_seal
+from worker.exports.jsonl import result_object
+from worker.intake.storage import Storage
+from worker.moderation.errors import RejectedError
+from worker.moderation.outcomes import OutcomeKind
+from worker.moderation.policy import Action
+from worker.moderation.review import DEFAULT_QUEUE, JudgementKind, RegionJudgement, ReviewVerdict
+from worker.moderation.settings import Settings
+from worker.retention.run import remove_let_go
+from worker.store.appeals import NewAppeal, open_appeal
+from worker.store.batches import rescan_batch, rescan_item
+from worker.store.chunks import pending_items
+from worker.store.decisions import current_decision
+from worker.store.progress import progress
+from worker.store.results import read_results
+from worker.store.review_tasks import Claimant, claim_task
+from worker.store.reviews import Answer, submit_review
+from worker.store.session import transaction
+
+WORDS = "a person named in the picture"
+
+
+@pytest.fixture
+def world(engine: Engine, storage: Storage, settings: Settings) -> Iterator[RetentionWorld]:
+    world = RetentionWorld(engine, storage, settings)
+    world.world.retire()
+    yield world
+    world.world.retire()
+
+
+def leftovers(world: RetentionWorld, batch_id: UUID, ordinal: int) -> str:
+    """Every row of every table that names the batch and the ordinal, as text; without the trail, which is checked by itself."""
+    found = []
+    for table in ("items", "outcomes", "regions", "traces", "routings", "review_tasks", "decisions", "erasures"):
+        sql = f"SELECT to_jsonb(t) FROM {table} AS t WHERE batch_id = :id AND ordinal = :ordinal"  # noqa: S608
+        found += [json.dumps(row[0]) for row in world.world.rows(sql, id=batch_id, ordinal=ordinal)]
+    for table in ("reviews", "review_claims"):
+        sql = f"SELECT to_jsonb(r) FROM {table} AS r JOIN review_tasks AS t ON t.id = r.task_id WHERE t.batch_id = :id"  # noqa: S608
+        found += [json.dumps(row[0]) for row in world.world.rows(sql, id=batch_id)]
+    for table in ("batches", "chunks"):
+        sql = f"SELECT to_jsonb(t) FROM {table} AS t WHERE {'id' if table == 'batches' else 'batch_id'} = :id"  # noqa: S608
+        found += [json.dumps(row[0]) for row in world.world.rows(sql, id=batch_id)]
+    return "\n".join(found)
+
+
+def refusal(code: str) -> "pytest.RaisesExc[RejectedError]":
+    return pytest.RaisesExc(RejectedError, check=lambda error: error.code == code)
+
+
+def ann(world: RetentionWorld) -> Claimant:
+    return Claimant(tenant_id=world.tenant, reviewer="ann")
+
+
+def review(world: RetentionWorld, verdict: ReviewVerdict = ReviewVerdict.GENERATED) -> None:
+    with transaction(world.engine) as session:
+        claim = claim_task(session, ann(world), DEFAULT_QUEUE)
+        assert claim is not None
+        judged = (RegionJudgement(kind=JudgementKind.ACCEPT, position=1),)
+        said = Answer(verdict=verdict, action=Action.LABEL, note=WORDS, judgements=judged)
+        submit_review(session, ann(world), claim.task_id, claim.token, said, version=claim.version)
+
+
+def test_nothing_that_shows_or_describes_the_image_is_left(world: RetentionWorld) -> None:
+    body, other = pixels(), pixels()
+    batch_id = world.judged({0: body, 1: other}, FLAGGED)
+    named = {"id": batch_id, "words": WORDS}
+    told = "custom_id = CAST(:words AS text) || ordinal, key = :words, metadata = jsonb_build_object('who', CAST(:words AS text))"
+    world.as_owner(f"UPDATE items SET {told} WHERE batch_id = :id", **named)  # noqa: S608
+    world.as_owner("UPDATE outcomes SET explanation = :words, scan_explanation = :words WHERE batch_id = :id", **named)
+    world.as_owner("UPDATE chunks SET last_error = :words WHERE batch_id = :id", **named)
+    world.as_owner("UPDATE batches SET intake_cursor = jsonb_build_object('mark', CAST(:words AS text)) WHERE id = :id", **named)
+    world.as_owner("UPDATE batches SET pause_reason = 's3://b/' || CAST(:words AS text) || ' was denied' WHERE id = :id", **named)
+    review(world)
+    assert WORDS in leftovers(world, batch_id, 0)
+    gone, kept = world.stored(body), world.stored(other)
+
+    world.erase(batch_id, 0)
+    removed = remove_let_go(world.engine, world.storage, actor="test")
+
+    left = leftovers(world, batch_id, 0)
+    assert WORDS not in left.replace(f"{WORDS}1", "")
+    assert gone.sha256 not in left
+    assert "0" * 64 not in left
+    assert removed.objects >= 1
+    assert (world.there(gone), world.there(kept)) == (False, True)
+    assert world.world.value("SELECT count(*) FROM traces WHERE batch_id = :id AND ordinal = 1", id=batch_id) == 2
+    assert world.world.value("SELECT count(*) FROM region_judgements AS g JOIN reviews AS r ON r.id = g.review_id JOIN review_tasks AS t"
+                             " ON t.id = r.task_id WHERE t.batch_id = :id", id=batch_id) == 0  # fmt: skip
+
+
+def test_counts_add_up_and_the_trail_and_its_seals_verify(world: RetentionWorld) -> None:
+    batch_id = world.judged({0: pixels(), 1: pixels()}, FLAGGED)
+    export_seal(world.engine, world.storage, world.bucket)
+    world.erase(batch_id, 0)
+    world.erase(batch_id, 0)  # again is fine
+    remove_let_go(world.engine, world.storage, actor="test")
+    export_seal(world.engine, world.storage, world.bucket)
+    checked = check_trail(world.engine, world.storage, world.bucket)
+    assert (checked.broken, checked.seals >= 2) == (None, True)
+    told = world.world.rows("SELECT ordinal, detail FROM audit_events WHERE batch_id = :id AND action = 'item.erased'", id=batch_id)
+    assert [tuple(row) for row in told] == [(0, {"reason": "requested"})]
+    with transaction(world.engine) as session:
+        standing = progress(session, batch_id)
+        erased, other = read_results(session, batch_id)
+    assert (standing.verdicts, standing.flagged, standing.accepted) == (2, 2, 2)
+    assert (erased.erased, erased.outcome, erased.verdict, erased.regions, erased.explanation) == (
+        True,
+        OutcomeKind.VERDICT,
+        "generated",
+        (),
+        None,
+    )
+    assert (erased.source, other.erased) == ("", False)
+    assert result_object(erased)["erased"] is True
+    row = world.world.rows("SELECT * FROM moderation_v1.item_current WHERE batch_id = :id ORDER BY ordinal", id=batch_id)[0]
+    assert (row.source_ref, row.explanation, row.image_sha256, row.erased_at is not None, row.outcome) == (
+        None,
+        None,
+        None,
+        True,
+        "verdict",
+    )
+
+
+def test_an_open_task_is_withdrawn_and_its_claim_ends(world: RetentionWorld) -> None:
+    batch_id = world.judged({0: pixels()}, REVIEWED)
+    with transaction(world.engine) as session:
+        claim = claim_task(session, ann(world), DEFAULT_QUEUE)
+    assert claim is not None
+    world.erase(batch_id, 0)
+    task = world.world.rows("SELECT state, state_reason FROM review_tasks WHERE id = :id", id=claim.task_id)[0]
+    assert tuple(task) == ("withdrawn", "the image was erased")
+    assert world.world.value("SELECT state FROM review_claims WHERE token = :token", token=claim.token) == "released"
+
+
+def test_an_image_with_an_open_appeal_is_not_erased_before_it_is_decided(world: RetentionWorld) -> None:
+    batch_id = world.judged({0: pixels()}, FLAGGED)
+    review(world)
+    with transaction(world.engine) as session:
+        decision = current_decision(session, batch_id, 0)
+        assert decision is not None
+        open_appeal(session, world.tenant, NewAppeal(decision_id=decision.id, statement=WORDS), actor="app")
+    with refusal("item_contested"):
+        world.erase(batch_id, 0)
+    assert world.world.value("SELECT count(*) FROM traces WHERE batch_id = :id", id=batch_id) == 2
+
+
+def test_an_erased_item_is_not_judged_again_and_a_rescan_of_its_batch_passes_it_over(world: RetentionWorld) -> None:
+    batch_id = world.judged({0: pixels(), 1: pixels()})
+    world.erase(batch_id, 0)
+    with refusal("item_erased"), transaction(world.engine) as session:
+        rescan_item(session, batch_id, 0, actor="test")
+    with transaction(world.engine) as session:
+        assert rescan_batch(session, batch_id, chunk_items=256, actor="test") == 2
+    lease = world.lease(batch_id)
+    with transaction(world.engine) as session:
+        assert [item.ordinal for item in pending_items(session, lease)] == [1]
+    world.record(lease, [world.outcome(batch_id, 1, world.stored(pixels()))])
+    world.finish(lease)
+    with transaction(world.engine) as session:
+        standing = progress(session, batch_id)
+    assert (standing.revision, standing.verdicts, standing.cancelled, standing.pending) == (2, 1, 1, 0)
+
+
+def test_a_worker_that_judges_the_image_at_that_moment_does_not_bring_it_back(world: RetentionWorld) -> None:
+    batch_id = world.world.batch(2, tenant=world.tenant)
+    lease = world.lease(batch_id)
+    late, other = world.stored(pixels()), world.stored(pixels())
+    world.erase(batch_id, 0)
+    recorded = world.record(lease, [world.outcome(batch_id, 0, late, FLAGGED), world.outcome(batch_id, 1, other)])
+    assert (recorded.tally.verdicts, recorded.duplicates) == (1, 1)
+    world.finish(lease)
+    remove_let_go(world.engine, world.storage, actor="test")
+    assert (world.there(late), world.there(other)) == (False, True)
+    assert world.world.counts(batch_id) == {"cancelled": 1, "verdict": 1}
+    assert world.world.value("SELECT count(*) FROM traces WHERE batch_id = :id AND ordinal = 0", id=batch_id) == 0
+    events = "SELECT count(*) FROM audit_events WHERE batch_id = :id AND action = 'outcome.recorded'"
+    assert world.world.value(events, id=batch_id) == 2
+    with transaction(world.engine) as session:
+        standing = progress(session, batch_id)
+    assert (standing.accepted, standing.verdicts + standing.cancelled, standing.pending) == (2, 2, 0)
+
+
+def test_our_own_upload_goes_and_nobody_elses_object_does(world: RetentionWorld) -> None:
+    batch_id = world.judged({0: pixels(), 1: pixels()})
+    uploads, ours, theirs = world.settings.upload_bucket, f"folders/{batch_id}/a.jpg", "elsewhere/b.jpg"
+    for ordinal, key in enumerate((ours, theirs)):
+        world.storage.put(uploads, key, b"x", "image/jpeg")
+        world.as_owner("UPDATE items SET bucket = :bucket, key = :key WHERE batch_id = :id AND ordinal = :n",
+                       bucket=uploads, key=key, id=batch_id, n=ordinal)  # fmt: skip
+        world.erase(batch_id, ordinal)
+    assert world.world.value("SELECT count(*) FROM erasures WHERE batch_id = :id AND upload_key IS NOT NULL", id=batch_id) == 1
+    remove_let_go(world.engine, world.storage, actor="test")
+    assert [world.storage.exists(uploads, key) for key in (ours, theirs)] == [False, True]
+    assert world.world.value("SELECT count(*) FROM erasures WHERE batch_id = :id AND upload_key IS NOT NULL", id=batch_id) == 0
+
+
+def test_the_tombstone_of_another_tenants_item_cannot_be_made(world: RetentionWorld) -> None:
+    batch_id = world.judged({0: pixels()})
+    with refusal("item_missing"):
+        world.erase(batch_id, 0, tenant="elsewhere")
+    assert World(world.engine).value("SELECT count(*) FROM erasures WHERE batch_id = :id", id=batch_id) == 0
