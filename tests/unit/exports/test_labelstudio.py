@@ -1,5 +1,6 @@
 import io
 import json
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -10,18 +11,18 @@ from worker.moderation.outcomes import OutcomeKind
 from worker.store.results import ItemResult
 
 
-def tasks(*results: ItemResult) -> list[dict[str, object]]:
+def tasks(*results: ItemResult) -> list[dict[str, Any]]:
     out = io.StringIO()
     written = write_labelstudio(results, out)
-    found: list[dict[str, object]] = json.loads(out.getvalue())
+    found: list[dict[str, Any]] = json.loads(out.getvalue())
     assert written == len(found)
     return found
 
 
 def test_a_box_is_in_percent_of_the_upright_original() -> None:
     (task,) = tasks(judged())
-    assert task["data"]["image"] == "s3://photos/2026/cat.jpg"  # type: ignore[index]
-    (prediction,) = task["predictions"]  # type: ignore[misc, attr-defined]
+    assert task["data"]["image"] == "s3://photos/2026/cat.jpg"
+    (prediction,) = task["predictions"]
     assert (prediction["model_version"], prediction["score"]) == ("nano-0123456789ab", 0.75)
     box, finding, verdict = prediction["result"]
     assert (box["type"], box["original_width"], box["original_height"], box["image_rotation"]) == ("rectanglelabels", 640, 480, 0)
@@ -47,7 +48,7 @@ def test_every_part_of_a_prediction_is_known_to_the_labeling_config() -> None:
     tags = {tag.get("name"): tag for tag in ET.fromstring(LABELING_CONFIG).iter() if tag.get("name")}  # noqa: S314  our own
     assert set(tags) == {IMAGE, BOXES, VERDICT, FINDING}
     (task,) = tasks(judged())
-    for part in task["predictions"][0]["result"]:  # type: ignore[index]
+    for part in task["predictions"][0]["result"]:
         assert tags[part["from_name"]].tag.lower() == part["type"]
         assert tags[part["from_name"]].get("toName") == part["to_name"] == IMAGE
         offered = {child.get("value") for child in tags[part["from_name"]]}

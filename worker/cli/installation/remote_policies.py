@@ -135,7 +135,7 @@ class RemotePolicies:
 
     def backtest(self, policy: str, version: int, reach: Reach, cursor: str | None) -> Backtested:
         """Routes a stretch. Sent again after a lost answer, it routes nothing twice."""
-        asked = {"batch_id": reach.batch_id and str(reach.batch_id), "since_hours": reach.hours, "cursor": cursor}
+        asked = {"batch_id": str(reach.batch_id) if reach.batch_id else None, "since_hours": reach.hours, "cursor": cursor}
         query = {name: value for name, value in asked.items() if value is not None}
         done = _read_backtest(self.api.post(f"{_place(policy, version)}:backtest", query=query, repeatable=True).content)
         return Backtested(done.outcomes, done.routed, done.next_cursor)
