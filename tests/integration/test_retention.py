@@ -157,6 +157,20 @@ def test_pixels_that_two_images_share_go_with_the_last_of_them(world: RetentionW
         assert world.there(world.facts(body)) is left
 
 
+def test_pixels_that_thousands_of_images_share_do_not_hold_retention_up(world: RetentionWorld) -> None:
+    body, other = pixels(), pixels()
+    batch_id = world.judged({0: body, 1: other})
+    world.as_owner(
+        "INSERT INTO regions (batch_id, ordinal, revision, position, x0, y0, x1, y1, reason, crop_sha256)"
+        " SELECT :id, 0, 1, n, 0, 0, 1, 1, '', :sha FROM generate_series(2, 2001) AS n",
+        id=batch_id,
+        sha=world.facts(body).sha256,
+    )
+    world.age(batch_id, 31)
+    assert world.run().ended["removed"] == 1
+    assert (world.there(world.facts(body)), world.there(world.facts(other))) == (True, False)
+
+
 def test_pixels_that_a_held_image_shares_stay(world: RetentionWorld) -> None:
     body = pixels()
     batch_id = world.judged({0: body, 1: body})

@@ -23,13 +23,18 @@ LOCK_MARKED = text(
      ORDER BY sha256 LIMIT :page FOR UPDATE SKIP LOCKED
     """
 )
-KEPT_UNTIL = """
-    -- of the items that hold an object, one that still keeps it says until when; 'infinity' under a hold
-    SELECT item_kept_until(h.batch_id, h.ordinal) AS until
-      FROM (SELECT batch_id, ordinal FROM regions WHERE crop_sha256 = e.sha256
+MOST_HOLDERS = 2_000  # asked one by one; what more images share, such as a black square, shows nothing of any of them, and is kept
+HOLDERS = """
+           (SELECT batch_id, ordinal FROM regions WHERE crop_sha256 = e.sha256
              UNION ALL SELECT batch_id, ordinal FROM outcomes WHERE sent_sha256 = e.sha256) AS h
-     WHERE item_kept_until(h.batch_id, h.ordinal) > now() LIMIT 1
 """
+KEPT_UNTIL = f"""
+    -- of the items that hold an object, one that still keeps it says until when; 'infinity' under a hold
+    (SELECT now() + interval '{LONGEST_LOOK_DAYS} days' AS until FROM {HOLDERS} OFFSET {MOST_HOLDERS} LIMIT 1)
+    UNION ALL
+    (SELECT item_kept_until(h.batch_id, h.ordinal) FROM {HOLDERS} WHERE item_kept_until(h.batch_id, h.ordinal) > now() LIMIT 1)
+    LIMIT 1
+"""  # noqa: S608  constants of this module
 # A statement of its own: whoever recorded an outcome before our lock is seen now, and whoever comes later waits for it.
 MARK = text(
     f"""
