@@ -31,7 +31,9 @@ PATH = r"^/([A-Za-z0-9._~!$&'()*+,;=:@%?-][A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?$"
 HOME = "/v1/me"
 Tenant = Annotated[str | None, Query(pattern="^[a-z0-9][a-z0-9-]{0,62}$", description="Which tenant; without it, the installation's own.")]
 Next = Annotated[str, Query(pattern=PATH, max_length=1_000, description="Where to go afterwards: a path of this origin.")]
-Brought = Annotated[str | None, Query(max_length=4_000)]
+VISIBLE = "^[ -~]*$"  # what RFC 6749 lets providers bring
+Brought = Annotated[str | None, Query(max_length=500, pattern=VISIBLE)]
+Code = Annotated[str | None, Query(max_length=4_000, pattern=VISIBLE)]
 
 
 def desk_of(request: Request) -> SignInDesk:
@@ -75,7 +77,7 @@ async def finish_sign_in(
     desk: Desk,
     services: Services,
     state: Brought = None,
-    code: Brought = None,
+    code: Code = None,
     error: Brought = None,
     iss: Brought = None,
 ) -> Response:

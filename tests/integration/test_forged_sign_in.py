@@ -56,7 +56,7 @@ def email(engine: Engine) -> str:
 def bound(engine: Engine, email: str) -> bool:
     with engine.connect() as connection:
         query = "SELECT count(*) FROM people WHERE email = :email AND subject IS NOT NULL"
-        return connection.execute(text(query), {"email": email}).scalar_one() == 1
+        return bool(connection.execute(text(query), {"email": email}).scalar_one())
 
 
 def unsigned(_: StagedIssuer, claims: dict[str, Any]) -> str:
