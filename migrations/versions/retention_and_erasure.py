@@ -32,6 +32,7 @@ TERMS = {
     "intakes": 30,
     "keys": 400,
     "secrets": 7,
+    "sessions": 30,
 }
 # What `prune_rows` deletes: table, key, condition, by step. `ended` is the moment before which the kind's term is over.
 HELD_BATCH = "EXISTS (SELECT FROM legal_holds AS h WHERE h.batch_id = {} AND h.released_at IS NULL)"
@@ -78,6 +79,7 @@ PRUNED = {
         "least(revoked_at, expires_at) < ended AND NOT EXISTS (SELECT FROM api_keys AS k WHERE k.successor_id = doomed.id)",
     ),
     "secrets": ("secrets", "webhook_secrets", "id", "expires_at < ended"),
+    "sessions": ("sessions", "people_sessions", "id", "least(ended_at, expires_at, idle_expires_at) < ended"),
     # Of evidence that is gone, the row is what tells a worker that stored the same pixels before: it stays until no such worker is left.
     "evidence": (
         None,
@@ -311,6 +313,11 @@ def _create_erase() -> None:
             UPDATE reviews SET note = '' WHERE task_id = ANY(tasks);
             UPDATE decisions SET reason = 'the image was erased' WHERE id = ANY(decided) AND basis <> 'automatic';
             UPDATE appeals SET statement = '', reference = NULL WHERE decision_id = ANY(decided);
+            -- What was sent is public, and what may have been sent counts as sent.
+            UPDATE statements_of_reasons SET state = 'withdrawn', receiver_code = 'item_erased'
+             WHERE decision_id = ANY(decided) AND state IN ('draft', 'held') AND NOT uncertain;
+            UPDATE statements_of_reasons SET payload = payload || '{{"decision_facts": "The image was erased."}}'
+             WHERE decision_id = ANY(decided) AND state IN ('withdrawn', 'refused');
             RETURN 'erased';
         END $$
         """

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from tests.integration.queue_world import World
 from tests.integration.retention_world import FLAGGED, REVIEWED, RetentionWorld, pixels
+from tests.integration.statement_world import REASONS
 from worker.audit.check import check_trail
 from worker.audit.seals import export_seal
 from worker.exports.jsonl import result_object
@@ -18,6 +19,7 @@ from worker.moderation.outcomes import OutcomeKind
 from worker.moderation.policy import Action
 from worker.moderation.review import DEFAULT_QUEUE, JudgementKind, RegionJudgement, ReviewVerdict
 from worker.moderation.settings import Settings
+from worker.moderation.statement_of_reasons import Reasons
 from worker.retention.run import remove_let_go
 from worker.store.appeals import NewAppeal, open_appeal
 from worker.store.batches import rescan_batch, rescan_item
@@ -25,9 +27,12 @@ from worker.store.chunks import pending_items
 from worker.store.decisions import current_decision
 from worker.store.progress import progress
 from worker.store.results import read_results
-from worker.store.review_tasks import Claimant, claim_task
-from worker.store.reviews import Answer, submit_review
+from worker.store.review_answers import Answer
+from worker.store.review_claims import claim_task
+from worker.store.review_tasks import Claimant
+from worker.store.reviews import submit_review
 from worker.store.session import transaction
+from worker.store.statements_of_reasons import draft_statement
 
 WORDS = "a person named in the picture"
 
@@ -49,6 +54,8 @@ def leftovers(world: RetentionWorld, batch_id: UUID, ordinal: int) -> str:
     for table in ("reviews", "review_claims"):
         sql = f"SELECT to_jsonb(r) FROM {table} AS r JOIN review_tasks AS t ON t.id = r.task_id WHERE t.batch_id = :id"  # noqa: S608
         found += [json.dumps(row[0]) for row in world.world.rows(sql, id=batch_id)]
+    stated = "SELECT to_jsonb(s) FROM statements_of_reasons AS s JOIN decisions AS d ON d.id = s.decision_id WHERE d.batch_id = :id"
+    found += [json.dumps(row[0]) for row in world.world.rows(stated, id=batch_id)]
     for table in ("batches", "chunks"):
         sql = f"SELECT to_jsonb(t) FROM {table} AS t WHERE {'id' if table == 'batches' else 'batch_id'} = :id"  # noqa: S608
         found += [json.dumps(row[0]) for row in world.world.rows(sql, id=batch_id)]
@@ -83,6 +90,11 @@ def test_nothing_that_shows_or_describes_the_image_is_left(world: RetentionWorld
     world.as_owner("UPDATE batches SET intake_cursor = jsonb_build_object('mark', CAST(:words AS text)) WHERE id = :id", **named)
     world.as_owner("UPDATE batches SET pause_reason = 's3://b/' || CAST(:words AS text) || ' was denied' WHERE id = :id", **named)
     review(world)
+    with transaction(world.engine) as session:
+        decision = current_decision(session, batch_id, 0)
+        assert decision is not None
+        reasons = Reasons.model_validate({**REASONS, "decision_facts": WORDS})
+        statement = draft_statement(session, world.tenant, decision.id, reasons, actor="ann")
     assert WORDS in leftovers(world, batch_id, 0)
     gone, kept = world.stored(body), world.stored(other)
 
@@ -94,6 +106,7 @@ def test_nothing_that_shows_or_describes_the_image_is_left(world: RetentionWorld
     assert gone.sha256 not in left
     assert "0" * 64 not in left
     assert removed.objects >= 1
+    assert world.world.value("SELECT state FROM statements_of_reasons WHERE id = :id", id=statement.id) == "withdrawn"
     assert (world.there(gone), world.there(kept)) == (False, True)
     assert world.world.value("SELECT count(*) FROM traces WHERE batch_id = :id AND ordinal = 1", id=batch_id) == 2
     assert world.world.value("SELECT count(*) FROM region_judgements AS g JOIN reviews AS r ON r.id = g.review_id JOIN review_tasks AS t"

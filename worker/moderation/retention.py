@@ -24,6 +24,7 @@ class TermKind(StrEnum):
     INTAKES = "intakes"
     KEYS = "keys"
     SECRETS = "secrets"
+    SESSIONS = "sessions"
 
 
 IMAGE_CLASSES = (TermKind.ROUTINE, TermKind.CASE, TermKind.CONTESTED)
@@ -73,6 +74,7 @@ TERMS = (
     Term(kind=TermKind.INTAKES, days=30, what="the intake worker's notes on sources that were read", why="for looking into a slow intake"),
     Term(kind=TermKind.KEYS, days=400, what="API keys that expired or were revoked", why="the audit trail names them by prefix"),
     Term(kind=TermKind.SECRETS, days=7, what="webhook secrets that no longer sign", why="nothing needs them"),
+    Term(kind=TermKind.SESSIONS, days=30, what="sessions of people that ended", why="the audit trail says who signed in"),
 )
 
 
