@@ -29,7 +29,7 @@ HEADERS = {**TASK_ETAG, "Idempotency-Replayed": "`true`, when this answer had be
     "/{task_id:segment}/reviews",
     operation_id="submitReview",
     status_code=201,
-    responses=answers(201, "Recorded", links=FOLLOW, headers=HEADERS) | problems(*OF_CLAIM, *OF_ANSWER),
+    responses=answers(201, "Recorded", links=FOLLOW, headers=HEADERS) | problems(*OF_CLAIM, *OF_ANSWER, "decision_conflict"),
 )
 def submit(
     task_id: TaskId, body: bodies.ReviewSubmitted, seen: SeenVersion, principal: Reviewer, services: Services, response: Response
