@@ -115,7 +115,8 @@ def list_traces(item_id: ItemId, principal: Reader, services: Services, revision
     "/{item_id:segment}/image",
     operation_id="readImage",
     response_class=Response,
-    responses=raw(200, "The image, losslessly encoded", *SIGNATURES) | problems("not_found", "image_missing", "image_damaged", "item_erased"),
+    responses=raw(200, "The image, losslessly encoded", *SIGNATURES)
+    | problems("not_found", "image_missing", "image_damaged", "item_erased"),
 )
 async def read_image(item_id: ItemId, principal: Viewer, services: Services, revision: Revision = None) -> Response:
     """See the whole image, shrunken as the model was sent it. Every look is an audit event."""
