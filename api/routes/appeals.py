@@ -48,7 +48,14 @@ FOLLOW = {
         headers={"Location": "The appeal", "Idempotency-Replayed": "`true`, when the key had been used for it before"},
     )
     | problems(
-        *OF_A_KEY, "decision_missing", "decision_superseded", "region_unknown", "appeal_exists", "appeal_too_late", "appeal_conflict"
+        *OF_A_KEY,
+        "decision_missing",
+        "decision_superseded",
+        "region_unknown",
+        "appeal_exists",
+        "appeal_too_late",
+        "appeal_conflict",
+        "item_erased",
     ),
 )
 def submit_appeal(

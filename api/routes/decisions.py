@@ -90,7 +90,7 @@ def list_item_decisions(item_id: ItemId, principal: Reader, services: Services) 
     operation_id="decideItem",
     status_code=201,
     responses=answers(201, "Decided", links=FOLLOW, headers={"Location": "The decision"})
-    | problems("not_found", "decision_superseded", "decision_conflict", "appeal_open", "item_not_judged"),
+    | problems("not_found", "decision_superseded", "decision_conflict", "appeal_open", "item_not_judged", "item_erased"),
 )
 def decide_item(item_id: ItemId, body: bodies.Overriding, principal: Lead, services: Services, response: Response) -> bodies.Decision:
     """Decide as a lead, over the decision that you saw. Open review tasks of the item are withdrawn."""

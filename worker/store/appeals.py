@@ -16,6 +16,7 @@ from worker.moderation.policy import Route
 from worker.moderation.review import APPEALS_QUEUE, AppealState, TaskKind
 from worker.store import audit, outbox
 from worker.store.decisions import NewDecision, current_decision, decide, find_decision
+from worker.store.erasures import check_not_erased
 from worker.store.lineage import keep_as_case
 from worker.store.models import AppealRow, DecisionRow, RegionRow, ReviewTaskRow
 
@@ -61,9 +62,11 @@ def submit_appeal(session: Session, tenant_id: str, new: NewAppeal, *, actor: st
 def open_appeal(session: Session, tenant_id: str, new: NewAppeal, *, actor: str) -> AppealRow:
     """An appeal, and the task that asks somebody else. What was decided on is kept as long as cases are.
 
-    Raises RejectedError: decision_missing, decision_superseded, appeal_exists, appeal_too_late, region_unknown.
+    Raises RejectedError: decision_missing, decision_superseded, appeal_exists, appeal_too_late, region_unknown,
+    item_erased.
     """
     decision = find_decision(session, new.decision_id, tenant_id=tenant_id)
+    check_not_erased(session, decision.batch_id, decision.ordinal)
     _check(session, decision, new)
     queue = session.execute(QUEUE, {"tenant_id": tenant_id, "name": APPEALS_QUEUE}).one()
     appeal_id, due_at = new_uuid7(), func.now() + func.make_interval(0, 0, 0, 0, queue.due_hours)

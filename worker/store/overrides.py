@@ -13,6 +13,7 @@ from worker.moderation.policy import Action
 from worker.moderation.review import DecisionBasis
 from worker.store.appeals import open_appeal_against
 from worker.store.decisions import NewDecision, current_decision, decide_over
+from worker.store.erasures import check_not_erased
 from worker.store.lineage import keep_as_case
 from worker.store.models import OutcomeRow
 
@@ -43,10 +44,11 @@ class Override:
 def override(session: Session, tenant_id: str, place: tuple[UUID, int], wanted: Override, *, lead: str) -> UUID:
     """The new decision's id. Open review tasks of the item are withdrawn.
 
-    Raises RejectedError: decision_superseded (the lead saw another than stands), appeal_open, item_not_judged;
-    TransientError `decision_conflict`.
+    Raises RejectedError: decision_superseded (the lead saw another than stands), appeal_open, item_not_judged,
+    item_erased; TransientError `decision_conflict`.
     """
     batch_id, ordinal = place
+    check_not_erased(session, batch_id, ordinal)
     session.execute(WITHDRAW_TASKS, {"batch_id": batch_id, "ordinal": ordinal})  # first: an answer under way is waited for
     current = current_decision(session, batch_id, ordinal)
     _check(session, current.id if current else None, wanted)
