@@ -23,7 +23,6 @@ from worker.store.review_tasks import Claimant
 
 # Leads review, too: what is escalated is theirs alone. Readers watch; they see no answers before reviewers do.
 Reviewer = Annotated[Principal, Depends(require(Scope.REVIEW, Scope.LEAD))]
-Lead = Annotated[Principal, Depends(require(Scope.LEAD))]
 Organiser = Annotated[Principal, Depends(require(Scope.LEAD, Scope.ADMIN))]
 Watcher = Annotated[Principal, Depends(require(Scope.READ, Scope.REVIEW, Scope.LEAD, Scope.ADMIN))]
 

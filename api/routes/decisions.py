@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Path, Response
 from sqlalchemy.orm import Session
 
 from api.answering import written
@@ -13,14 +13,13 @@ from api.describing import answers, link, problems
 from api.finding import found
 from api.paths import ItemId
 from api.schemas import decisions as bodies
-from api.security.principal import Principal, Reader, require
+from api.security.principal import Lead, Reader
 from api.services import Services
 from api.times import Since
 from worker.moderation.identifiers import RegionPlace, first_uuid7, item_id, parse_item_id, region_id
 from worker.moderation.outcomes import Verdict
 from worker.moderation.policy import Action
 from worker.moderation.review import DecisionBasis
-from worker.moderation.scopes import Scope
 from worker.store import decisions as store
 from worker.store.items import check_item
 from worker.store.lineage import decided_regions
@@ -31,7 +30,6 @@ from worker.store.session import transaction
 router = APIRouter(prefix="/v1", tags=["decisions"])
 
 LISTING = "decisions"
-Lead = Annotated[Principal, Depends(require(Scope.LEAD))]
 DecisionId = Annotated[UUID, Path(description="A decision's id.")]
 FOLLOW: Mapping[str, Any] = {
     "decision": link("readDecision", decision_id="$response.body#/id"),

@@ -3,17 +3,16 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Path, Response
 
 from api.answering import written
 from api.cursors import DEFAULT_LIMIT, Cursor, Limit, read_cursor, write_cursor
 from api.describing import answers, link, problems
 from api.problems import ProblemError
 from api.schemas import people as bodies
-from api.security.principal import Anybody, Principal, require
+from api.security.principal import Admin, Anybody
 from api.services import Services
 from worker.moderation.people import Role
-from worker.moderation.scopes import Scope
 from worker.store import people as store
 from worker.store.models import PersonRow
 from worker.store.session import transaction
@@ -21,7 +20,6 @@ from worker.store.session import transaction
 router = APIRouter(prefix="/v1", tags=["people"])
 
 LISTING = "people"
-Admin = Annotated[Principal, Depends(require(Scope.ADMIN))]
 PersonId = Annotated[UUID, Path(description="A person's id.", examples=["0198c7a0-0000-7000-8000-000000000000"])]
 OF_PERSON = {operation: link(operation, person="$response.body#/id") for operation in ("readPerson", "changeRole", "disablePerson")}
 

@@ -12,9 +12,9 @@ from api.describing import answers, link, problems
 from api.paths import TaskId
 from api.preconditions import SeenVersion, etag
 from api.problems import ProblemError
-from api.reviewing import OF_TASK, TASK_ETAG, Lead, Reviewer, Watcher, claimant_of, describe_case, describe_claim, describe_task
+from api.reviewing import OF_TASK, TASK_ETAG, Reviewer, Watcher, claimant_of, describe_case, describe_claim, describe_task
 from api.schemas import review as bodies
-from api.security.principal import Principal
+from api.security.principal import Lead, Principal
 from api.services import Services
 from worker.moderation.policy import NAME
 from worker.moderation.review import TaskState

@@ -53,6 +53,7 @@ TOLD = {
     "secrets_key": frozenset({Role.API, Role.WEBHOOKS}),
     "oidc_client_secret": frozenset({Role.API}),
     "dsa_token": frozenset({Role.STATEMENTS}),
+    "api_key": frozenset[Role](),  # for commands alone
 }
 LOCAL_CLIENT = "zoomin"  # our client id at the local issuer
 
