@@ -203,7 +203,7 @@ def test_handing_out_results_and_images_leaves_events(trail: Trail, tmp_path: Pa
     assert exported.code == 0, exported.err
     assert len(exported.out.splitlines()) == 1
     query = f"SELECT action, detail FROM audit_events WHERE batch_id = '{batch_id}' ORDER BY id"  # noqa: S608
-    assert trail.rows(query) == [("results.exported", {"format": "jsonl"}), ("images.read", {"by": "results --pictures"})]
+    assert trail.rows(query) == [("results.exported", {"format": "jsonl", "items": 1}), ("images.read", {"by": "results --pictures"})]
 
 
 def test_a_bucket_that_is_away_is_neither_ok_nor_tampered(trail: Trail, tmp_path: Path) -> None:

@@ -165,7 +165,8 @@ def test_a_sweep_shows_what_waits_for_people_and_for_the_sender(world: World, di
     with transaction(world.engine) as session:
         outbox.publish(session, "waits", EventType.BATCH_COMPLETED, {})
     dispatcher.sweep()
-    assert REGISTRY.get_sample_value("zoomin_review_tasks", {"state": "open"}) == 2
-    assert REGISTRY.get_sample_value("zoomin_review_tasks_overdue") == 2
-    assert (REGISTRY.get_sample_value("zoomin_oldest_review_task_seconds") or 0) >= 3_600
+    queue = {"tenant": "waits", "queue": "default"}
+    assert REGISTRY.get_sample_value("zoomin_review_tasks", {**queue, "state": "open"}) == 2
+    assert REGISTRY.get_sample_value("zoomin_review_tasks", {**queue, "state": "overdue"}) == 2
+    assert (REGISTRY.get_sample_value("zoomin_oldest_review_task_seconds", queue) or 0) >= 3_600
     assert (REGISTRY.get_sample_value("zoomin_oldest_unsent_event_seconds") or 0) > 0
