@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from traceback import format_tb
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -38,7 +39,9 @@ def problem_of(error: Exception) -> Problem:
         case DBAPIError() if is_retryable(error):
             return _of_code("database_unavailable")
         case SQLAlchemyError():
-            log.error("the database refused a statement: %s", type(error).__name__, exc_info=error)
+            # Without its text: Postgres repeats values there.
+            state = getattr(getattr(error, "orig", None), "sqlstate", None)
+            log.error("the database refused a statement: %s %s\n%s", type(error).__name__, state, "".join(format_tb(error.__traceback__)))
         case _:
             log.error("a request failed: %s", type(error).__name__, exc_info=error)
     return _of_code("internal_error")

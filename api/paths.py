@@ -25,6 +25,7 @@ class SegmentConvertor(Convertor[str]):
 
 register_url_convertor("segment", SegmentConvertor())
 
+ACTOR = r"^[^\x00-\x1f\x7f]{1,200}$"  # who did something, as queries name them
 BatchId = Annotated[UUID, Path(description="A batch's id.", examples=["0198c7a0-0000-7000-8000-000000000000"])]
 ItemId = Annotated[str, Path(pattern="^item_[0-9a-f]{32}_[0-9]{1,10}$", description="An item's id.")]
 EndpointId = Annotated[UUID, Path(description="A webhook endpoint's id.", examples=["0198c7a0-0000-7000-8000-000000000000"])]

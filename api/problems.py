@@ -171,6 +171,7 @@ TABLE = (
     _K("object_missing", 422, "Object missing", "The object does not exist.", speaks=True),
     _K("bucket_missing", 422, "Bucket missing", "The bucket does not exist.", speaks=True),
     _K("bucket_not_allowed", 422, "Bucket not allowed", "Sources may be in the buckets that this installation allows only.", speaks=True),
+    _K("prefix_refused", 422, "Prefix too wide", "A prefix of the bucket of uploads names the folder of one submission.", speaks=True),
     _K("bucket_denied", 422, "Bucket denied", "This installation may not list or read the bucket: its operator must be let in."),
     _K("key_invalid", 422, "Bad key", "The key is not one that S3 and everything between can carry.", speaks=True),
     _K("reference_invalid", 422, "Bad reference", "The text is no reference to an object.", speaks=True),

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from api.answering import written
 from api.cursors import DEFAULT_LIMIT, Cursor, Limit, write_cursor
 from api.describing import answers, link, problems
-from api.paths import AuditId
+from api.paths import ACTOR, AuditId
 from api.positions import read_position, write_position
 from api.problems import ProblemError
 from api.schemas import audit as bodies
@@ -33,7 +33,7 @@ Batch = Annotated[
     Query(pattern="^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$", description="Only a batch's."),
 ]
 ItemWanted = Annotated[str | None, Query(alias="item", pattern="^item_[0-9a-f]{32}_[0-9]{1,10}$", description="Only an item's.")]
-Actor = Annotated[str | None, Query(pattern=r"^[^\x00-\x1f\x7f]{1,200}$", description="Only this actor's.")]
+Actor = Annotated[str | None, Query(pattern=ACTOR, description="Only this actor's.")]
 Action = Annotated[str | None, Query(pattern="^[a-z_.]{1,80}$", description="Only this action.", examples=["policy.version_moved"])]
 
 

@@ -41,7 +41,16 @@ from worker.store.session import transaction
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
 
 LISTING = "batches"
-OF_A_SOURCE = ("source_unknown", "source_empty", "object_missing", "bucket_missing", "bucket_not_allowed", "bucket_denied", "key_invalid")
+OF_A_SOURCE = (
+    "source_unknown",
+    "source_empty",
+    "object_missing",
+    "bucket_missing",
+    "bucket_not_allowed",
+    "prefix_refused",
+    "bucket_denied",
+    "key_invalid",
+)
 OF_A_POLICY = ("policy_missing", "policy_not_live")
 OF_A_KEY = ("idempotency_key_missing", "idempotency_key_invalid", "idempotency_key_reused", "idempotency_key_in_flight")
 FOLLOW: Mapping[str, Any] = {

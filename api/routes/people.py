@@ -10,9 +10,9 @@ from api.cursors import DEFAULT_LIMIT, Cursor, Limit, read_cursor, write_cursor
 from api.describing import answers, link, problems
 from api.problems import ProblemError
 from api.schemas import people as bodies
-from api.security.principal import Admin, Anybody
+from api.security.principal import Admin, Anybody, Principal
 from api.services import Services
-from worker.moderation.people import Role
+from worker.moderation.people import SCOPES, Role
 from worker.store import people as store
 from worker.store.models import PersonRow
 from worker.store.session import transaction
@@ -59,6 +59,7 @@ def list_people(principal: Admin, services: Services, limit: Limit = DEFAULT_LIM
 )
 def invite_person(body: bodies.Invitation, principal: Admin, services: Services, response: Response) -> bodies.Person:
     """Invite somebody: whoever signs in with that verified address is let in. No message is sent."""
+    _check_gift(principal, Role(body.role))
     with transaction(services.engine) as session:
         made = store.invite_person(session, principal.tenant, email=body.email, name=body.name, role=Role(body.role), actor=principal.actor)
     response.headers["Location"] = f"/v1/people/{made.id}"
@@ -79,6 +80,7 @@ def read_person(person: PersonId, principal: Admin, services: Services) -> bodie
 )
 def change_role(person: PersonId, body: bodies.RoleChange, principal: Admin, services: Services) -> bodies.Person:
     """Give a person another role. Open sessions have it within a second."""
+    _check_gift(principal, Role(body.role))
     with transaction(services.engine) as session:
         return _person(store.change_role(session, principal.tenant, person, Role(body.role), actor=principal.actor))
 
@@ -92,6 +94,12 @@ def disable_person(person: PersonId, principal: Admin, services: Services) -> bo
     """End a person's access and sessions, for good. To let them in again, invite them again."""
     with transaction(services.engine) as session:
         return _person(store.disable_person(session, principal.tenant, person, actor=principal.actor))
+
+
+def _check_gift(principal: Principal, role: Role) -> None:
+    """Scopes do not imply one another: nobody gives what they do not have. Raises ProblemError `scope_missing`."""
+    if lacking := sorted(SCOPES[role] - principal.scopes):
+        raise ProblemError("scope_missing", f"Who makes somebody {role} must have its scopes; yours lack {', '.join(lacking)}.")
 
 
 def _person(row: PersonRow) -> bodies.Person:

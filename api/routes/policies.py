@@ -269,7 +269,7 @@ def _automatic(opt_in: AutomaticAction | None) -> bodies.Automatic | None:
 
 
 def _text(position: Any) -> str:
-    if not isinstance(position, str):
+    if not isinstance(position, str) or not NAME.fullmatch(position):
         raise ProblemError("cursor_invalid")
     return position
 
@@ -285,6 +285,6 @@ def _place(position: Any) -> Place:
 
 
 def _number(position: Any) -> int:
-    if not isinstance(position, int):
+    if not isinstance(position, int) or not 1 <= position < 2**31:
         raise ProblemError("cursor_invalid")
     return position

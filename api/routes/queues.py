@@ -15,6 +15,7 @@ from api.problems import ProblemError
 from api.reviewing import OF_CLAIM, TASK_ETAG, Organiser, Reviewer, Watcher, claimant_of, describe_claim
 from api.schemas import review as bodies
 from api.services import Services
+from worker.moderation.policy import NAME
 from worker.store import review_queues as store
 from worker.store.review_claims import claim_task
 from worker.store.session import transaction
@@ -125,6 +126,6 @@ def _queue(queue: store.Queue) -> bodies.Queue:
 
 
 def _text(position: Any) -> str:
-    if not isinstance(position, str):
+    if not isinstance(position, str) or not NAME.fullmatch(position):
         raise ProblemError("cursor_invalid")
     return position

@@ -7,7 +7,7 @@ from api.errors import problem_of
 from api.schemas.storage import StorageCheck, StorageCheckResult, TargetResult
 from api.security.principal import Submitter
 from api.services import ApiServices, Services
-from worker.intake.reference import AllowedSources, parse_reference
+from worker.intake.reference import AllowedSources, check_prefix, parse_reference
 from worker.intake.storage import address
 from worker.moderation.errors import RejectedError, ZoomInError
 
@@ -38,7 +38,7 @@ def _look(services: ApiServices, target: str) -> str:
         if services.storage.etag(reference.bucket, reference.key) is None:
             raise RejectedError("object_missing", f"{address(reference.bucket, reference.key)} does not exist.")
         return "The object can be read."
-    parse_reference(address(bucket, prefix or "-"), allowed)  # the same rules as for an item
+    check_prefix(bucket, prefix, allowed)
     first = next(services.storage.list(bucket, prefix), None)
     if first is None:
         raise RejectedError("source_empty", f"No object begins with {address(bucket, prefix)}.")

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from api.answering import written
 from api.cursors import DEFAULT_LIMIT, Cursor, Limit, read_cursor, write_cursor
 from api.describing import answers, link, problems
-from api.paths import TaskId
+from api.paths import ACTOR, TaskId
 from api.preconditions import SeenVersion, etag
 from api.problems import ProblemError
 from api.reviewing import OF_TASK, TASK_ETAG, Reviewer, Watcher, claimant_of, describe_case, describe_claim, describe_task
@@ -53,7 +53,7 @@ def list_page(
     services: Services,
     queue: Annotated[str | None, Query(pattern=f"^{NAME.pattern}$", description="Of this queue alone.")] = None,
     state: Annotated[State | None, Query(description="In this state alone; without it, all that are unfinished.")] = None,
-    assigned_to: Annotated[str | None, Query(min_length=1, max_length=200, description="Reserved for this reviewer alone.")] = None,
+    assigned_to: Annotated[str | None, Query(pattern=ACTOR, description="Reserved for this reviewer alone.")] = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Response:
@@ -159,7 +159,7 @@ def _standing(session: Session, task_id: int, principal: Principal, response: Re
 
 def _position(position: Any) -> Position:
     match position:
-        case [int(priority), str(due_at), int(task_id)]:
+        case [int(priority), str(due_at), int(task_id)] if abs(priority) < 2**15 and 0 < task_id < 2**63:
             try:
                 return Position(priority, datetime.fromisoformat(due_at), task_id)
             except ValueError:

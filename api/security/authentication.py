@@ -8,7 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from sqlalchemy import Engine
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -22,6 +22,7 @@ from worker.store.session import transaction
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/openapi.json", "/v1/sign-in", "/v1/sign-in/callback"})
 FRESH_SECONDS = 1.0
+LOOK_UP_THREADS = 4  # of their own, so that a flood of bad credentials leaves those that handle requests alone
 MOST_KEPT = 1_000  # in use at once; the one looked up longest ago is forgotten first
 POLICY_VIOLATION = 1008  # RFC 6455
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="zoomin"'}
@@ -36,6 +37,7 @@ class Recent:
     def __init__(self, look_up: Callable[[str], Principal | None], clock: Callable[[], float] = time.monotonic) -> None:
         self._look_up = look_up
         self._clock = clock
+        self._threads = CapacityLimiter(LOOK_UP_THREADS)
         self._found: OrderedDict[bytes, tuple[float, Principal]] = OrderedDict()
 
     async def principal(self, credential: str) -> Principal:
@@ -44,7 +46,7 @@ class Recent:
         at, principal = self._found.get(digest, (float("-inf"), None))
         if principal is not None and self._clock() - at < FRESH_SECONDS:
             return principal
-        if (principal := await to_thread.run_sync(self._look_up, credential)) is None:
+        if (principal := await to_thread.run_sync(self._look_up, credential, limiter=self._threads)) is None:
             raise ProblemError("unauthenticated", headers=CHALLENGE)
         self._found.pop(digest, None)
         self._found[digest] = (self._clock(), principal)

@@ -8,8 +8,10 @@ from uuid import UUID
 import httpx
 import pytest
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from api.cursors import write_cursor
+from api.errors import problem_of
 from tests.integration.api_world import calling, fresh, new_key, problem
 from worker.moderation.identifiers import item_id
 from worker.moderation.settings import Settings
@@ -150,6 +152,42 @@ async def test_hostile_texts_in_places_of_ids_and_parameters_are_refused(api: ht
 )
 async def test_pagination_is_not_abused(api: httpx.AsyncClient, query: str, expected: tuple[int, str]) -> None:
     assert problem(await api.get(f"/v1/batches?{query}")) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "listing", "position"),
+    [
+        ("/v1/policies", "policies", "\x00"),
+        ("/v1/policies", "policies", "\ud800"),
+        ("/v1/policies/default/versions", "policies/default", 10**30),
+        ("/v1/queues", "queues", "\x00"),
+        ("/v1/tasks", "tasks/None/None/None", [10**30, "2026-01-01T00:00:00+00:00", 1]),
+        ("/v1/tasks", "tasks/None/None/None", [0, "2026-01-01T00:00:00+00:00", 10**30]),
+        ("/v1/tasks", "tasks/None/None/None", [0, "\x00", 1]),
+    ],
+)
+async def test_a_cursor_that_was_made_up_is_refused(api: httpx.AsyncClient, path: str, listing: str, position: object) -> None:
+    assert problem(await api.get(path, params={"cursor": write_cursor(listing, position)})) == (400, "cursor_invalid")
+
+
+async def test_nul_in_a_reviewers_name_is_refused(api: httpx.AsyncClient) -> None:
+    assert problem(await api.get("/v1/tasks?assigned_to=%00")) == (422, "request_invalid")
+
+
+async def test_a_refused_statement_is_logged_without_its_values(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    value = "-".join(("somebodys", "secret"))  # in two: the traceback shows lines of code
+    with engine.connect() as connection, pytest.raises(DBAPIError) as refused:
+        connection.execute(text("SELECT CAST(:value AS integer)"), {"value": value})
+    assert problem_of(refused.value).kind.code == "internal_error"
+    assert "22P02" in caplog.text
+    assert value not in caplog.text
+
+
+async def test_the_uploads_of_others_are_not_listed(api: httpx.AsyncClient) -> None:
+    for source in ("s3://zoomin-uploads/", "s3://zoomin-uploads/folders/"):
+        check = (await api.post("/v1/storage-checks", json={"targets": [source]})).json()
+        assert check["checks"][0]["code"] == "prefix_refused"
+        assert problem(await api.post("/v1/batches", json={"source": source}, headers=fresh())) == (422, "prefix_refused")
 
 
 @pytest.mark.parametrize(

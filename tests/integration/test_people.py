@@ -24,7 +24,7 @@ MISSING = "0198c7a0-0000-7000-8000-000000000000"
 
 @pytest.fixture
 async def admin(settings: Settings, engine: Engine) -> AsyncIterator[httpx.AsyncClient]:
-    async with calling(settings, new_key(engine, Scope.ADMIN, tenant=f"t-{uuid4().hex[:8]}").text) as client:
+    async with calling(settings, new_key(engine, tenant=f"t-{uuid4().hex[:8]}").text) as client:
         yield client
 
 
@@ -124,6 +124,15 @@ async def test_only_admins_see_and_change_people(settings: Settings, engine: Eng
             await client.post(f"/v1/people/{MISSING}:disable"),
         ]
         assert {problem(answer) for answer in answers} == {(403, "scope_missing")}
+
+
+async def test_nobody_gives_scopes_that_they_lack(settings: Settings, engine: Engine) -> None:
+    tenant = f"t-{uuid4().hex[:8]}"
+    async with calling(settings, new_key(engine, Scope.ADMIN, Scope.READ, tenant=tenant).text) as client:
+        made = await client.post("/v1/people", json=invitation(role="viewer"))
+        assert made.status_code == 201
+        assert problem(await client.post("/v1/people", json=invitation(role="admin"))) == (403, "scope_missing")
+        assert problem(await client.patch(made.headers["location"], json={"role": "reviewer"})) == (403, "scope_missing")
 
 
 def test_the_commands_invite_list_change_and_disable(run: Callable[..., Ended]) -> None:

@@ -16,6 +16,7 @@ from worker.moderation.settings import Settings
 
 MAX_KEY_BYTES = 1024  # S3's own limit, of UTF-8
 MAX_VERSION_CHARACTERS = 1024  # S3's own limit
+UPLOADS = "folders/"  # where `scan FOLDER` uploads to, in the bucket of uploads
 SHOWN_CHARACTERS = 120  # of a refused reference, in messages
 
 _UNSAFE_IN_KEY = re.compile(r"[\x00-\x1f\x7f]|(?:^|/)\.\.?(?:/|$)")  # S3 takes `../` literally; what stands between may not
@@ -32,15 +33,16 @@ class Reference(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class AllowedSources:
-    """The buckets that items may point into, and the endpoint whose presigned URLs name them."""
+    """The buckets that items may point into, that of uploads among them, and the endpoint whose presigned URLs name them."""
 
     buckets: Collection[str]
     endpoint: str | None = None
+    uploads: str | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> "AllowedSources":
         """What the settings allow."""
-        return cls(settings.source_buckets, settings.s3_endpoint)
+        return cls(settings.source_buckets, settings.s3_endpoint, settings.upload_bucket)
 
 
 def parse_reference(text: str, allowed: AllowedSources) -> Reference:
@@ -57,6 +59,16 @@ def parse_reference(text: str, allowed: AllowedSources) -> Reference:
     if reference.bucket not in allowed.buckets:
         raise _not_allowed(reference.bucket)
     return reference
+
+
+def check_prefix(bucket: str, prefix: str, allowed: AllowedSources) -> None:
+    """Returns when the prefix may be listed. Raises as `parse_reference`; `prefix_refused`.
+
+    What is uploaded lies below names that cannot be guessed, and belongs to whoever uploaded it: it is listed submission by submission.
+    """
+    parse_reference(f"s3://{bucket}/{prefix or '-'}", allowed)  # the same rules as for an item
+    if bucket == allowed.uploads and (UPLOADS.startswith(prefix) or (prefix.startswith(UPLOADS) and prefix.count("/") < 2)):
+        raise RejectedError("prefix_refused", f"s3://{bucket}/{prefix} would list uploads of others. Name the prefix below it.")
 
 
 def checked_key(key: str) -> str:

@@ -12,7 +12,7 @@ from uuid import UUID
 from worker.intake.folder import find_images, upload_folder
 from worker.intake.manifest import SOURCE_REF, ManifestFormat, manifest_format, read_manifest, row_of
 from worker.intake.prefix import read_prefix
-from worker.intake.reference import AllowedSources, Reference, parse_reference, shown
+from worker.intake.reference import UPLOADS, AllowedSources, Reference, check_prefix, parse_reference, shown
 from worker.intake.rows import Row, RowError
 from worker.intake.storage import Storage, address
 from worker.moderation.errors import RejectedError
@@ -129,7 +129,7 @@ class LocalFolder(_Kept):
 
     def rows(self, batch_id: UUID, place: Place) -> Iterator[Row | RowError]:
         """Uploads what lies behind the place."""
-        return upload_folder(self.storage, self.folder, self.images, self.bucket, f"folders/{batch_id}/", line=place.line)
+        return upload_folder(self.storage, self.folder, self.images, self.bucket, f"{UPLOADS}{batch_id}/", line=place.line)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +184,7 @@ def find_stored_source(text: str, settings: Settings, storage: Storage) -> "Stor
     allowed = AllowedSources.of(settings)
     if text.startswith("s3://") and (text.endswith("/") or "/" not in text[5:]):
         bucket, _, prefix = text[5:].partition("/")
-        parse_reference(address(bucket, prefix or "-"), allowed)  # the same rules as for an item
+        check_prefix(bucket, prefix, allowed)
         if next(read_prefix(storage, bucket, prefix), None) is None:
             raise RejectedError("source_empty", f"No object begins with {address(bucket, prefix)}.")
         return StoredPrefix(storage=storage, bucket=bucket, prefix=prefix)

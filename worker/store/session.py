@@ -32,6 +32,7 @@ def connect(settings: Settings, *, application: str) -> Engine:
     return create_engine(
         url.get_secret_value(),
         pool_pre_ping=True,
+        hide_parameters=True,  # errors are logged, and values may be secret or somebody's
         pool_size=8,
         max_overflow=8,
         connect_args={"application_name": application, "options": options, "connect_timeout": CONNECT_TIMEOUT_SECONDS},
