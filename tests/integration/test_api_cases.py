@@ -20,6 +20,7 @@ from worker.moderation.policy import Action
 from worker.moderation.review import ReviewVerdict
 from worker.moderation.scopes import Scope
 from worker.moderation.settings import Settings
+from worker.store.decisions import MOST_DECISIONS
 from worker.store.overrides import Override, override
 from worker.store.review_answers import Answer
 from worker.store.review_claims import claim_task
@@ -108,6 +109,18 @@ def test_eight_leads_at_once_make_one_decision_and_nobody_breaks(engine: Engine,
     assert ends.count("decided") == 1
     assert set(ends) <= {"decided", "decision_conflict", "decision_superseded"}
     assert world.value("SELECT count(*) FROM decisions WHERE batch_id = :id", id=batch_id) == 1
+
+
+async def test_of_a_long_line_the_newest_hundred_are_listed(api: httpx.AsyncClient, engine: Engine, tenant: str, batch_id: UUID) -> None:
+    made: list[UUID] = []
+    with transaction(engine) as session:
+        for _ in range(MOST_DECISIONS + 2):
+            wanted = Override(verdict=Verdict.REAL, action=Action.NONE, reason="x", supersedes=made[-1] if made else None)
+            made.append(override(session, tenant, (batch_id, 0), wanted, lead="lea"))
+    line = (await api.get(f"/v1/items/{item_id(batch_id, 0)}/decisions")).json()["decisions"]
+    assert [d["id"] for d in line] == [str(decision) for decision in made[2:]]
+    assert [d["current"] for d in line] == [False] * (MOST_DECISIONS - 1) + [True]
+    assert (await api.get(f"/v1/items/{item_id(batch_id, 1)}/decisions")).json() == {"decisions": []}
 
 
 async def test_an_item_without_an_outcome_cannot_be_decided_on(api: httpx.AsyncClient, world: World, tenant: str) -> None:
