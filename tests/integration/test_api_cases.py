@@ -169,6 +169,16 @@ async def test_an_appeal_freezes_the_evidence_and_names_what_ended_it(
     assert [row.payload["decision_id"] for row in told] == [ended["settled_by"]]
 
 
+async def test_the_key_that_opened_an_appeal_is_not_offered_it(api: httpx.AsyncClient, engine: Engine, tenant: str, batch_id: UUID) -> None:
+    with transaction(engine) as session:
+        wanted = Override(verdict=Verdict.GENERATED, action=Action.LABEL, reason="x", supersedes=None)
+        decision = override(session, tenant, (batch_id, 2), wanted, lead="lea")
+    opened = await api.post("/v1/appeals", json={"decision_id": str(decision), "statement": "no"}, headers=fresh())
+    assert opened.status_code == 201
+    assert (await api.post("/v1/queues/appeals:claim")).status_code == 204
+    reviewed(engine, tenant, "ann", "appeals", Answer(verdict=ReviewVerdict.REAL))
+
+
 async def test_the_same_key_opens_an_appeal_once(api: httpx.AsyncClient, batch_id: UUID) -> None:
     decision = await decided(api, item_id(batch_id, 2))
     body, headers = {"decision_id": decision["id"], "statement": "no"}, fresh()
