@@ -75,7 +75,7 @@ def read_decision(decision_id: DecisionId, principal: Reader, services: Services
     responses=answers(200, "The line", links=FIRST) | problems("not_found"),
 )
 def list_item_decisions(item_id: ItemId, principal: Reader, services: Services) -> bodies.DecisionLine:
-    """List an item's decisions, each superseding the one before: the last one stands."""
+    """List an item's newest 100 decisions, each superseding the one before: the last one stands."""
     place = parse_item_id(item_id)
     with transaction(services.engine) as session:
         check_item(session, principal.tenant, *place)

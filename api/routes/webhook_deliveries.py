@@ -62,7 +62,7 @@ def read_delivery(endpoint_id: EndpointId, event_id: EventId, principal: Admin, 
 
 @router.get("/{event_id:segment}/attempts", operation_id="listAttempts", responses=problems("not_found"))
 def list_attempts(endpoint_id: EndpointId, event_id: EventId, principal: Admin, services: Services) -> bodies.AttemptList:
-    """List every attempt at a delivery, redeliveries included, in order."""
+    """List the newest 100 attempts at a delivery, redeliveries included, in order."""
     event = parse_event_id(event_id)
     with transaction(services.engine) as session:
         store.find_delivery(session, endpoint_id, event, tenant_id=principal.tenant)

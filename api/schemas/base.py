@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from api.times import MOMENT
 
@@ -53,6 +53,18 @@ class ProblemBody(Answer):
 
 
 Example = dict[str, Any]
+
+ACTORS = ("person:", "key:", "policy:")  # begin the names by which records tell who was authenticated
+
+
+def _no_actor(text: str) -> str:
+    """What a caller merely says must not read as what was proved."""
+    if text.strip().casefold().startswith(ACTORS):
+        raise ValueError(f"must be a name of yours, which begins with none of {', '.join(ACTORS)}")
+    return text
+
+
+PersonsName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S"), AfterValidator(_no_actor)]
 
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)  # what a time in a request can mean
 

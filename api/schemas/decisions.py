@@ -39,7 +39,7 @@ class DecisionPage(Answer):
 
 
 class DecisionLine(Answer):
-    """An item's decisions, each superseding the one before; the last one stands."""
+    """An item's newest 100 decisions, each superseding the one before; the last one stands."""
 
     decisions: list[Decision]
 

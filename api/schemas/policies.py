@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from api.schemas.base import Answer, RequestBody
+from api.schemas.base import Answer, PersonsName, RequestBody
 from worker.moderation.policy import NAME
 
 Name = Annotated[str, Field(pattern=f"^{NAME.pattern}$", examples=["default"])]
@@ -29,7 +29,9 @@ class AutomaticBody(RequestBody):
     """An opt-in: what is flagged is acted on without a person."""
 
     action: Literal["label", "restrict", "remove"]
-    opted_in_by: str = Field(min_length=1, max_length=200, pattern=r"\S", description="Who answers for it")
+    opted_in_by: PersonsName = Field(
+        description="Who answers for it, by a name of yours, which does not begin with `person:`, `key:` or `policy:`"
+    )
     reason: str = Field(min_length=1, max_length=2_000, pattern=r"\S", description="Why")
 
 

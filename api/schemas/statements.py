@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api.schemas.base import Answer, RequestBody
+from api.schemas.base import Answer, PersonsName, RequestBody
 from api.schemas.decisions import Evidence, Id
 from worker.moderation.statement_of_reasons import Reasons
 
@@ -28,12 +28,10 @@ class StatementDrafted(RequestBody):
 class Signature(RequestBody):
     """Who answers for a statement."""
 
-    signed_by: str | None = Field(
+    signed_by: PersonsName | None = Field(
         None,
-        min_length=1,
-        max_length=200,
-        pattern=r"\S",
-        description="The person, by a name of yours; a signed-in person signs as themselves",
+        description="The person, by a name of yours, which does not begin with `person:`, `key:` or `policy:`; a signed-in person signs as "
+        "themselves",
     )
 
 

@@ -125,7 +125,7 @@ class Attempt(Answer):
 
 
 class AttemptList(Answer):
-    """Every attempt, redeliveries included, in order."""
+    """The newest 100 attempts, redeliveries included, in order."""
 
     attempts: list[Attempt]
 

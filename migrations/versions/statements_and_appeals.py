@@ -1,4 +1,4 @@
-"""Statements of reasons are drafted, signed, held, sent; appeals have a key and name what ended them; leads decide without a task."""
+"""Statements of reasons are drafted, signed, held, sent; appeals have a key, an opener and an end; leads decide without a task."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -64,6 +64,11 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("state IN ('draft', 'held', 'submitted')"),
     )
+    opened_by = sa.Column(
+        "opened_by", sa.Text(), server_default=sa.text("''"), nullable=False, comment="Who opened it: never who decides it"
+    )
+    op.add_column("appeals", opened_by)
+    op.alter_column("appeals", "opened_by", server_default=None)
     op.add_column("appeals", sa.Column("idempotency_key", sa.Text(), nullable=True, comment="Its submitter's; the same again is no second"))
     op.add_column("appeals", sa.Column("request_digest", sa.Text(), nullable=True, comment="sha256 of what the key stands for"))
     op.add_column("appeals", sa.Column("settled_by", sa.UUID(), nullable=True, comment="The decision that ended it"))
@@ -81,7 +86,7 @@ def downgrade() -> None:
     op.create_check_constraint(op.f("ck_decisions_task"), "decisions", "(basis = 'automatic') = (task_id IS NULL)")
     op.drop_index("uq_appeals_key", table_name="appeals")
     op.drop_constraint("fk_appeals_settled_by_decisions", "appeals")
-    for name in ("settled_by", "request_digest", "idempotency_key"):
+    for name in ("settled_by", "request_digest", "idempotency_key", "opened_by"):
         op.drop_column("appeals", name)
     for name in ("uq_statements_of_reasons_decision", "ix_statements_of_reasons_tenant", "ix_statements_of_reasons_due"):
         op.drop_index(name, table_name=STATEMENTS)

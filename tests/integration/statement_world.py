@@ -225,6 +225,11 @@ class Desk:
         sql = "SELECT action FROM audit_events WHERE detail->>'statement' = :s ORDER BY id"
         return [row.action for row in self.world.rows(sql, s=str(statement_id))]
 
+    def signatory(self, statement_id: UUID) -> Any:
+        """Who signed it, by the audit trail."""
+        sql = "SELECT detail->>'signed_by' FROM audit_events WHERE action = 'statement.signed' AND detail->>'statement' = :s"
+        return self.world.value(sql, s=str(statement_id))
+
     def clear(self) -> None:
         """Takes everything out of the next test's way."""
         self.world.rows("UPDATE statements_of_reasons SET state = 'withdrawn', lease_token = NULL WHERE state IN ('draft', 'held')")

@@ -20,6 +20,7 @@ from worker.moderation.policy import Action
 from worker.moderation.review import ReviewVerdict
 from worker.moderation.scopes import Scope
 from worker.moderation.settings import Settings
+from worker.store.decisions import MOST_DECISIONS
 from worker.store.overrides import Override, override
 from worker.store.review_answers import Answer
 from worker.store.review_claims import claim_task
@@ -110,6 +111,18 @@ def test_eight_leads_at_once_make_one_decision_and_nobody_breaks(engine: Engine,
     assert world.value("SELECT count(*) FROM decisions WHERE batch_id = :id", id=batch_id) == 1
 
 
+async def test_of_a_long_line_the_newest_hundred_are_listed(api: httpx.AsyncClient, engine: Engine, tenant: str, batch_id: UUID) -> None:
+    made: list[UUID] = []
+    with transaction(engine) as session:
+        for _ in range(MOST_DECISIONS + 2):
+            wanted = Override(verdict=Verdict.REAL, action=Action.NONE, reason="x", supersedes=made[-1] if made else None)
+            made.append(override(session, tenant, (batch_id, 0), wanted, lead="lea"))
+    line = (await api.get(f"/v1/items/{item_id(batch_id, 0)}/decisions")).json()["decisions"]
+    assert [d["id"] for d in line] == [str(decision) for decision in made[2:]]
+    assert [d["current"] for d in line] == [False] * (MOST_DECISIONS - 1) + [True]
+    assert (await api.get(f"/v1/items/{item_id(batch_id, 1)}/decisions")).json() == {"decisions": []}
+
+
 async def test_an_item_without_an_outcome_cannot_be_decided_on(api: httpx.AsyncClient, world: World, tenant: str) -> None:
     pending = item_id(world.batch(1, tenant=tenant), 0)
     assert problem(await api.post(f"/v1/items/{pending}/decisions", json={**LABEL, "supersedes": None})) == (409, "item_not_judged")
@@ -154,6 +167,16 @@ async def test_an_appeal_freezes_the_evidence_and_names_what_ended_it(
     assert (await api.get(f"/v1/decisions/{ended['settled_by']}")).json()["supersedes"] == decision["id"]
     told = world.rows("SELECT payload FROM outbox WHERE tenant_id = :t AND type = 'appeal.decided'", t=tenant)
     assert [row.payload["decision_id"] for row in told] == [ended["settled_by"]]
+
+
+async def test_the_key_that_opened_an_appeal_is_not_offered_it(api: httpx.AsyncClient, engine: Engine, tenant: str, batch_id: UUID) -> None:
+    with transaction(engine) as session:
+        wanted = Override(verdict=Verdict.GENERATED, action=Action.LABEL, reason="x", supersedes=None)
+        decision = override(session, tenant, (batch_id, 2), wanted, lead="lea")
+    opened = await api.post("/v1/appeals", json={"decision_id": str(decision), "statement": "no"}, headers=fresh())
+    assert opened.status_code == 201
+    assert (await api.post("/v1/queues/appeals:claim")).status_code == 204
+    reviewed(engine, tenant, "ann", "appeals", Answer(verdict=ReviewVerdict.REAL))
 
 
 async def test_the_same_key_opens_an_appeal_once(api: httpx.AsyncClient, batch_id: UUID) -> None:

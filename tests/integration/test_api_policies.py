@@ -63,6 +63,8 @@ async def test_an_automatic_action_is_kept_with_who_opted_in(api: httpx.AsyncCli
     assert written.json()["automatic"] == opt_in
     lacking = await api.post("/v1/policies/default/versions", json={"bands": STRICT, "automatic": {**opt_in, "reason": " "}})
     assert problem(lacking) == (422, "request_invalid")
+    forged = await api.post("/v1/policies/default/versions", json={"bands": STRICT, "automatic": {**opt_in, "opted_in_by": "person:kim"}})
+    assert problem(forged) == (422, "request_invalid")
 
 
 async def test_listings_go_on_behind_their_cursor(api: httpx.AsyncClient) -> None:

@@ -1,5 +1,6 @@
 """Statements of reasons over HTTP: drafted, tried, signed, withdrawn; and what they say while nothing is sent."""
 
+import hashlib
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +15,8 @@ from tests.integration.statement_world import REASONS, Desk
 from worker.moderation.policy import Action
 from worker.moderation.scopes import Scope
 from worker.moderation.settings import Settings
+from worker.store.session import transaction
+from worker.store.statements_of_reasons import sign_statement
 
 PLACE = "/v1/statements-of-reasons"
 SIGNED = {"signed_by": "Ann of trust and safety"}
@@ -92,6 +95,27 @@ async def test_a_key_must_say_who_answers(api: httpx.AsyncClient, desk: Desk) ->
     draft = await drafted(api, decision)
     assert problem(await api.post(f"{PLACE}/{draft['id']}:submit")) == (422, "signature_missing")
     assert problem(await api.post(f"{PLACE}/{draft['id']}:submit", json={})) == (422, "signature_missing")
+
+
+@pytest.mark.parametrize("name", [f"person:{uuid4()}", "key:0123456789ab", "policy:default@1", " \tPerson:kim"])
+async def test_a_key_cannot_sign_in_the_name_of_an_actor(api: httpx.AsyncClient, desk: Desk, name: str) -> None:
+    (decision,) = desk.decided()
+    draft = await drafted(api, decision)
+    refused = await api.post(f"{PLACE}/{draft['id']}:submit", json={"signed_by": name})
+    assert problem(refused) == (422, "request_invalid")
+    assert refused.json()["errors"][0]["pointer"] == "#/signed_by"
+    assert desk.states() == ["draft"]
+
+
+async def test_the_audit_trail_binds_the_signature_without_the_name(api: httpx.AsyncClient, desk: Desk) -> None:
+    (decision,) = desk.decided()
+    draft = await drafted(api, decision)
+    await api.post(f"{PLACE}/{draft['id']}:submit", json=SIGNED)
+    assert desk.signatory(UUID(draft["id"])) == f"sha256:{hashlib.sha256(SIGNED['signed_by'].encode()).hexdigest()}"
+    own = desk.draft(desk.decided()[0])
+    with transaction(desk.engine) as session:
+        sign_statement(session, own, tenant_id=desk.tenant, signed_by="person:7", hold=timedelta(), actor="person:7")
+    assert desk.signatory(own) == "person:7"
 
 
 async def test_a_withdrawn_statement_makes_room_for_another(api: httpx.AsyncClient, desk: Desk) -> None:

@@ -14,11 +14,12 @@ from tests.integration.review_world import judged_batch
 from worker.moderation.boxes import Box
 from worker.moderation.errors import FencedError, RejectedError
 from worker.moderation.policy import Action
-from worker.moderation.review import DEFAULT_QUEUE, JudgementKind, RegionJudgement, ReviewVerdict, TaskState
+from worker.moderation.review import DEFAULT_QUEUE, ESCALATED_BECAUSE, JudgementKind, RegionJudgement, ReviewVerdict, TaskState
 from worker.store.appeals import NewAppeal, open_appeal
 from worker.store.decisions import current_decision
 from worker.store.review_answers import Answer
 from worker.store.review_claims import Claim, claim_task, hold_task, release_claim, renew_claim, skip_task
+from worker.store.review_queues import read_queue
 from worker.store.review_tasks import Claimant, reassign_task, reopen_task
 from worker.store.reviews import Submitted, submit_review
 from worker.store.session import transaction
@@ -60,6 +61,12 @@ class Desk:
 
     def decisions(self, batch_id: UUID) -> list[Any]:
         return list(self.world.rows("SELECT * FROM decisions WHERE batch_id = :id ORDER BY created_at, id", id=batch_id))
+
+    def waiting(self) -> tuple[int, int, int]:
+        """How many tasks are counted as open, held and escalated."""
+        with transaction(self.world.engine) as session:
+            waiting = read_queue(session, self.tenant, DEFAULT_QUEUE).waiting
+        return waiting.open, waiting.held, waiting.escalated
 
     def expire(self, claim: Claim | None) -> None:
         assert claim is not None
@@ -229,6 +236,27 @@ def test_reviewers_who_do_not_agree_are_settled_by_a_lead_who_was_none_of_them(d
     assert [(d.basis, d.verdict, d.decided_by) for d in desk.decisions(batch_id)] == [("lead", "real", "lea")]
 
 
+@pytest.mark.parametrize("waits", [True, False], ids=["until it is reopened", "until a time"])
+def test_an_escalated_task_that_was_held_is_still_settled_by_a_lead_alone(desk: Desk, *, waits: bool) -> None:
+    batch_id = desk.batch(0.6)
+    assert desk.answer(desk.claim("ann"), UNSURE).task_state is TaskState.ESCALATED
+    claim, lea = desk.claim("lea", lead=True), desk.who("lea", lead=True)
+    assert claim is not None
+    with transaction(desk.world.engine) as session:
+        until = None if waits else session.execute(text("SELECT now()")).scalar_one()
+        hold_task(session, lea, claim.task_id, claim.token, version=claim.version, reason="asked the uploader", until=until)
+    if waits:
+        assert desk.claim("lea", lead=True) is None
+        with transaction(desk.world.engine) as session:
+            reopen_task(session, desk.who("ann"), claim.task_id, version=desk.task(batch_id).version)
+        assert (desk.task(batch_id).state, desk.task(batch_id).state_reason) == ("escalated", ESCALATED_BECAUSE)
+    assert desk.waiting() == (0, 0, 1)
+    assert desk.claim("bob") is None
+    done = desk.answer(desk.claim("lea", lead=True), REAL, lead=True)
+    assert (done.task_state, desk.task(batch_id).slots) == (TaskState.DONE, 2)
+    assert [(d.basis, d.decided_by) for d in desk.decisions(batch_id)] == [("lead", "lea")]
+
+
 def test_boxes_are_judged_one_by_one_and_only_those_there_are(desk: Desk) -> None:
     desk.batch(0.6)
     claim = desk.claim("ann")
@@ -277,6 +305,19 @@ def test_an_appeal_is_decided_by_somebody_else_and_supersedes(desk: Desk) -> Non
     assert desk.world.value("SELECT state FROM appeals WHERE id = :id", id=appeal.id) == "reversed"
     types = [row.type for row in desk.world.rows("SELECT type FROM outbox WHERE tenant_id = :t ORDER BY id", t=desk.tenant)]
     assert types[2:] == ["decision.superseded", "decision.created", "appeal.decided", "review.completed"]
+
+
+def test_whoever_opens_an_appeal_does_not_decide_it(desk: Desk) -> None:
+    batch_id = desk.batch(0.95)
+    first = desk.answer(desk.claim("ann"), GENERATED)
+    assert first.decision_id is not None
+    with transaction(desk.world.engine) as session:
+        open_appeal(session, desk.tenant, NewAppeal(decision_id=first.decision_id, statement="mine"), actor="lea")
+    assert desk.claim("lea", "appeals", lead=True) is None
+    task, lea = desk.task(batch_id), desk.who("lea", lead=True)
+    with transaction(desk.world.engine) as session, pytest.raises(RejectedError, match="opened its appeal"):
+        reassign_task(session, lea, task.id, version=task.version, to="lea")
+    assert desk.claim("bob", "appeals") is not None
 
 
 def test_an_appeal_that_finds_the_same_upholds(desk: Desk) -> None:

@@ -189,6 +189,19 @@ def test_redelivery_sends_the_same_id_again(world: WebhookWorld) -> None:
     assert refused(world, webhook_deliveries.redeliver, event, tenant_id="other", actor="t") == "event_missing"
 
 
+def test_of_many_attempts_the_newest_hundred_are_listed_in_order(world: WebhookWorld) -> None:
+    made = world.endpoint(URL).endpoint
+    (event,) = world.publish()
+    sql = """
+        INSERT INTO webhook_attempts (endpoint_id, event_id, attempt, status, seconds)
+        SELECT :endpoint, :event, n, 500, 0 FROM generate_series(1, 103) AS n
+    """
+    world.change(sql, endpoint=made.id, event=event)
+    with transaction(world.engine) as session:
+        attempts = webhook_deliveries.list_attempts(session, made.id, event, tenant_id=TENANT)
+    assert [a.attempt for a in attempts] == list(range(4, 104))
+
+
 def test_redelivery_revives_what_was_given_up(world: WebhookWorld) -> None:
     with receiver(*[500] * 8, 204) as there, world.sending():
         made = world.endpoint(there.url).endpoint

@@ -22,13 +22,14 @@ class TaskState(StrEnum):
     """Where a review task stands."""
 
     OPEN = "open"  # waits for reviews, claimed or not
-    HELD = "held"  # set aside by a reviewer, until a time or until somebody takes it up again
+    HELD = "held"  # set aside by a reviewer, until a time or until somebody takes it up again; then it is what it was before
     ESCALATED = "escalated"  # its reviews disagree, or one is unsure: a lead settles it
     DONE = "done"  # decided
     WITHDRAWN = "withdrawn"  # a newer revision of the outcome, or an erased image: nobody needs to answer
 
 
 UNFINISHED_TASKS = (TaskState.OPEN, TaskState.HELD, TaskState.ESCALATED)
+ESCALATED_BECAUSE = "its reviewers differ, or one is unsure"
 
 
 class ClaimState(StrEnum):

@@ -1,4 +1,4 @@
-"""Appeals: a decision is contested, whole or one box of it; somebody who had no part in it decides again."""
+"""Appeals: a decision is contested, whole or one box of it; somebody who had no part in either decides again."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -77,6 +77,7 @@ def open_appeal(session: Session, tenant_id: str, new: NewAppeal, *, actor: str)
         region_position=new.region_position,
         statement=new.statement,
         reference=new.reference,
+        opened_by=actor,
         due_at=due_at,
         idempotency_key=new.key,
         request_digest=new.digest,

@@ -20,6 +20,20 @@ from worker.store.models import BatchRow, DecisionRow
 from worker.store.outcome_rows import Place
 from worker.store.statement_queue import withdraw_superseded
 
+MOST_DECISIONS = 100  # shown of one item
+
+LINE = text(
+    """
+    -- line: an item's decisions from the one that stands back to what it superseded
+    WITH RECURSIVE line AS (
+        SELECT d.id, d.supersedes, 1 AS place FROM decisions AS d
+         WHERE d.batch_id = :batch_id AND d.ordinal = :ordinal AND NOT EXISTS (SELECT FROM decisions AS l WHERE l.supersedes = d.id)
+        UNION ALL
+        SELECT d.id, d.supersedes, line.place + 1 FROM line JOIN decisions AS d ON d.id = line.supersedes WHERE line.place < :most
+    )
+    SELECT id FROM line ORDER BY place
+    """
+)
 LIVE_VERSION = text(
     """
     -- live version: under which policy version an outcome was routed
@@ -79,13 +93,10 @@ def list_decisions(session: Session, tenant_id: str, *, since: UUID, inclusive: 
 
 
 def item_decisions(session: Session, batch_id: UUID, ordinal: int) -> list[DecisionRow]:
-    """An item's decisions in the order in which they superseded one another; the last one stands."""
-    rows = session.execute(select(DecisionRow).filter_by(batch_id=batch_id, ordinal=ordinal)).scalars()
-    successors = {row.supersedes: row for row in rows}
-    line: list[DecisionRow] = []
-    while (successor := successors.get(line[-1].id if line else None)) is not None:
-        line.append(successor)
-    return line
+    """An item's newest MOST_DECISIONS decisions in the order in which they superseded one another; the last one stands."""
+    newest_first = session.execute(LINE, {"batch_id": batch_id, "ordinal": ordinal, "most": MOST_DECISIONS}).scalars().all()
+    decisions = find_decisions(session, newest_first)
+    return [decisions[known] for known in reversed(newest_first)]
 
 
 def decide(session: Session, new: NewDecision) -> UUID:

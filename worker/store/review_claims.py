@@ -35,24 +35,24 @@ EXPIRE = text(
 CHOOSE = text(
     """
     -- choose: the most pressing task of the queue that has a free slot for this reviewer. Nobody answers twice, nor judges an appeal
-    -- against a decision they had a part in.
+    -- that they opened, or against a decision they had a part in.
     SELECT t.id FROM review_tasks AS t
      WHERE t.tenant_id = :tenant_id AND t.queue = :queue
-       AND (t.state = 'open' OR (t.state = 'held' AND t.held_until <= now()) OR (t.state = 'escalated' AND :lead))
+       AND (t.state IN ('open', 'escalated') OR (t.state = 'held' AND t.held_until <= now())) AND (NOT t.escalated OR :lead)
        AND (t.assigned_to IS NULL OR t.assigned_to = :reviewer)
        AND NOT EXISTS (SELECT FROM review_claims AS c
                         WHERE c.task_id = t.id AND c.reviewer = :reviewer AND c.state IN ('active', 'submitted', 'skipped'))
        AND (SELECT count(*) FROM review_claims AS c WHERE c.task_id = t.id AND c.state IN ('active', 'submitted')) < t.slots
        AND NOT EXISTS (SELECT FROM appeals AS a JOIN decisions AS d ON d.id = a.decision_id
                         LEFT JOIN reviews AS r ON r.task_id = d.task_id
-                        WHERE a.id = t.appeal_id AND :reviewer IN (d.decided_by, r.reviewer))
+                        WHERE a.id = t.appeal_id AND :reviewer IN (a.opened_by, d.decided_by, r.reviewer))
      ORDER BY t.priority DESC, t.due_at, t.id LIMIT 1
        FOR UPDATE OF t SKIP LOCKED
     """
 )
 CLAIM = text(
     """
-    -- claim: the lowest free slot of a locked task, if there is one; a task that was held is open again
+    -- claim: the lowest free slot of a locked task, if there is one; a task that was held is what it was before
     WITH claim AS (
         INSERT INTO review_claims (task_id, slot, reviewer, expires_at)
         SELECT t.id, s.slot, :reviewer, now() + make_interval(secs => q.lease_seconds)
@@ -66,7 +66,7 @@ CLAIM = text(
         RETURNING token, slot, expires_at
     ), reopened AS (
         UPDATE review_tasks
-           SET state = CASE state WHEN 'held' THEN 'open' ELSE state END, held_until = NULL,
+           SET state = CASE WHEN state <> 'held' THEN state WHEN escalated THEN 'escalated' ELSE 'open' END, held_until = NULL,
                version = version + CASE state WHEN 'held' THEN 1 ELSE 0 END
          WHERE id = :task_id AND EXISTS (SELECT FROM claim)
         RETURNING version

@@ -15,11 +15,12 @@ from worker.store.models import ReviewQueueRow
 
 STANDING = text(
     """
-    -- standing: what waits in each of these queues. A task that is held until a time which has come is offered: it counts as open
+    -- standing: what waits in each of these queues. A task that is held until a time which has come is offered: it counts as what it was
+    -- before
     SELECT queue,
-           count(*) FILTER (WHERE state = 'open' OR (state = 'held' AND held_until <= now())) AS open,
+           count(*) FILTER (WHERE NOT escalated AND (state = 'open' OR (state = 'held' AND held_until <= now()))) AS open,
            count(*) FILTER (WHERE state = 'held' AND (held_until > now() OR held_until IS NULL)) AS held,
-           count(*) FILTER (WHERE state = 'escalated') AS escalated,
+           count(*) FILTER (WHERE escalated AND (state = 'escalated' OR held_until <= now())) AS escalated,
            count(*) FILTER (WHERE due_at < now()) AS overdue,
            min(created_at) AS oldest
       FROM review_tasks

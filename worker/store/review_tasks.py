@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from worker.moderation.errors import RejectedError
-from worker.moderation.review import TaskState
+from worker.moderation.review import ESCALATED_BECAUSE, TaskState
 from worker.store import audit
 from worker.store.models import ReviewTaskRow
 
@@ -24,11 +24,12 @@ END_ALL = text(
 )
 BARRED = text(
     """
-    -- barred: whether a reviewer can never be offered the task: answered or skipped it, or had a part in the decision it contests
+    -- barred: whether a reviewer can never be offered the task: answered or skipped it, opened the appeal, or had a part in what it
+    -- contests
     SELECT EXISTS (SELECT FROM review_claims WHERE task_id = :task_id AND reviewer = :reviewer AND state IN ('submitted', 'skipped'))
         OR EXISTS (SELECT FROM review_tasks AS t JOIN appeals AS a ON a.id = t.appeal_id JOIN decisions AS d ON d.id = a.decision_id
                      LEFT JOIN reviews AS r ON r.task_id = d.task_id
-                    WHERE t.id = :task_id AND :reviewer IN (d.decided_by, r.reviewer))
+                    WHERE t.id = :task_id AND :reviewer IN (a.opened_by, d.decided_by, r.reviewer))
     """
 )
 
@@ -43,11 +44,12 @@ class Claimant:
 
 
 def reopen_task(session: Session, claimant: Claimant, task_id: int, *, version: int) -> None:
-    """Offers a held task again. Raises RejectedError: task_missing, task_changed, task_state."""
+    """Offers a held task again, to leads alone if it was escalated. Raises RejectedError: task_missing, task_changed, task_state."""
     task = lock_task(session, task_id, claimant, version=version)
     if task.state != TaskState.HELD:
         raise RejectedError("task_state", f"Task {task_id} is {task.state}, not held.")
-    task.state, task.state_reason, task.held_until, task.version = TaskState.OPEN, None, None, task.version + 1
+    task.state, task.state_reason = (TaskState.ESCALATED, ESCALATED_BECAUSE) if task.escalated else (TaskState.OPEN, None)
+    task.held_until, task.version = None, task.version + 1
     session.flush()
     note(session, task, claimant, "review.reopened", {})
 
@@ -60,7 +62,8 @@ def reassign_task(session: Session, claimant: Claimant, task_id: int, *, version
     task = lock_task(session, task_id, claimant, version=version)
     if to is not None and session.execute(BARRED, {"task_id": task_id, "reviewer": to}).scalar_one():
         raise RejectedError(
-            "reviewer_barred", f"{to[:80]} has answered or skipped task {task_id}, or had a part in the decision it contests."
+            "reviewer_barred",
+            f"{to[:80]} has answered or skipped task {task_id}, opened its appeal, or had a part in the decision it contests.",
         )
     end_all_claims(session, task_id, reason="the task was reassigned")
     task.assigned_to, task.version = to, task.version + 1

@@ -14,6 +14,7 @@ from worker.moderation.identifiers import item_id, new_uuid7
 from worker.moderation.outcomes import Verdict
 from worker.moderation.policy import Action
 from worker.moderation.review import (
+    ESCALATED_BECAUSE,
     ClaimState,
     DecisionBasis,
     JudgementKind,
@@ -102,8 +103,8 @@ def _conclude(session: Session, task: ReviewTaskRow, claimant: Claimant) -> NewD
         return None
     verdict = agreed_verdict([ReviewVerdict(review.verdict) for review in reviews])
     if verdict is None or len({review.action for review in reviews}) > 1:
-        task.state, task.state_reason, task.slots = TaskState.ESCALATED, "its reviewers differ, or one is unsure", task.slots + 1
-        task.assigned_to = None
+        task.state, task.state_reason, task.escalated = TaskState.ESCALATED, ESCALATED_BECAUSE, True
+        task.slots, task.assigned_to = task.slots + 1, None
         return None
     names = ", ".join(sorted(review.reviewer for review in reviews))
     return _closed(task, verdict, Action(last.action), names, last.note, DecisionBasis.REVIEW)

@@ -106,7 +106,8 @@ def sign_statement(session: Session, statement_id: UUID, *, tenant_id: str, sign
     row.state, row.signed_by, row.signed_at = StatementState.HELD, signed_by, func.now()
     row.hold_until = row.next_attempt_at = func.now() + hold
     session.flush()
-    _note(session, row, decision, "statement.signed", actor)
+    signatory = signed_by if signed_by == actor else f"sha256:{hashlib.sha256(signed_by.encode()).hexdigest()}"  # names stay out of it
+    _note(session, row, decision, "statement.signed", actor, signed_by=signatory)
     return find_statement(session, statement_id, tenant_id=tenant_id)
 
 
@@ -129,8 +130,8 @@ def _check_stands(session: Session, decision: DecisionRow) -> None:
         raise RejectedError("decision_superseded", f"Decision {decision.id} was superseded. State the reasons of the one that stands.")
 
 
-def _note(session: Session, row: StatementRow, decision: DecisionRow, action: str, actor: str) -> None:
+def _note(session: Session, row: StatementRow, decision: DecisionRow, action: str, actor: str, **more: str) -> None:
     digest = hashlib.sha256(json.dumps(row.payload, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-    detail: dict[str, Any] = {"statement": str(row.id), "decision": str(decision.id)}
+    detail: dict[str, Any] = {"statement": str(row.id), "decision": str(decision.id), **more}
     place: dict[str, Any] = {"batch_id": decision.batch_id, "ordinal": decision.ordinal, "revision": decision.revision}
     audit.record(session, actor=actor, action=action, **place, payload_digest=digest, detail=detail)

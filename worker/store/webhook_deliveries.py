@@ -17,6 +17,7 @@ from worker.store.statements import rows_changed
 from worker.store.webhook_endpoints import find_endpoint
 
 PAGE = 50
+MOST_ATTEMPTS = 100  # shown of a delivery that was sent again and again
 
 REDELIVER = text(
     """
@@ -104,13 +105,13 @@ def find_delivery(session: Session, endpoint_id: UUID, event_id: UUID, *, tenant
 
 
 def list_attempts(session: Session, endpoint_id: UUID, event_id: UUID, *, tenant_id: str) -> list[Attempt]:
-    """Every attempt at a delivery, redeliveries included, in order. Raises RejectedError."""
+    """The newest MOST_ATTEMPTS attempts at a delivery, redeliveries included, in order. Raises RejectedError."""
     find_endpoint(session, endpoint_id, tenant_id=tenant_id)
     row = WebhookAttemptRow
-    query = select(row).where(row.endpoint_id == endpoint_id, row.event_id == event_id).order_by(row.id)
+    query = select(row).where(row.endpoint_id == endpoint_id, row.event_id == event_id).order_by(row.id.desc()).limit(MOST_ATTEMPTS)
     return [
         Attempt(attempt=a.attempt, status=a.status, error_code=a.error_code, seconds=a.seconds, ended_at=a.ended_at)
-        for a in session.execute(query).scalars()
+        for a in reversed(session.execute(query).scalars().all())
     ]
 
 

@@ -80,6 +80,7 @@ class AppealRow(Base):
     region_position: Mapped[int | None] = mapped_column(comment="The one box that is contested; null: the decision as a whole")
     statement: Mapped[str] = mapped_column(comment="What the appellant says: untrusted text")
     reference: Mapped[str | None] = mapped_column(comment="The platform's own name for the case; no personal data")
+    opened_by: Mapped[str] = mapped_column(comment="Who opened it: never who decides it")
     state: Mapped[str] = mapped_column(server_default=text("'open'"), comment="open | upheld | reversed")
     due_at: Mapped[datetime] = mapped_column(comment="When it should be decided")
     created_at: Mapped[Now] = mapped_column(comment="When it came")

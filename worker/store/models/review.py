@@ -47,6 +47,7 @@ class ReviewTaskRow(Base):
         CheckConstraint(one_of("state", TaskState), name="state"),
         CheckConstraint(one_of("route", Route), name="route"),
         CheckConstraint("(kind = 'appeal') = (appeal_id IS NOT NULL)", name="appeal"),
+        CheckConstraint("escalated OR state <> 'escalated'", name="escalated"),
         Index("ix_review_tasks_unfinished", "tenant_id", "queue", text("priority DESC"), "due_at", "id", postgresql_where=UNFINISHED),
         Index("ix_review_tasks_item", "batch_id", "ordinal"),
         Index("ix_review_tasks_tenant", "tenant_id", "id"),
@@ -68,6 +69,9 @@ class ReviewTaskRow(Base):
     slots: Mapped[Small] = mapped_column(comment="Reviews it needs")
     state: Mapped[str] = mapped_column(server_default=text("'open'"), comment="open | held | escalated | done | withdrawn")
     state_reason: Mapped[str | None] = mapped_column(comment="Why it is held, escalated or withdrawn")
+    escalated: Mapped[bool] = mapped_column(
+        server_default=text("false"), comment="Its reviewers did not agree: leads alone are offered it, also after it was held"
+    )
     held_until: Mapped[datetime | None] = mapped_column(comment="A held task is offered again from then on; null: when released")
     assigned_to: Mapped[str | None] = mapped_column(comment="Only this reviewer may claim it")
     version: Mapped[int] = mapped_column(
