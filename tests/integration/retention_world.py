@@ -31,6 +31,13 @@ class RetentionWorld:
     settings: Settings
     tenant: str = field(default_factory=lambda: f"t-{uuid4().hex[:8]}")  # a world's own: its queues hold nobody else's tasks
 
+    @classmethod
+    def apart(cls, engine: Engine, storage: Storage, settings: Settings) -> "RetentionWorld":
+        """With a bucket of its own: others' seals are of other databases."""
+        own = settings.model_copy(update={"evidence_bucket": f"evidence-{uuid4().hex[:8]}"})
+        storage.ensure_bucket(own.evidence_bucket)
+        return cls(engine, storage, own)
+
     @property
     def world(self) -> World:
         return World(self.engine)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine
@@ -39,9 +39,7 @@ WORDS = "a person named in the picture"
 
 @pytest.fixture
 def world(engine: Engine, storage: Storage, settings: Settings) -> Iterator[RetentionWorld]:
-    own = settings.model_copy(update={"evidence_bucket": f"evidence-{uuid4().hex[:8]}"})  # others' seals are of other databases
-    storage.ensure_bucket(own.evidence_bucket)
-    world = RetentionWorld(engine, storage, own)
+    world = RetentionWorld.apart(engine, storage, settings)
     world.world.retire()
     yield world
     world.world.retire()

@@ -29,9 +29,7 @@ from worker.store.session import transaction
 
 @pytest.fixture
 def world(engine: Engine, storage: Storage, settings: Settings) -> Iterator[RetentionWorld]:
-    bucket = f"evidence-{uuid4().hex[:8]}"
-    storage.ensure_bucket(bucket)
-    world = RetentionWorld(engine, storage, settings.model_copy(update={"evidence_bucket": bucket}))
+    world = RetentionWorld.apart(engine, storage, settings)
     world.world.retire()
     yield world
     world.world.retire()

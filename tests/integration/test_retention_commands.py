@@ -18,7 +18,7 @@ from worker.queue.retaining import Retainer
 
 @pytest.fixture
 def world(engine: Engine, storage: Storage, settings: Settings) -> Iterator[RetentionWorld]:
-    world = RetentionWorld(engine, storage, settings)
+    world = RetentionWorld.apart(engine, storage, settings)
     world.world.retire()
     yield world
     world.world.retire()
