@@ -14,10 +14,10 @@ from api.cursors import DEFAULT_LIMIT, Cursor, Limit, read_id, write_cursor
 from api.describing import answers, link, problems
 from api.finding import found
 from api.problems import Fault, ProblemError
-from api.routes.decisions import Lead, evidence_of
+from api.routes.decisions import evidence_of
 from api.schemas import statements as bodies
 from api.schemas.decisions import Evidence
-from api.security.principal import Principal, require
+from api.security.principal import Lead, Principal, require
 from api.services import ApiServices, Services
 from worker.moderation.scopes import Scope
 from worker.store import statements_of_reasons as store
