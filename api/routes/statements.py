@@ -47,7 +47,7 @@ NEWEST = {"statement": link("readStatement", statement_id="$response.body#/state
     operation_id="draftStatement",
     status_code=201,
     responses=answers(201, "Drafted", links=FOLLOW, headers={"Location": "The statement"})
-    | problems("decision_missing", "decision_superseded", "decision_unrestricting", "statement_exists"),
+    | problems("decision_missing", "decision_superseded", "decision_unrestricting", "statement_exists", "item_erased"),
 )
 def draft_statement(body: bodies.StatementDrafted, principal: Lead, services: Services, response: Response) -> bodies.Statement:
     """Draft a statement about a decision. Facts come out of the evidence, each sentence naming its region; say what they cannot."""

@@ -20,6 +20,7 @@ down_revision = "event_following"
 branch_labels = None
 depends_on = None
 
+UPLOADED = "folders/%"  # keys of what commands upload, see `worker.intake.sources` and `worker.cli.installation.uploading`
 RETENTION_LOCK = 0x5A524554  # "ZRET": placing a hold takes it alone, whatever deletes shares it, until the transaction ends
 DEFINED = "SECURITY DEFINER SET search_path = public, pg_temp"  # nobody but the owner creates in public
 TERMS = {
@@ -35,6 +36,9 @@ TERMS = {
     "sessions": 30,
 }
 # What `prune_rows` deletes: table, key, condition, by step. `ended` is the moment before which the kind's term is over.
+HELD_ITEM = (
+    "EXISTS (SELECT FROM legal_holds AS h WHERE h.batch_id = {} AND (h.ordinal IS NULL OR h.ordinal = {}) AND h.released_at IS NULL)"
+)
 HELD_BATCH = "EXISTS (SELECT FROM legal_holds AS h WHERE h.batch_id = {} AND h.released_at IS NULL)"
 PRUNED = {
     "attempts": ("events", "webhook_attempts", "id", "ended_at < ended"),
@@ -59,7 +63,7 @@ PRUNED = {
         "token",
         (
             "state <> 'active' AND ended_at < ended AND EXISTS (SELECT FROM review_tasks AS t WHERE t.id = doomed.task_id"
-            " AND t.state IN ('done', 'withdrawn') AND t.closed_at < ended)"
+            f" AND t.state IN ('done', 'withdrawn') AND t.closed_at < ended AND NOT {HELD_ITEM.format('t.batch_id', 't.ordinal')})"
         ),
     ),
     "row_errors": (
@@ -71,7 +75,7 @@ PRUNED = {
             f" AND b.state IN ('finished', 'cancelled', 'rejected')) AND NOT {HELD_BATCH.format('doomed.batch_id')}"
         ),
     ),
-    "intakes": ("intakes", "intakes", "batch_id", "ended_at < ended"),
+    "intakes": ("intakes", "intakes", "batch_id", f"ended_at < ended AND NOT {HELD_BATCH.format('doomed.batch_id')}"),
     "keys": (
         "keys",
         "api_keys",
@@ -92,7 +96,6 @@ PRUNED = {
         ),
     ),
 }
-HOLDS = "h.batch_id = {batch} AND (h.ordinal IS NULL OR h.ordinal = {ordinal}) AND h.released_at IS NULL"
 ITEM_CURRENT = """
     SELECT i.batch_id, i.ordinal, 'item_' || replace(i.batch_id::text, '-', '') || '_' || i.ordinal AS item_id,
            b.tenant_id, i.custom_id, CASE WHEN e.batch_id IS NULL THEN 's3://' || i.bucket || '/' || i.key END AS source_ref, i.metadata,
@@ -223,7 +226,7 @@ def _create_until() -> None:
         DECLARE
             judged timestamptz; decided timestamptz; contested timestamptz; class text;
         BEGIN
-            IF EXISTS (SELECT FROM legal_holds AS h WHERE {HOLDS.format(batch="of_batch", ordinal="of_ordinal")})
+            IF {HELD_ITEM.format("of_batch", "of_ordinal")}
                OR EXISTS (SELECT FROM review_tasks AS t WHERE t.batch_id = of_batch AND t.ordinal = of_ordinal
                                                           AND t.state IN ('open', 'held', 'escalated'))
             THEN
@@ -247,13 +250,42 @@ def _create_until() -> None:
 
 
 def _create_erase() -> None:
+    op.create_index("ix_items_uploaded", "items", ["bucket", "key"], postgresql_where=sa.text(f"key LIKE '{UPLOADED}'"))
+    op.execute(
+        """
+        -- Until the transaction ends: alone by whoever erases the item, shared by whoever writes about it, see `check_not_erased`.
+        CREATE FUNCTION item_lock(of_batch uuid, of_ordinal integer) RETURNS bigint LANGUAGE sql STABLE SET search_path = public, pg_temp
+        RETURN hashtextextended('item/' || of_batch || '/' || of_ordinal, 0)
+        """
+    )
+    op.execute(
+        """
+        -- Of a statement about an erased image that ends unsent, nothing is left but what it was, whoever ends it, and however late.
+        CREATE FUNCTION scrub_statement() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+        BEGIN
+            IF EXISTS (SELECT FROM decisions AS d JOIN erasures AS e ON (e.batch_id, e.ordinal) = (d.batch_id, d.ordinal)
+                        WHERE d.id = NEW.decision_id) THEN
+                NEW.receiver_detail := NULL;
+                NEW.payload := jsonb_build_object('puid', NEW.payload -> 'puid',
+                    'automated_detection', NEW.payload -> 'automated_detection', 'automated_decision', NEW.payload -> 'automated_decision',
+                    'decision_facts', 'The image was erased.');
+            END IF;
+            RETURN NEW;
+        END $$
+        """
+    )
+    op.execute(
+        "CREATE TRIGGER scrub_statement BEFORE UPDATE ON statements_of_reasons FOR EACH ROW"
+        " WHEN (NEW.state IN ('withdrawn', 'refused')) EXECUTE FUNCTION scrub_statement()"
+    )
     op.execute(
         f"""
-        -- Erases one image: 'erased', 'already', 'missing', or why not: 'held', 'contested'.
+        -- Erases one image: 'erased', 'already' (and erased again), 'missing', or why not: 'held', 'contested'.
         CREATE FUNCTION erase_item(of_batch uuid, of_ordinal integer, by text, why text, own_bucket text) RETURNS text
         LANGUAGE plpgsql {DEFINED} AS $$
         DECLARE
-            locked bigint[] := '{{}}'; covering bigint[]; item items; shas text[]; tasks bigint[]; decided uuid[];
+            locked bigint[] := '{{}}'; covering bigint[]; tasks bigint[]; shas text[]; decided uuid[];
+            item items; ours boolean; again boolean;
         BEGIN
             PERFORM pg_advisory_xact_lock_shared({RETENTION_LOCK});
             SELECT * INTO item FROM items WHERE batch_id = of_batch AND ordinal = of_ordinal;
@@ -268,16 +300,25 @@ def _create_erase() -> None:
                 EXIT WHEN covering <@ locked;
                 locked := locked || covering;
             END LOOP;
-            IF EXISTS (SELECT FROM legal_holds AS h WHERE {HOLDS.format(batch="of_batch", ordinal="of_ordinal")}) THEN
-                RETURN 'held';
-            END IF;
+            -- Whoever writes words about the item shares its lock, or holds the task or the statement that it answers: either what it wrote
+            -- is seen below, or it comes later and finds the tombstone.
+            PERFORM pg_advisory_xact_lock(item_lock(of_batch, of_ordinal));
+            PERFORM FROM review_tasks WHERE batch_id = of_batch AND ordinal = of_ordinal ORDER BY id FOR UPDATE;
+            IF {HELD_ITEM.format("of_batch", "of_ordinal")} THEN RETURN 'held'; END IF;
             decided := ARRAY(SELECT id FROM decisions WHERE batch_id = of_batch AND ordinal = of_ordinal);
             IF EXISTS (SELECT FROM appeals WHERE decision_id = ANY(decided) AND state = 'open') THEN RETURN 'contested'; END IF;
+            PERFORM FROM statements_of_reasons WHERE decision_id = ANY(decided) ORDER BY id FOR UPDATE;
+            -- What a command uploaded is ours, and goes with the last item that names it.
+            ours := item.bucket = own_bucket AND item.key LIKE '{UPLOADED}';
+            IF ours THEN
+                PERFORM pg_advisory_xact_lock(hashtextextended('upload/' || item.key, 0));
+                ours := NOT EXISTS (SELECT FROM items AS i WHERE i.bucket = item.bucket AND i.key = item.key AND i.key LIKE '{UPLOADED}'
+                                                             AND (i.batch_id, i.ordinal) <> (of_batch, of_ordinal));
+            END IF;
             INSERT INTO erasures (batch_id, ordinal, reason, erased_by, upload_bucket, upload_key)
-            SELECT of_batch, of_ordinal, why, by, CASE WHEN ours THEN item.bucket END, CASE WHEN ours THEN item.key END
-              FROM (SELECT item.bucket = own_bucket AND starts_with(item.key, 'folders/' || of_batch || '/') AS ours) AS made
+            VALUES (of_batch, of_ordinal, why, by, CASE WHEN ours THEN item.bucket END, CASE WHEN ours THEN item.key END)
             ON CONFLICT DO NOTHING;
-            IF NOT FOUND THEN RETURN 'already'; END IF;
+            again := NOT FOUND;  -- what a later release learned to erase goes by erasing again
 
             shas := ARRAY(SELECT crop_sha256 FROM regions WHERE batch_id = of_batch AND ordinal = of_ordinal AND crop_sha256 IS NOT NULL
                           UNION SELECT sent_sha256 FROM outcomes WHERE batch_id = of_batch AND ordinal = of_ordinal
@@ -291,14 +332,13 @@ def _create_erase() -> None:
                    media_type = NULL, width = NULL, height = NULL, sent_sha256 = NULL,
                    error_message = CASE WHEN error_code IS NOT NULL THEN 'The image was erased.' END
              WHERE batch_id = of_batch AND ordinal = of_ordinal;
-            -- Nobody but us knows a batch's id before its items are named, so this name is free.
-            UPDATE items SET custom_id = 'item_' || replace(of_batch::text, '-', '') || '_' || of_ordinal,
-                             bucket = '', key = '', version_id = NULL, metadata = NULL
-             WHERE batch_id = of_batch AND ordinal = of_ordinal;
+            -- The batch may still be received: its submitter must not be able to take the name before.
+            UPDATE items SET custom_id = 'erased_' || gen_random_uuid(), bucket = '', key = '', version_id = NULL, metadata = NULL
+             WHERE batch_id = of_batch AND ordinal = of_ordinal AND NOT again;
             UPDATE chunks SET last_error = NULL
              WHERE batch_id = of_batch AND lo <= of_ordinal AND hi > of_ordinal AND last_error IS NOT NULL;
             UPDATE batches SET intake_cursor = intake_cursor - 'mark'
-             WHERE id = of_batch AND received_at IS NOT NULL AND intake_cursor ->> 'mark' = item.key;
+             WHERE id = of_batch AND received_at IS NOT NULL AND item.key <> '' AND intake_cursor ->> 'mark' = item.key;
             UPDATE batches SET pause_reason = replace(pause_reason, item.key, '…')
              WHERE id = of_batch AND item.key <> '' AND strpos(pause_reason, item.key) > 0;
 
@@ -313,12 +353,11 @@ def _create_erase() -> None:
             UPDATE reviews SET note = '' WHERE task_id = ANY(tasks);
             UPDATE decisions SET reason = 'the image was erased' WHERE id = ANY(decided) AND basis <> 'automatic';
             UPDATE appeals SET statement = '', reference = NULL WHERE decision_id = ANY(decided);
-            -- What was sent is public, and what may have been sent counts as sent.
+            -- What was sent is public. What may have been sent stays until the sender has asked. `scrub_statement` empties the others.
             UPDATE statements_of_reasons SET state = 'withdrawn', receiver_code = 'item_erased'
              WHERE decision_id = ANY(decided) AND state IN ('draft', 'held') AND NOT uncertain;
-            UPDATE statements_of_reasons SET payload = payload || '{{"decision_facts": "The image was erased."}}'
-             WHERE decision_id = ANY(decided) AND state IN ('withdrawn', 'refused');
-            RETURN 'erased';
+            UPDATE statements_of_reasons SET receiver_detail = NULL WHERE decision_id = ANY(decided) AND state IN ('withdrawn', 'refused');
+            RETURN CASE WHEN again THEN 'already' ELSE 'erased' END;
         END $$
         """
     )
@@ -392,16 +431,20 @@ def _only_for_the_application(function: str) -> None:
 
 def downgrade() -> None:
     """Back. What was erased stays erased."""
+    op.execute("DROP TRIGGER scrub_statement ON statements_of_reasons")
     for function in (
+        "scrub_statement()",
         "count_prunable(text)",
         "prune_rows(text, integer)",
         "purge_details(uuid, integer, integer)",
         "erase_item(uuid, integer, text, text, text)",
+        "item_lock(uuid, integer)",
         "item_kept_until(uuid, integer)",
         "term_ended(text)",
     ):
         op.execute(f"DROP FUNCTION {function}")
     _restore_views()
+    op.drop_index("ix_items_uploaded", "items")
     op.drop_index("ix_webhook_attempts_event_id", "webhook_attempts")
     op.drop_index("ix_outcomes_sent_sha256", "outcomes")
     op.drop_index("ix_regions_crop_sha256", "regions")

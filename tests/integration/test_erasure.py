@@ -1,11 +1,14 @@
 """Erasing one image on real Postgres and S3: everything of it goes, counts add up, the audit trail verifies, nothing brings it back."""
 
 import json
-from collections.abc import Iterator
-from uuid import UUID
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from tests.integration.queue_world import World
 from tests.integration.retention_world import FLAGGED, REVIEWED, RetentionWorld, pixels
@@ -15,7 +18,8 @@ from worker.audit.seals import export_seal
 from worker.exports.jsonl import result_object
 from worker.intake.storage import Storage
 from worker.moderation.errors import RejectedError
-from worker.moderation.outcomes import OutcomeKind
+from worker.moderation.identifiers import item_id
+from worker.moderation.outcomes import OutcomeKind, Verdict
 from worker.moderation.policy import Action
 from worker.moderation.review import DEFAULT_QUEUE, JudgementKind, RegionJudgement, ReviewVerdict
 from worker.moderation.settings import Settings
@@ -25,6 +29,7 @@ from worker.store.appeals import NewAppeal, open_appeal
 from worker.store.batches import rescan_batch, rescan_item
 from worker.store.chunks import pending_items
 from worker.store.decisions import current_decision
+from worker.store.overrides import Override, override
 from worker.store.progress import progress
 from worker.store.results import read_results
 from worker.store.review_answers import Answer
@@ -32,7 +37,8 @@ from worker.store.review_claims import claim_task
 from worker.store.review_tasks import Claimant
 from worker.store.reviews import submit_review
 from worker.store.session import transaction
-from worker.store.statements_of_reasons import draft_statement
+from worker.store.statement_queue import lease_due, put_off, record_refused, record_withdrawn, withdraw_moot
+from worker.store.statements_of_reasons import draft_statement, sign_statement, withdraw_statement
 
 WORDS = "a person named in the picture"
 
@@ -83,8 +89,8 @@ def test_nothing_that_shows_or_describes_the_image_is_left(world: RetentionWorld
     body, other = pixels(), pixels()
     batch_id = world.judged({0: body, 1: other}, FLAGGED)
     named = {"id": batch_id, "words": WORDS}
-    told = "custom_id = CAST(:words AS text) || ordinal, key = :words, metadata = jsonb_build_object('who', CAST(:words AS text))"
-    world.as_owner(f"UPDATE items SET {told} WHERE batch_id = :id", **named)  # noqa: S608
+    named_by = "custom_id = CAST(:words AS text) || ordinal, key = :words, metadata = jsonb_build_object('who', CAST(:words AS text))"
+    world.as_owner(f"UPDATE items SET {named_by} WHERE batch_id = :id", **named)  # noqa: S608
     world.as_owner("UPDATE outcomes SET explanation = :words, scan_explanation = :words WHERE batch_id = :id", **named)
     world.as_owner("UPDATE chunks SET last_error = :words WHERE batch_id = :id", **named)
     world.as_owner("UPDATE batches SET intake_cursor = jsonb_build_object('mark', CAST(:words AS text)) WHERE id = :id", **named)
@@ -93,7 +99,8 @@ def test_nothing_that_shows_or_describes_the_image_is_left(world: RetentionWorld
     with transaction(world.engine) as session:
         decision = current_decision(session, batch_id, 0)
         assert decision is not None
-        reasons = Reasons.model_validate({**REASONS, "decision_facts": WORDS})
+        told = dict.fromkeys(("decision_facts", "incompatible_content_explanation", "content_type_other"), WORDS)
+        reasons = Reasons.model_validate({**REASONS, **told})
         statement = draft_statement(session, world.tenant, decision.id, reasons, actor="ann")
     assert WORDS in leftovers(world, batch_id, 0)
     gone, kept = world.stored(body), world.stored(other)
@@ -114,13 +121,14 @@ def test_nothing_that_shows_or_describes_the_image_is_left(world: RetentionWorld
 
 
 def test_counts_add_up_and_the_trail_and_its_seals_verify(world: RetentionWorld) -> None:
-    batch_id = world.judged({0: pixels(), 1: pixels()}, FLAGGED)
-    export_seal(world.engine, world.storage, world.bucket)
+    batch_id, seals = world.judged({0: pixels(), 1: pixels()}, FLAGGED), f"seals-{uuid4().hex[:8]}"
+    world.storage.ensure_bucket(seals)  # no other database's
+    export_seal(world.engine, world.storage, seals)
     world.erase(batch_id, 0)
     world.erase(batch_id, 0)  # again is fine
     remove_let_go(world.engine, world.storage, actor="test")
-    export_seal(world.engine, world.storage, world.bucket)
-    checked = check_trail(world.engine, world.storage, world.bucket)
+    export_seal(world.engine, world.storage, seals)
+    checked = check_trail(world.engine, world.storage, seals)
     assert (checked.broken, checked.seals >= 2) == (None, True)
     told = world.world.rows("SELECT ordinal, detail FROM audit_events WHERE batch_id = :id AND action = 'item.erased'", id=batch_id)
     assert [tuple(row) for row in told] == [(0, {"reason": "requested"})]
@@ -206,9 +214,10 @@ def test_a_worker_that_judges_the_image_at_that_moment_does_not_bring_it_back(wo
     assert (standing.accepted, standing.verdicts + standing.cancelled, standing.pending) == (2, 2, 0)
 
 
-def test_our_own_upload_goes_and_nobody_elses_object_does(world: RetentionWorld) -> None:
+@pytest.mark.parametrize("place", ["", "images/"])
+def test_our_own_upload_goes_and_nobody_elses_object_does(world: RetentionWorld, place: str) -> None:
     batch_id = world.judged({0: pixels(), 1: pixels()})
-    uploads, ours, theirs = world.settings.upload_bucket, f"folders/{batch_id}/a.jpg", "elsewhere/b.jpg"
+    uploads, ours, theirs = world.settings.upload_bucket, f"folders/{uuid4().hex}/{place}a.jpg", "elsewhere/b.jpg"
     for ordinal, key in enumerate((ours, theirs)):
         world.storage.put(uploads, key, b"x", "image/jpeg")
         world.as_owner("UPDATE items SET bucket = :bucket, key = :key WHERE batch_id = :id AND ordinal = :n",
@@ -218,6 +227,128 @@ def test_our_own_upload_goes_and_nobody_elses_object_does(world: RetentionWorld)
     remove_let_go(world.engine, world.storage, actor="test")
     assert [world.storage.exists(uploads, key) for key in (ours, theirs)] == [False, True]
     assert world.world.value("SELECT count(*) FROM erasures WHERE batch_id = :id AND upload_key IS NOT NULL", id=batch_id) == 0
+
+
+def test_an_upload_that_another_item_names_goes_with_the_last_of_them(world: RetentionWorld) -> None:
+    first, second = world.judged({0: pixels()}), world.judged({0: pixels()})
+    uploads, key = world.settings.upload_bucket, f"folders/{uuid4().hex}/images/a.jpg"
+    world.storage.put(uploads, key, b"x", "image/jpeg")
+    world.as_owner("UPDATE items SET bucket = :bucket, key = :key WHERE batch_id IN (:a, :b)", bucket=uploads, key=key, a=first, b=second)
+    for batch_id, there in ((first, True), (second, False)):
+        world.erase(batch_id, 0)
+        remove_let_go(world.engine, world.storage, actor="test")
+        assert world.storage.exists(uploads, key) is there
+
+
+def test_a_name_that_a_submitter_chose_does_not_keep_an_item_from_being_erased(world: RetentionWorld) -> None:
+    batch_id = world.judged({0: pixels(), 1: pixels()})
+    world.as_owner("UPDATE items SET custom_id = :name WHERE batch_id = :id AND ordinal = 1", name=item_id(batch_id, 0), id=batch_id)
+    world.erase(batch_id, 0)
+    world.erase(batch_id, 1)
+
+
+def test_erasing_again_erases_what_came_behind_the_first(world: RetentionWorld) -> None:
+    batch_id = world.judged({0: pixels()})
+    world.erase(batch_id, 0)
+    before = leftovers(world, batch_id, 0)
+    world.as_owner("UPDATE outcomes SET explanation = :words WHERE batch_id = :id", id=batch_id, words=WORDS)
+    world.erase(batch_id, 0)
+    assert leftovers(world, batch_id, 0) == before
+
+
+def statement_of(world: RetentionWorld, session: Session, batch_id: UUID) -> UUID:
+    decision = current_decision(session, batch_id, 0)
+    assert decision is not None
+    reasons = Reasons.model_validate({**REASONS, "decision_facts": WORDS})
+    return draft_statement(session, world.tenant, decision.id, reasons, actor="ann").id
+
+
+def decide(world: RetentionWorld, session: Session, batch_id: UUID) -> None:
+    before = current_decision(session, batch_id, 0)
+    wanted = Override(verdict=Verdict.GENERATED, action=Action.LABEL, reason=WORDS, supersedes=before.id if before else None)
+    override(session, world.tenant, (batch_id, 0), wanted, lead="lea")
+
+
+def answer(world: RetentionWorld, session: Session, batch_id: UUID) -> None:
+    claim = claim_task(session, ann(world), DEFAULT_QUEUE)
+    assert claim is not None
+    said = Answer(verdict=ReviewVerdict.GENERATED, action=Action.LABEL, note=f"{WORDS} in {batch_id}", judgements=())
+    submit_review(session, ann(world), claim.task_id, claim.token, said, version=claim.version)
+
+
+@pytest.mark.parametrize("write", [decide, answer, statement_of])
+def test_who_writes_about_the_image_at_that_moment_leaves_no_words_behind(
+    world: RetentionWorld, write: Callable[[RetentionWorld, Session, UUID], object]
+) -> None:
+    batch_id = world.judged({0: pixels()}, FLAGGED)
+    if write is statement_of:
+        with transaction(world.engine) as session:
+            decide(world, session, batch_id)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction(world.engine) as session:
+            write(world, session, batch_id)
+            erased = pool.submit(world.erase, batch_id, 0)
+            with pytest.raises(TimeoutError):
+                erased.result(timeout=0.5)
+        erased.result(timeout=30)
+    assert WORDS not in leftovers(world, batch_id, 0)
+
+
+def test_an_appeal_that_comes_at_that_moment_is_decided_first(world: RetentionWorld) -> None:
+    batch_id = world.judged({0: pixels()}, FLAGGED)
+    review(world)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction(world.engine) as session:
+            decision = current_decision(session, batch_id, 0)
+            assert decision is not None
+            open_appeal(session, world.tenant, NewAppeal(decision_id=decision.id, statement=WORDS), actor="app")
+            erased = pool.submit(world.erase, batch_id, 0)
+            with pytest.raises(TimeoutError):
+                erased.result(timeout=0.5)
+        with refusal("item_contested"):
+            erased.result(timeout=30)
+
+
+@pytest.mark.parametrize("end", ["busy", "refused", "not there", "withdrawn"])
+def test_a_statement_that_is_on_its_way_meanwhile_ends_without_its_words_unless_it_was_taken(world: RetentionWorld, end: str) -> None:
+    batch_id = world.judged({0: pixels()}, FLAGGED)
+    with transaction(world.engine) as session:
+        decide(world, session, batch_id)
+        statement = statement_of(world, session, batch_id)
+        sign_statement(session, statement, tenant_id=world.tenant, signed_by="ann", hold=timedelta(), actor="ann")
+    with transaction(world.engine) as session:
+        (leased,) = lease_due(session, limit=1, seconds=60)
+    world.erase(batch_id, 0)
+    assert WORDS in leftovers(world, batch_id, 0), "it may have been sent"
+    with transaction(world.engine) as session:
+        if end == "refused":
+            assert record_refused(session, leased, code="http_422", detail=json.dumps({"decision_facts": [WORDS]}))
+        else:
+            put_off(session, leased, code="http_429", seconds=0.0, uncertain=end == "not there")
+    with transaction(world.engine) as session:
+        if end == "withdrawn":
+            withdraw_statement(session, statement, tenant_id=world.tenant, actor="ann")
+        assert withdraw_moot(session) == (1 if end == "busy" else 0)
+        for again in lease_due(session, limit=1, seconds=60):
+            assert again.moot == "item_erased"
+            assert record_withdrawn(session, again)
+    told = world.world.rows("SELECT state, receiver_code, receiver_detail FROM statements_of_reasons WHERE id = :id", id=statement)[0]
+    code = {"refused": "http_422", "withdrawn": "http_429"}.get(end, "item_erased")
+    assert tuple(told) == ("refused" if end == "refused" else "withdrawn", code, None)
+    assert WORDS not in leftovers(world, batch_id, 0)
+
+
+def test_no_statement_is_drafted_about_an_erased_image(world: RetentionWorld) -> None:
+    batch_id = world.judged({0: pixels()}, FLAGGED)
+    with transaction(world.engine) as session:
+        decide(world, session, batch_id)
+        statement = statement_of(world, session, batch_id)
+    world.erase(batch_id, 0)
+    with transaction(world.engine) as session:
+        with refusal("statement_state"):
+            sign_statement(session, statement, tenant_id=world.tenant, signed_by="ann", hold=timedelta(), actor="ann")
+        with refusal("item_erased"):
+            statement_of(world, session, batch_id)
 
 
 def test_the_tombstone_of_another_tenants_item_cannot_be_made(world: RetentionWorld) -> None:

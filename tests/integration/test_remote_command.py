@@ -149,6 +149,11 @@ def test_a_folder_is_uploaded_with_the_callers_own_access_or_refused_with_what_t
     assert ended.code == 0, ended.err
     names = World(engine).rows("SELECT custom_id FROM items WHERE batch_id = :id ORDER BY ordinal", id=ended.out.strip())
     assert [row.custom_id for row in names] == ["a.jpg", "deep/b c.png"]
+    places = World(engine).rows("SELECT b.source, i.key FROM items AS i JOIN batches AS b ON b.id = i.batch_id WHERE b.id = :id",
+                                id=ended.out.strip())  # fmt: skip
+    for row in places:  # an image's erasure finds it below folders/; the manifest, which names them all, can be ended by itself
+        assert "/manifests/" in row.source
+        assert row.key.startswith("folders/")
 
 
 def test_a_rescan_begins_a_revision(users: Terminals, engine: Engine, batch: UUID) -> None:

@@ -365,6 +365,22 @@ def test_rows_that_only_grow_end_by_their_terms_and_younger_ones_stay(world: Ret
     assert world.world.value("SELECT count(*) FROM webhook_secrets WHERE endpoint_id = :e", e=endpoint) == 1
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_notes_and_claims_of_what_is_held_stay_until_the_hold_is_released(world: RetentionWorld, *, whole: bool) -> None:
+    batch_id = world.judged({0: pixels(), 1: pixels()}, FLAGGED)
+    old = {"b": batch_id, "old": datetime.now(UTC) - timedelta(days=500)}
+    world.as_owner("INSERT INTO intakes (batch_id, source, identity, ended_at) VALUES (:b, 's', '', :old)", **old)
+    world.as_owner("UPDATE review_tasks SET state = 'done', closed_at = :old WHERE batch_id = :b", **old)
+    world.as_owner("INSERT INTO review_claims (task_id, slot, reviewer, state, expires_at, ended_at)"
+                   " SELECT id, 1, 'ann', 'released', :old, :old FROM review_tasks WHERE batch_id = :b", **old)  # fmt: skip
+    held = hold(world, batch_id, None if whole else 0)
+    ended = world.run().ended
+    assert (ended["claims"], ended["intakes"]) == (0 if whole else 1, 0)
+    let_go_of(world, held)
+    ended = world.run().ended
+    assert (ended["claims"], ended["intakes"]) == (2 if whole else 1, 1)
+
+
 def test_the_application_deletes_nothing_and_writes_no_tombstone_by_itself(world: RetentionWorld) -> None:
     tables = world.world.rows("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')")
     for (table,) in tables:

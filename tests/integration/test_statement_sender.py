@@ -15,6 +15,7 @@ from worker.moderation.errors import MisconfiguredError, RejectedError
 from worker.moderation.settings import Settings
 from worker.statements.receiver import Receiver
 from worker.statements.sender import Sender, run_sender, send_due
+from worker.store.erasures import Erasing, erase_item
 from worker.store.session import transaction
 from worker.store.statement_queue import lease_due, record_submitted
 from worker.store.statements_of_reasons import withdraw_statement
@@ -176,6 +177,26 @@ def test_one_that_may_have_arrived_is_asked_for_before_it_is_withdrawn(
     send_due(reach, engine)
     assert desk.row(statement).state == end
     assert len(database.calls) == (1 if failure == 0 else 0)  # never offered again
+
+
+@pytest.mark.parametrize(("failure", "end", "code"), [(0, "submitted", "known"), (500, "withdrawn", "item_erased")])
+def test_one_about_an_erased_image_is_asked_for_and_never_offered_again(
+    desk: Desk, engine: Engine, database: Database, reach: Settings, failure: int, end: str, code: str
+) -> None:
+    (decision,) = desk.decided(1)
+    statement = desk.signed(decision)
+    database.failures = [failure]
+    send_due(reach, engine)
+    place = desk.world.rows("SELECT batch_id, ordinal FROM decisions WHERE id = :id", id=decision)[0]
+    with transaction(engine) as session:
+        erase_item(session, desk.tenant, place.batch_id, place.ordinal, Erasing("test", "requested", reach.upload_bucket))
+    desk.hurry()
+    send_due(reach, engine)
+    assert (desk.row(statement).state, desk.row(statement).receiver_code) == (end, code)
+    assert len(database.calls) == (1 if failure == 0 else 0)
+    assert desk.audited(statement)[-1] == f"statement.{end}"
+    said = "altered by artificial intelligence" in str(desk.row(statement).payload)
+    assert said is (end == "submitted"), "what was published stays as it is"
 
 
 def test_two_senders_never_send_the_same_statement(desk: Desk, engine: Engine, database: Database, reach: Settings) -> None:

@@ -23,7 +23,7 @@ from worker.store.statement_queue import (
     record_refused,
     record_submitted,
     record_withdrawn,
-    withdraw_superseded,
+    withdraw_moot,
 )
 
 LEASE_SECONDS = 300.0  # an attempt, and a minute of questions behind it, with room for a frozen process that wakes up
@@ -88,13 +88,13 @@ class Sender:
     def turn(self) -> Turn:
         """Sends one group. Raises TransientError; MisconfiguredError, with the group put off."""
         with transaction(self._engine) as session:
-            withdraw_superseded(session)
+            withdraw_moot(session)
             leased = lease_due(session, limit=MOST_STATEMENTS, seconds=self._lease_seconds)
         if not leased:
             return Turn(0, POLL_SECONDS)
         try:
-            self._settle_superseded([statement for statement in leased if statement.superseded])
-            return Turn(len(leased), self._send([statement for statement in leased if not statement.superseded]))
+            self._settle_moot([statement for statement in leased if statement.moot])
+            return Turn(len(leased), self._send([statement for statement in leased if not statement.moot]))
         except MisconfiguredError:
             self._put_off(leased, "refused_us", pause=REFUSED_SECONDS)
             raise
@@ -107,12 +107,12 @@ class Sender:
         log.info("statements_answered", statements=len(group), answer=type(answer).__name__)
         match answer:
             case Taken(ids=ids):
-                with transaction(self._engine) as session:
-                    for statement in group:
+                for statement in group:  # one at a time: an erasure of one waits for the audit chain, and must not wait for us
+                    with transaction(self._engine) as session:
                         record_submitted(session, statement, code="http_201", receiver_id=ids.get(statement.puid))
             case Refused(details=details):
-                with transaction(self._engine) as session:
-                    for place, detail in details.items():
+                for place, detail in details.items():
+                    with transaction(self._engine) as session:
                         record_refused(session, group[place], code="http_422", detail=detail)
                 self._put_off([statement for place, statement in enumerate(group) if place not in details], "sent_with_refused", pause=0.0)
             case Known(puids=puids):
@@ -132,8 +132,8 @@ class Sender:
             else:
                 self._put_off([statement], "known_or_under_way", uncertain=True)
 
-    def _settle_superseded(self, statements: Iterable[Leased]) -> None:
-        """Their decisions no longer stand, and an earlier attempt may have arrived: submitted if it did, else withdrawn."""
+    def _settle_moot(self, statements: Iterable[Leased]) -> None:
+        """They are not to be sent any more, and an earlier attempt may have arrived: submitted if it did, else withdrawn."""
         for statement, there in self._answers(statements):
             with transaction(self._engine) as session:
                 if there:

@@ -18,7 +18,7 @@ from worker.moderation.review import DecisionBasis
 from worker.store import audit, outbox
 from worker.store.models import BatchRow, DecisionRow
 from worker.store.outcome_rows import Place
-from worker.store.statement_queue import withdraw_superseded
+from worker.store.statement_queue import withdraw_moot
 
 MOST_DECISIONS = 100  # shown of one item
 
@@ -131,7 +131,7 @@ def decide_over(session: Session, new: NewDecision, before: DecisionRow | None) 
         )
     told = {"decision_id": str(decision_id), "item_id": item_id(new.batch_id, new.ordinal), "revision": new.revision}
     if before is not None:
-        withdraw_superseded(session, decision_id=before.id, actor=new.decided_by)
+        withdraw_moot(session, decision_id=before.id, actor=new.decided_by)
         outbox.publish(session, new.tenant_id, EventType.DECISION_SUPERSEDED, {**told, "supersedes": str(before.id)})
     outbox.publish(session, new.tenant_id, EventType.DECISION_CREATED, {**told, "verdict": new.verdict, "action": new.action})
     detail = {"decision": str(decision_id), "supersedes": str(before.id) if before else None, "basis": new.basis, "action": new.action}

@@ -28,6 +28,12 @@ ERASE = text(
     SELECT erase_item(:batch_id, :ordinal, :actor, :reason, :own_bucket)
     """
 )
+LOCK = text(
+    """
+    -- lock: whoever erases the item waits until this transaction ends
+    SELECT pg_advisory_xact_lock_shared(item_lock(:batch_id, :ordinal))
+    """
+)
 SETTLE = text(
     """
     -- settle erased: those of a batch that still wait for an outcome get a cancelled one. Whoever judges one now finds it there.
@@ -98,7 +104,8 @@ def settle_erased(session: Session, batch_id: UUID, *, actor: str) -> int:
 
 
 def check_not_erased(session: Session, batch_id: UUID, ordinal: int) -> None:
-    """Raises RejectedError `item_erased`."""
+    """Until the transaction ends it is not. Lock no task, statement or evidence before. Raises RejectedError `item_erased`."""
+    session.execute(LOCK, {"batch_id": batch_id, "ordinal": ordinal})
     if session.get(ErasureRow, (batch_id, ordinal)) is not None:
         raise RejectedError(ERASED_CODE, f"Item {ordinal} of batch {batch_id} was erased.")
 

@@ -18,21 +18,24 @@ from worker.store import audit
 from worker.store.statements import rows_changed
 
 SENDER = "statements"  # the sender, in the audit trail
-SUPERSEDED = "superseded"
+# Why a statement about decision `d` is not to be sent any more; null: it is.
+MOOT = """
+    CASE WHEN EXISTS (SELECT FROM erasures AS e WHERE (e.batch_id, e.ordinal) = (d.batch_id, d.ordinal)) THEN 'item_erased'
+         WHEN EXISTS (SELECT FROM decisions AS later WHERE later.supersedes = d.id) THEN 'superseded' END
+"""
 
 WITHDRAW = text(
-    """
-    -- withdraw superseded: unsent statements about decisions that no longer stand; about one of them, or wherever there are some
-    UPDATE statements_of_reasons AS s SET state = 'withdrawn', lease_token = NULL, receiver_code = :code
+    f"""
+    -- withdraw moot: unsent statements that are not to be sent any more; about one decision, or wherever there are some
+    UPDATE statements_of_reasons AS s SET state = 'withdrawn', lease_token = NULL, receiver_code = {MOOT}
       FROM decisions AS d
      WHERE d.id = s.decision_id AND s.state IN ('draft', 'held') AND NOT s.uncertain
-       AND (CAST(:decision_id AS uuid) IS NULL OR s.decision_id = :decision_id)
-       AND EXISTS (SELECT FROM decisions AS later WHERE later.supersedes = s.decision_id)
-    RETURNING s.id, s.decision_id, s.tenant_id, d.batch_id, d.ordinal, d.revision
-    """
+       AND (CAST(:decision_id AS uuid) IS NULL OR s.decision_id = :decision_id) AND {MOOT} IS NOT NULL
+    RETURNING s.id, s.decision_id, s.tenant_id, s.receiver_code, d.batch_id, d.ordinal, d.revision
+    """  # noqa: S608  a constant of ours
 )
 LEASE = text(
-    """
+    f"""
     -- lease: signed statements whose time has come, the longest waiting first
     WITH due AS (
         SELECT id, uncertain FROM statements_of_reasons WHERE state = 'held' AND next_attempt_at <= now()
@@ -44,9 +47,8 @@ LEASE = text(
       FROM due, decisions AS d
      WHERE s.id = due.id AND d.id = s.decision_id
     RETURNING s.id, s.lease_token AS token, s.decision_id, s.tenant_id, s.payload, s.attempts,
-              due.uncertain AS was_uncertain, d.batch_id, d.ordinal, d.revision,
-              EXISTS (SELECT FROM decisions AS later WHERE later.supersedes = s.decision_id) AS superseded
-    """
+              due.uncertain AS was_uncertain, d.batch_id, d.ordinal, d.revision, {MOOT} AS moot
+    """  # noqa: S608  a constant of ours
 )
 END = text(
     """
@@ -75,7 +77,7 @@ WAITING = text(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leased:
-    """A statement to send now, or to ask about when its decision no longer stands."""
+    """A statement to send now, or only to ask about when it is `moot`: superseded, or item_erased."""
 
     id: UUID
     token: UUID
@@ -86,7 +88,7 @@ class Leased:
     batch_id: UUID
     ordinal: int
     revision: int
-    superseded: bool
+    moot: str | None
     was_uncertain: bool  # an earlier attempt was never answered; only finding it there, or not, settles that
 
     @property
@@ -103,11 +105,11 @@ class Waiting:
     due: int
 
 
-def withdraw_superseded(session: Session, *, decision_id: UUID | None = None, actor: str = SENDER) -> int:
-    """Withdraws what was not sent about a decision that was superseded, or about any: how many. Uncertain ones are asked about first."""
-    rows = session.execute(WITHDRAW, {"decision_id": decision_id, "code": SUPERSEDED}).all()
+def withdraw_moot(session: Session, *, decision_id: UUID | None = None, actor: str = SENDER) -> int:
+    """Withdraws what was not sent of one decision or any, and is not to be any more: how many. Uncertain ones are asked about first."""
+    rows = session.execute(WITHDRAW, {"decision_id": decision_id}).all()
     for row in rows:
-        _note(session, row, "statement.withdrawn", actor, {"code": SUPERSEDED})
+        _note(session, row, "statement.withdrawn", actor, {"code": row.receiver_code})
     return len(rows)
 
 
@@ -128,8 +130,8 @@ def record_refused(session: Session, leased: Leased, *, code: str, detail: str) 
 
 
 def record_withdrawn(session: Session, leased: Leased) -> bool:
-    """It is not there, and its decision no longer stands."""
-    return _end(session, leased, "withdrawn", SUPERSEDED)
+    """It is not there, and it is moot."""
+    return _end(session, leased, "withdrawn", leased.moot)
 
 
 def put_off(session: Session, leased: Leased, *, code: str, seconds: float, uncertain: bool) -> None:
@@ -143,7 +145,9 @@ def waiting(session: Session) -> Waiting:
     return Waiting(*session.execute(WAITING).one())
 
 
-def _end(session: Session, leased: Leased, state: str, code: str, *, detail: str | None = None, receiver_id: str | None = None) -> bool:
+def _end(
+    session: Session, leased: Leased, state: str, code: str | None, *, detail: str | None = None, receiver_id: str | None = None
+) -> bool:
     parameters = {"id": leased.id, "token": leased.token, "state": state, "code": code, "detail": detail, "receiver_id": receiver_id}
     kept = rows_changed(session, END, **parameters) == 1
     if kept:

@@ -18,6 +18,7 @@ from worker.moderation.statement_drafts import draft_payload
 from worker.moderation.statement_of_reasons import Payload, Reasons, Violation, violations
 from worker.store import audit
 from worker.store.decisions import current_decision, find_decision
+from worker.store.erasures import check_not_erased
 from worker.store.lineage import read_lineage
 from worker.store.models import DecisionRow, StatementRow
 from worker.store.models.decisions import StatementState
@@ -35,9 +36,10 @@ class WaitsFor(StrEnum):
 def draft_statement(session: Session, tenant_id: str, decision_id: UUID, reasons: Reasons, *, actor: str) -> StatementRow:
     """A draft about a decision that stands and restricts something. One that was withdrawn or refused makes room for another.
 
-    Raises RejectedError: decision_missing, decision_superseded, decision_unrestricting, statement_exists.
+    Raises RejectedError: decision_missing, decision_superseded, decision_unrestricting, statement_exists, item_erased.
     """
     decision = find_decision(session, decision_id, tenant_id=tenant_id)
+    check_not_erased(session, decision.batch_id, decision.ordinal)
     if decision.action == Action.NONE:
         raise RejectedError("decision_unrestricting", f"Decision {decision.id} leaves the image as it is: there is nothing to state.")
     _check_stands(session, decision)

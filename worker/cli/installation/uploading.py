@@ -15,6 +15,7 @@ from worker.moderation.settings import Settings
 from worker.moderation.text import clean
 
 MEDIA_TYPE = "application/octet-stream"
+MANIFESTS = "manifests/"  # not among the images: they name all of them, are read once, and a lifecycle rule may end them
 
 
 def reachable(source: str, settings: Settings, key: str) -> str:
@@ -32,25 +33,26 @@ def reachable(source: str, settings: Settings, key: str) -> str:
         )
     storage, bucket = Storage(settings), settings.upload_bucket
     owner = settings.api_key.get_secret_value() if settings.api_key else ""  # two tenants may choose the same key
-    prefix = f"folders/{hashlib.sha256(f'{owner} {key}'.encode()).hexdigest()[:32]}/"
+    place = hashlib.sha256(f"{owner} {key}".encode()).hexdigest()[:32]
     if path.is_dir():
-        return _upload_images(storage, path, bucket, prefix)
+        return _upload_images(storage, path, bucket, place)
     if manifest_format(path.name) is None:
         raise RejectedError(
             "source_unknown", f"{source} is neither a folder nor a manifest. A manifest ends in .jsonl or .csv, or .gz of it."
         )
-    storage.upload_file(bucket, prefix + path.name, path, MEDIA_TYPE)
-    return address(bucket, prefix + path.name)
+    manifest = f"{MANIFESTS}{place}/{path.name}"
+    storage.upload_file(bucket, manifest, path, MEDIA_TYPE)
+    return address(bucket, manifest)
 
 
-def _upload_images(storage: Storage, folder: Path, bucket: str, prefix: str) -> str:
+def _upload_images(storage: Storage, folder: Path, bucket: str, place: str) -> str:
     """Uploads every image, then a manifest of all. One that could not be uploaded is in it, too, and fails there as missing."""
-    images = find_images(folder)
-    for row in upload_folder(storage, folder, images, bucket, prefix + "images/"):
+    images, prefix = find_images(folder), f"folders/{place}/images/"
+    for row in upload_folder(storage, folder, images, bucket, prefix):
         if isinstance(row, RowError):
             say(f"Not uploaded: {clean(row.message)} [{row.code}]")
     names = [image.as_posix().encode(errors="replace").decode() for image in images]
-    rows = [json.dumps({SOURCE_REF: address(bucket, f"{prefix}images/{name}"), "custom_id": name}) for name in names]
-    manifest = prefix + "manifest.jsonl.gz"
+    rows = [json.dumps({SOURCE_REF: address(bucket, prefix + name), "custom_id": name}) for name in names]
+    manifest = f"{MANIFESTS}{place}/manifest.jsonl.gz"
     storage.put(bucket, manifest, gzip.compress("\n".join(rows).encode(), mtime=0), MEDIA_TYPE)  # the same again: the same ETag
     return address(bucket, manifest)

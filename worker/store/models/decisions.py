@@ -22,7 +22,7 @@ class StatementState(StrEnum):
     HELD = "held"  # signed; the hold window runs, or it waits for the sender: a mistake can still be taken back unsent
     SUBMITTED = "submitted"
     REFUSED = "refused"  # the receiver would not have it; see the code
-    WITHDRAWN = "withdrawn"  # taken back, or its decision was superseded, before it was sent
+    WITHDRAWN = "withdrawn"  # taken back, or superseded or its image erased, before it was sent
 
 
 class DecisionRow(Base):

@@ -71,6 +71,7 @@ class ItemRow(Base):
     __tablename__ = "items"
     __table_args__ = (
         UniqueConstraint("batch_id", "custom_id"),
+        Index("ix_items_uploaded", "bucket", "key", postgresql_where=text("key LIKE 'folders/%'")),  # who else names an upload of ours
         {"comment": "One image reference of a batch; insert-only", **PARTITIONED_BY_BATCH},
     )
 
