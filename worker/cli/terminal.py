@@ -1,5 +1,6 @@
 """Two streams: results go to stdout, everything about them to stderr. Texts of models and submitters are cleaned on the way."""
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
+
+PIPED_COLUMNS = 160  # where no terminal says: cells of a table stay on one line, for whatever reads it
 
 
 def say(message: str) -> None:
@@ -29,7 +32,8 @@ def console(*, stderr: bool = False) -> "Console":
     """Rich's console on stdout or stderr, without its guesses at what to colour."""
     from rich.console import Console  # noqa: PLC0415  `--help` does without
 
-    return Console(stderr=stderr, highlight=False, emoji=False)
+    piped = not (sys.stderr if stderr else sys.stdout).isatty() and "COLUMNS" not in os.environ  # noqa: TID251  the terminal's own
+    return Console(stderr=stderr, highlight=False, emoji=False, width=PIPED_COLUMNS if piped else None)
 
 
 def untrusted(text: str, style: str = "", limit: int | None = None) -> "Text":
