@@ -52,8 +52,13 @@ def raw(status: int, description: str, *media_types: str) -> Responses:
     return {status: {"description": description, "content": content}}
 
 
+def problem_examples() -> dict[str, Any]:
+    """What responses refer to: every problem as it is answered."""
+    return {code: {"summary": kind.title, "value": Problem(kind, kind.meaning).body(EXAMPLE_REQUEST_ID)} for code, kind in KINDS.items()}
+
+
 def _response(status: int, kinds: list[ProblemKind]) -> dict[str, Any]:
-    examples = {kind.code: {"summary": kind.title, "value": Problem(kind, kind.meaning).body(EXAMPLE_REQUEST_ID)} for kind in kinds}
+    examples = {kind.code: {"$ref": f"#/components/examples/{kind.code}"} for kind in kinds}
     described: dict[str, Any] = {
         "description": " · ".join(kind.title for kind in kinds),
         "content": {MEDIA_TYPE: {"schema": PROBLEM_SCHEMA, "examples": examples}},

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from api.describing import problems
+from api.describing import problem_examples, problems
 from api.schemas.base import ProblemBody
 from api.security.authentication import OPEN_PATHS
 from api.security.principal import Requirement
@@ -62,6 +62,7 @@ def document(app: FastAPI) -> dict[str, Any]:
     problem = ProblemBody.model_json_schema(ref_template=MODELS)
     schemas.update(problem.pop("$defs"))
     schemas["ProblemBody"] = problem
+    made["components"]["examples"] = problem_examples()
     made["components"]["securitySchemes"] = SCHEMES
     for route in routes_of(app):
         for method in route.methods or ():

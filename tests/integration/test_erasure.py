@@ -245,6 +245,7 @@ def test_a_name_that_a_submitter_chose_does_not_keep_an_item_from_being_erased(w
     world.as_owner("UPDATE items SET custom_id = :name WHERE batch_id = :id AND ordinal = 1", name=item_id(batch_id, 0), id=batch_id)
     world.erase(batch_id, 0)
     world.erase(batch_id, 1)
+    assert world.world.value("SELECT count(*) FROM erasures WHERE batch_id = :id", id=batch_id) == 2
 
 
 def test_erasing_again_erases_what_came_behind_the_first(world: RetentionWorld) -> None:
