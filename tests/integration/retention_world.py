@@ -33,8 +33,8 @@ class RetentionWorld:
 
     @classmethod
     def apart(cls, engine: Engine, storage: Storage, settings: Settings) -> "RetentionWorld":
-        """With a bucket of its own: others' seals are of other databases."""
-        own = settings.model_copy(update={"evidence_bucket": f"evidence-{uuid4().hex[:8]}"})
+        """With its database's own bucket: seals of other databases contradict it. One per test would use up the store's volumes."""
+        own = settings.model_copy(update={"evidence_bucket": f"evidence-{engine.url.database}".replace("_", "-")})
         storage.ensure_bucket(own.evidence_bucket)
         return cls(engine, storage, own)
 

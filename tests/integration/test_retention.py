@@ -29,7 +29,9 @@ from worker.store.session import transaction
 
 @pytest.fixture
 def world(engine: Engine, storage: Storage, settings: Settings) -> Iterator[RetentionWorld]:
-    world = RetentionWorld.apart(engine, storage, settings)
+    bucket = f"evidence-{uuid4().hex[:8]}"  # what strays in it is counted
+    storage.ensure_bucket(bucket)
+    world = RetentionWorld(engine, storage, settings.model_copy(update={"evidence_bucket": bucket}))
     world.world.retire()
     yield world
     world.world.retire()
