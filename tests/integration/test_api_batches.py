@@ -232,7 +232,8 @@ async def test_a_key_does_what_its_scopes_say_and_no_more(settings: Settings, en
 
 async def test_storage_is_checked_target_by_target(api: httpx.AsyncClient, manifest: str, settings: Settings) -> None:
     bucket = settings.upload_bucket
-    targets = [manifest, f"s3://{bucket}/nothing/", f"s3://{bucket}/nothing.jpg", "s3://elsewhere/", f"s3://{bucket}"]
+    Storage(settings).put(bucket, "checks/a.jpg", b"a", "image/jpeg")
+    targets = [manifest, f"s3://{bucket}/nothing/", f"s3://{bucket}/nothing.jpg", "s3://elsewhere/", f"s3://{bucket}/checks/"]
     checks = (await api.post("/v1/storage-checks", json={"targets": targets})).json()
     assert [check["code"] for check in checks["checks"]] == ["ok", "source_empty", "object_missing", "bucket_not_allowed", "ok"]
     assert not checks["ok"]
