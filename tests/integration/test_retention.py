@@ -29,9 +29,7 @@ from worker.store.session import transaction
 
 @pytest.fixture
 def world(engine: Engine, storage: Storage, settings: Settings) -> Iterator[RetentionWorld]:
-    bucket = f"evidence-{uuid4().hex[:8]}"  # what strays in it is counted
-    storage.ensure_bucket(bucket)
-    world = RetentionWorld(engine, storage, settings.model_copy(update={"evidence_bucket": bucket}))
+    world = RetentionWorld.apart(engine, storage, settings)
     world.world.retire()
     yield world
     world.world.retire()
@@ -274,6 +272,8 @@ def test_objects_that_were_stored_and_never_recorded_go_and_seals_do_not(world: 
 
 def test_all_versions_of_an_object_go(world: RetentionWorld) -> None:
     client = s3_client(world.settings)
+    world = replace(world, settings=world.settings.model_copy(update={"evidence_bucket": f"versioned-{uuid4().hex[:8]}"}))
+    client.create_bucket(Bucket=world.bucket)
     client.put_bucket_versioning(Bucket=world.bucket, VersioningConfiguration={"Status": "Enabled"})
     body = pixels()
     batch_id, kept = world.judged({0: body}), world.stored(pixels())
