@@ -112,7 +112,7 @@ def test_a_store_that_stays_down_is_transient_within_the_deadline() -> None:
     with BrokenStore(answer("503 Slow Down")) as store, pytest.raises(TransientError) as refused:
         get(broken(store), timeout_seconds=1)
     assert refused.value.code == "object_store_unavailable"
-    assert 0.3 < time.monotonic() - started < 3
+    assert 0.3 < time.monotonic() - started < 10, "one second, and what a busy machine adds; boto3 alone would try for minutes"
 
 
 def test_a_dripping_body_ends_at_the_deadline() -> None:

@@ -64,6 +64,7 @@ def object_store_command(layout: Layout, ports: StorePorts, credentials: Credent
         "s3.autoCreateBucket": "false",  # a missing bucket is an error, as on AWS
         "filer.localSocket": layout.sockets / "filer.sock",
         "s3.localSocket": layout.sockets / "s3.sock",
+        "volume.max": 10_000,  # else as many as fit the disk when full: every bucket takes several, and 64 buckets took all
         "volume.preStopSeconds": 0,  # it waits for other servers to notice; there are none
         "admin.ui": "false",
         "webdav": "false",
