@@ -204,6 +204,7 @@ TABLE = (
         speaks=True,
     ),
     _K("review_exists", 409, "Answered before", "Another answer was given under this claim before.", speaks=True),
+    _K("task_alone", 409, "Answered by itself", "Only a task that a policy opened is answered together with its duplicates.", speaks=True),
     _K("lead_unsure", 422, "Lead unsure", "An escalated task is settled with real or generated.", speaks=True),
     _K("region_unknown", 422, "No such region", "The decided outcome has no region at that position.", speaks=True),
     _K("region_judgement_invalid", 422, "Bad judgement", "A box is judged once, and lies in the image.", speaks=True),

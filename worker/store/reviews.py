@@ -49,8 +49,12 @@ class Submitted:
     repeated: bool = False
 
 
-def submit_review(session: Session, claimant: Claimant, task_id: int, token: UUID, answer: Answer, *, version: int) -> Submitted:
+def submit_review(
+    session: Session, claimant: Claimant, task_id: int, token: UUID, answer: Answer, *, version: int, answered_with: int | None = None
+) -> Submitted:
     """Records the answer under the claim, and with the last one decides the task, or asks a lead when reviewers differ.
+
+    `answered_with`: the task whose answer it repeats, see `worker.store.reviews_together`.
 
     Raises FencedError; RejectedError: task_missing, task_finished, task_changed, region_unknown, region_judgement_invalid,
     judgements_too_many, lead_unsure, review_exists.
@@ -63,6 +67,7 @@ def submit_review(session: Session, claimant: Claimant, task_id: int, token: UUI
     claim = end_claim(session, claimant, task_id, token, ClaimState.SUBMITTED, reason=None)
     review_id = new_uuid7()
     review = {"id": review_id, "task_id": task_id, "slot": claim.slot, "reviewer": claimant.reviewer, "seconds": claim.seconds}
+    review |= {"answered_with": answered_with}
     session.execute(insert(ReviewRow).values(**review, verdict=answer.verdict, action=answer.action, note=answer.note))
     if answer.judgements:
         session.execute(insert(RegionJudgementRow), [_columns(review_id, *pair) for pair in enumerate(answer.judgements, 1)])
@@ -71,7 +76,7 @@ def submit_review(session: Session, claimant: Claimant, task_id: int, token: UUI
     task.version += int(task.state != before)
     session.flush()
     decision_id = None if decision is None else _decide(session, task, decision)
-    _tell(session, task, claimant, review_id, answer)
+    _tell(session, task, claimant, review_id, answer, answered_with)
     return Submitted(review_id=review_id, task_state=TaskState(task.state), task_version=task.version, decision_id=decision_id)
 
 
@@ -155,9 +160,10 @@ def _columns(review_id: UUID, number: int, judgement: RegionJudgement) -> dict[s
     return {"review_id": review_id, "number": number, "kind": judgement.kind, "position": judgement.position, **box}
 
 
-def _tell(session: Session, task: ReviewTaskRow, claimant: Claimant, review_id: UUID, answer: Answer) -> None:
+def _tell(session: Session, task: ReviewTaskRow, claimant: Claimant, review_id: UUID, answer: Answer, answered_with: int | None) -> None:
     place: dict[str, Any] = {"batch_id": task.batch_id, "ordinal": task.ordinal, "revision": task.revision}
     told = {"review_id": str(review_id), "task_id": task.id, "item_id": item_id(task.batch_id, task.ordinal), "task_state": task.state}
     outbox.publish(session, task.tenant_id, EventType.REVIEW_COMPLETED, told)
     detail = {"review": str(review_id), "task": task.id, "verdict": answer.verdict, "judgements": len(answer.judgements)}
+    detail |= {"bulk": True, "answered_with": answered_with} if answered_with is not None else {}
     audit.record(session, actor=claimant.reviewer, action="review.submitted", **place, detail=detail)

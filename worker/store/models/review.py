@@ -127,6 +127,9 @@ class ReviewRow(Base):
     note: Mapped[str] = mapped_column(server_default=text("''"), comment="Why, in the reviewer's words")
     seconds: Mapped[float] = mapped_column(comment="From the claim to the answer")
     created_at: Mapped[Now] = mapped_column(comment="When it was given")
+    answered_with: Mapped[int | None] = mapped_column(
+        ForeignKey("review_tasks.id"), comment="The task with whose answer it was given, as one of its duplicates"
+    )
 
 
 class RegionJudgementRow(Base):
