@@ -19,7 +19,7 @@ from api.services import Services
 from worker.moderation.policy import Action
 from worker.store import review_queues
 from worker.store.review_cases import read_case
-from worker.store.review_claims import Claim, claim_task, held_claims
+from worker.store.review_claims import Claim, claim_task, claim_this_task, held_claims
 from worker.store.review_tasks import find_task
 from worker.store.session import transaction
 
@@ -58,12 +58,10 @@ def claim_next(queue: QueueName, visit: Visitor, services: Services) -> Response
 
 @router.post("/tasks/{task_id:segment}/claims", response_class=HTMLResponse)
 def claim_again(task_id: TaskId, visit: Visitor, services: Services) -> Response:
-    """The HTML of one task: the claim on it that the reviewer holds, or a new one; 204 when it is not to be had at the moment."""
+    """The HTML of one task: the claim on it that the reviewer holds, or a new one; 204 when it is not to be had."""
     claimant = claimant_of(visit.principal)
     with transaction(services.engine) as session:
-        queue = found(find_task, session, task_id, claimant).queue
-        held = (claim for claim in held_claims(session, claimant) if claim.task_id == task_id)
-        claim = next(held, None) or claim_task(session, claimant, queue, task_id=task_id)
+        claim = found(claim_this_task, session, claimant, task_id)
         task = _view(session, claim, visit) if claim is not None else None
     return _piece(task, visit)
 

@@ -144,6 +144,16 @@ def claim_task(session: Session, claimant: Claimant, queue: str, *, task_id: int
     return None
 
 
+def claim_this_task(session: Session, claimant: Claimant, task_id: int) -> Claim | None:
+    """The reviewer's claim on a task: the one they hold, else a new one; None when it is not to be had.
+
+    Raises RejectedError: task_missing, claims_too_many.
+    """
+    queue = find_task(session, task_id, claimant).queue
+    held = (claim for claim in held_claims(session, claimant) if claim.task_id == task_id)
+    return next(held, None) or claim_task(session, claimant, queue, task_id=task_id)
+
+
 def held_claims(session: Session, claimant: Claimant) -> list[Claim]:
     """What the reviewer holds at this moment, oldest first; at most MOST_CLAIMS."""
     return [Claim(**row._asdict()) for row in session.execute(HELD, {"tenant_id": claimant.tenant_id, "reviewer": claimant.reviewer})]

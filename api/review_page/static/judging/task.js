@@ -179,8 +179,16 @@ export class Task {
     for (const region of this.article.querySelectorAll("li.region")) {
       const chosen = region.dataset.position === key;
       region.classList.toggle("selected", chosen);
-      if (chosen) region.scrollIntoView({ block: "nearest" });
+      if (chosen) this.#scrollTo(region);
     }
+  }
+
+  // Within the panel beside the picture; where the panel is below it, the picture stays in view.
+  #scrollTo(region) {
+    const panel = this.article.querySelector(".facts");
+    const above = region.offsetTop - panel.offsetTop - 8, below = above + region.offsetHeight + 16 - panel.clientHeight;
+    if (panel.scrollTop > above) panel.scrollTop = above;
+    else if (panel.scrollTop < below) panel.scrollTop = Math.min(above, below);
   }
 
   #showJudgements() {
