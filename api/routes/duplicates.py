@@ -12,7 +12,7 @@ from worker.moderation.duplicates import MEANING
 from worker.moderation.identifiers import item_id, region_id
 from worker.moderation.policy import Action
 from worker.moderation.review import ReviewVerdict
-from worker.store.duplicates import Duplicate, find_duplicates
+from worker.store.duplicates import Duplicate, Duplicates, find_duplicates
 from worker.store.review_answers import Answer
 from worker.store.reviews_together import Together, answer_together
 from worker.store.session import transaction
@@ -33,8 +33,7 @@ def list_duplicates(task_id: TaskId, principal: Watcher, services: Services) -> 
     """List other items with the task's image, and where each stands: the same bytes, and by a perceptual hash what looks alike."""
     with transaction(services.engine) as session:
         found = find_duplicates(session, task_id, claimant_of(principal))
-    exact, near = ([_duplicate(one) for one in some] for some in (found.exact, found.near))
-    return written(bodies.DuplicateList(exact=exact, near=near, more=found.more))
+    return written(describe_duplicates(found))
 
 
 @router.post(
@@ -53,6 +52,12 @@ def decide_duplicates(task_id: TaskId, body: bodies.DuplicatesDecided, principal
     with transaction(services.engine) as session:
         done = answer_together(session, claimant_of(principal), task_id, body.lease_token, answer, seen)
     return written(bodies.DecidedTogetherList(results=[_together(one) for one in done]))
+
+
+def describe_duplicates(found: Duplicates) -> bodies.DuplicateList:
+    """Duplicates as the API and the judging page show them."""
+    exact, near = ([_duplicate(one) for one in some] for some in (found.exact, found.near))
+    return bodies.DuplicateList(exact=exact, near=near, more=found.more)
 
 
 def _duplicate(one: Duplicate) -> bodies.Duplicate:
