@@ -52,7 +52,7 @@ class DuplicateList(Answer):
 class SeenTask(RequestBody):
     """A task that was ticked, and the version that was seen of it."""
 
-    task_id: Annotated[int, Field(ge=1, le=2**63 - 1), WHOLE]
+    task_id: Annotated[int, Field(ge=1, le=2**53 - 1), WHOLE]  # what every reader of JSON holds exactly
     version: Annotated[int, Field(ge=1, le=2**31 - 1), WHOLE]
 
 

@@ -1,6 +1,6 @@
 """One answer to several tasks of one image: each gets a review, a decision and an audit event of its own, in one transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from worker.moderation.review import ClaimState, TaskKind, TaskState
 from worker.store.models import ReviewTaskRow
 from worker.store.review_answers import Answer, find_answer
 from worker.store.review_claims import CLAIM, EXPIRE
-from worker.store.review_tasks import Claimant, find_task
+from worker.store.review_tasks import Claimant, lock_any_task
 from worker.store.reviews import Submitted, submit_review
 from worker.store.task_standings import TaskStanding, task_standings
 
@@ -21,8 +21,8 @@ MOST_TOGETHER = 100  # tasks that one answer may decide
 
 LOCK = text(
     """
-    -- lock: in one order, so that two reviewers who answer overlapping sets wait for each other instead of deadlocking
-    SELECT id FROM review_tasks WHERE id = ANY(:ids) AND tenant_id = :tenant_id ORDER BY id FOR UPDATE
+    -- lock: those that nobody is busy with at this moment; whoever waited could meet another who waits for them
+    SELECT id FROM review_tasks WHERE id = ANY(:ids) AND tenant_id = :tenant_id FOR UPDATE SKIP LOCKED
     """
 )
 HOLDS = text(
@@ -61,14 +61,14 @@ def answer_together(
     `token` is the claim on the anchor: the task in front of the reviewer, which is still to be answered, or was with the same verdict.
     Raises FencedError; RejectedError: task_missing, task_alone, review_exists, and as `submit_review`.
     """
-    anchor = find_task(session, anchor_id, claimant)
-    session.execute(EXPIRE)
-    session.execute(LOCK, {"ids": [anchor_id, *seen], "tenant_id": claimant.tenant_id})
+    anchor = lock_any_task(session, anchor_id, claimant)  # a retry waits here for the first
+    free = set(session.execute(LOCK, {"ids": list(seen), "tenant_id": claimant.tenant_id}).scalars())
+    session.execute(EXPIRE)  # claims after tasks, as everywhere
     _check_anchor(session, anchor, claimant, token, answer)
     standings = task_standings(session, anchor, claimant, seen)
     held = session.execute(OWN, {"ids": list(seen), "reviewer": claimant.reviewer, "anchor": anchor_id})
     own = {row.task_id: _Own(row.token, repeated=row.state == ClaimState.SUBMITTED) for row in held}
-    answering = _Answering(session, claimant, anchor_id, answer)
+    answering = _Answering(session, claimant, anchor_id, answer, free)
     return [answering.give(task_id, standings.get(task_id), own.get(task_id)) for task_id in seen]
 
 
@@ -86,11 +86,14 @@ class _Answering:
     claimant: Claimant
     anchor_id: int
     answer: Answer
+    free: Collection[int]
 
     def give(self, task_id: int, standing: TaskStanding | None, own: _Own | None) -> Together:
         """Under the claim that the reviewer has, or one that is made for it."""
         if standing is None:
             return Together(task_id=task_id, result=TogetherResult.NOT_A_DUPLICATE)
+        if task_id not in self.free:
+            return Together(task_id=task_id, result=TogetherResult.CLAIMED_BY_OTHER)
         if standing.obstacle is not None and not (own and own.repeated):
             return Together(task_id=task_id, result=standing.obstacle)
         token = own.token if own else self._claim(task_id)
@@ -110,7 +113,7 @@ class _Answering:
 def _check_anchor(session: Session, anchor: ReviewTaskRow, claimant: Claimant, token: UUID, answer: Answer) -> None:
     if session.execute(HOLDS, {"token": token, "task_id": anchor.id, "reviewer": claimant.reviewer}).one_or_none() is None:
         raise FencedError("claim_lost", "The claim has expired or is somebody else's: claim the task again.")
-    if anchor.kind != TaskKind.ROUTING:
+    if anchor.kind == TaskKind.APPEAL:
         raise RejectedError("task_alone", f"Task {anchor.id} was opened by an appeal: it is answered by itself.")
     given = find_answer(session, anchor.id, claimant.reviewer, token)
     if given is not None and (given.answer.verdict, given.answer.action) != (answer.verdict, answer.action):
