@@ -7,7 +7,7 @@ import msgspec
 
 from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import Verdict
-from worker.moderation.policy import Action, AutomaticAction, Band, Said
+from worker.moderation.policy import Action, AutomaticAction, Band, Clause, Said
 from worker.moderation.review import DEFAULT_QUEUE
 from worker.store.policies import Draft
 
@@ -44,12 +44,28 @@ class AutomaticPart(msgspec.Struct, forbid_unknown_fields=True):
         return AutomaticAction(Action(self.action), self.opted_in_by, self.reason)
 
 
+class ClausePart(msgspec.Struct, forbid_unknown_fields=True):
+    """What a decision can rest on."""
+
+    id: str
+    title: str
+    reason: str = ""
+
+    @property
+    def value(self) -> Clause:
+        """The clause. Raises RejectedError `clause_invalid`."""
+        return Clause(self.id, self.title, self.reason)
+
+
 class VersionFile(msgspec.Struct, forbid_unknown_fields=True):
     """A whole file."""
 
     bands: list[BandPart]
     queue: str = DEFAULT_QUEUE
     automatic: AutomaticPart | None = None
+    clauses: list[ClausePart] = []
+    reason_required: bool = False
+    four_eyes: list[Literal["label", "restrict", "remove"]] = []
     note: str = ""
 
 
@@ -64,7 +80,15 @@ def read_draft(path: Path) -> Draft:
     bands = {band.said: band.value for band in found.bands}
     if len(bands) < len(found.bands):
         raise RejectedError("band_repeated", f"{path}: there is one band for each verdict and agreement.")
-    return Draft(bands=bands, queue=found.queue, automatic=found.automatic.value if found.automatic else None, note=found.note)
+    return Draft(
+        bands=bands,
+        queue=found.queue,
+        automatic=found.automatic.value if found.automatic else None,
+        clauses=tuple(clause.value for clause in found.clauses),
+        reason_required=found.reason_required,
+        four_eyes=frozenset(map(Action, found.four_eyes)),
+        note=found.note,
+    )
 
 
 def draft_body(draft: Draft) -> dict[str, Any]:
@@ -75,4 +99,12 @@ def draft_body(draft: Draft) -> dict[str, Any]:
         {"verdict": said.verdict.value, "agreed": said.agreed, "pass_below": band.pass_below, "flag_from": band.flag_from}
         for said, band in sorted(draft.bands.items(), key=lambda pair: (pair[0].verdict, not pair[0].agreed))
     ]
-    return {"bands": bands, "queue": draft.queue, "automatic": automatic, "note": draft.note}
+    return {
+        "bands": bands,
+        "queue": draft.queue,
+        "automatic": automatic,
+        "clauses": [{"id": clause.id, "title": clause.title, "reason": clause.reason} for clause in draft.clauses],
+        "reason_required": draft.reason_required,
+        "four_eyes": sorted(action.value for action in draft.four_eyes),
+        "note": draft.note,
+    }

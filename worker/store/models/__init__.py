@@ -7,7 +7,7 @@ from worker.store.models.events import OutboxRow
 from worker.store.models.intake import BatchRow, IntakeRow, ItemRow, RowErrorRow, TenantRow
 from worker.store.models.keys import ApiKeyRow
 from worker.store.models.people import PersonRow, PersonSessionRow
-from worker.store.models.policies import PolicyBandRow, PolicyRow, PolicyVersionRow
+from worker.store.models.policies import PolicyBandRow, PolicyClauseRow, PolicyRow, PolicyVersionRow
 from worker.store.models.queue import ChunkRow
 from worker.store.models.results import EvidenceRow, OutcomeRow, RegionRow, ReleaseRow, RoutingRow, TraceRow
 from worker.store.models.retention import DetailsSweepRow, ErasureRow, LegalHoldRow, RetentionTermRow
@@ -35,6 +35,7 @@ __all__ = [
     "PersonRow",
     "PersonSessionRow",
     "PolicyBandRow",
+    "PolicyClauseRow",
     "PolicyRow",
     "PolicyVersionRow",
     "RegionJudgementRow",
