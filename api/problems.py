@@ -222,6 +222,7 @@ TABLE = (
     _K("clause_required", 422, "Clause missing", "The policy version asks which of its clauses the answer rests on.", speaks=True),
     _K("clause_unknown", 422, "No such clause", "The policy version that routed the image has no such clause.", speaks=True),
     _K("reason_required", 422, "Reason missing", "The policy version asks for a reason, in a sentence.", speaks=True),
+    _K("task_alone", 409, "Answered by itself", "Only a task that a policy opened is answered together with its duplicates.", speaks=True),
     _K("lead_unsure", 422, "Lead unsure", "An escalated task is settled with real or generated.", speaks=True),
     _K("region_unknown", 422, "No such region", "The decided outcome has no region at that position.", speaks=True),
     _K("region_judgement_invalid", 422, "Bad judgement", "A box is judged once, and lies in the image.", speaks=True),

@@ -35,9 +35,19 @@ class Submitted:
 
 
 def submit_review(
-    session: Session, claimant: Claimant, task_id: int, token: UUID, answer: Answer, *, version: int, undo_seconds: int = 0
+    session: Session,
+    claimant: Claimant,
+    task_id: int,
+    token: UUID,
+    answer: Answer,
+    *,
+    version: int,
+    undo_seconds: int = 0,
+    answered_with: int | None = None,
 ) -> Submitted:
     """Records the answer under the claim. It takes effect at once, or after `undo_seconds`, in which it can be taken back.
+
+    `answered_with`: the task whose answer it repeats, see `worker.store.reviews_together`.
 
     Raises FencedError; RejectedError: task_missing, task_finished, task_changed, review_exists, and those of `check_answer`.
     """
@@ -47,9 +57,10 @@ def submit_review(
     check_task(task, version=version)
     check_answer(session, task, claimant, answer)
     claim = end_claim(session, claimant, task_id, token, ClaimState.SUBMITTED, reason=None)
-    review_id, final_at = _write(session, task, claimant, claim, answer, undo_seconds)
+    review_id, final_at = _write(session, task, claimant, claim, answer, undo_seconds, answered_with)
     decision_id = conclude(session, task, [review_id]) if final_at is None else None
     detail = {"review": str(review_id), "verdict": answer.verdict, "judgements": len(answer.judgements), "undo_seconds": undo_seconds}
+    detail |= {"bulk": True, "answered_with": answered_with} if answered_with is not None else {}
     note(session, task, claimant, "review.submitted", detail)
     return Submitted(
         review_id=review_id,
@@ -104,7 +115,13 @@ def _again(session: Session, task: ReviewTaskRow, given: WrittenReview, answer: 
 
 
 def _write(
-    session: Session, task: ReviewTaskRow, claimant: Claimant, claim: Ended, answer: Answer, undo_seconds: int
+    session: Session,
+    task: ReviewTaskRow,
+    claimant: Claimant,
+    claim: Ended,
+    answer: Answer,
+    undo_seconds: int,
+    answered_with: int | None,
 ) -> tuple[UUID, datetime | None]:
     """The answer's rows: its id, and until when it waits."""
     review = {
@@ -119,6 +136,7 @@ def _write(
         "seconds": claim.seconds,
         "exposure_seconds": answer.exposure_seconds,
         "pending_until": func.now() + func.make_interval(0, 0, 0, 0, 0, 0, undo_seconds) if undo_seconds else None,
+        "answered_with": answered_with,
     }
     row = session.execute(insert(ReviewRow).values(**review).returning(ReviewRow.id, ReviewRow.pending_until)).one()
     if answer.judgements:

@@ -137,6 +137,9 @@ class ReviewRow(Base):
         comment="Until then its reviewer may take it back, and it has no effect; null once it has, or was taken back"
     )
     taken_back_at: Mapped[datetime | None] = mapped_column(comment="When its reviewer took it back: it is no answer any more")
+    answered_with: Mapped[int | None] = mapped_column(
+        ForeignKey("review_tasks.id"), comment="The task with whose answer it was given, as one of its duplicates"
+    )
 
 
 class RegionJudgementRow(Base):
