@@ -51,6 +51,8 @@ class ReviewTaskRow(Base):
         Index("ix_review_tasks_unfinished", "tenant_id", "queue", text("priority DESC"), "due_at", "id", postgresql_where=UNFINISHED),
         Index("ix_review_tasks_item", "batch_id", "ordinal"),
         Index("ix_review_tasks_tenant", "tenant_id", "id"),
+        Index("ix_review_tasks_created", "tenant_id", "created_at"),
+        Index("ix_review_tasks_closed", "tenant_id", "closed_at", postgresql_where=text("closed_at IS NOT NULL")),
         Index("uq_review_tasks_routing", "batch_id", "ordinal", "revision", unique=True, postgresql_where=text("kind = 'routing'")),
         {"comment": "Questions to people about outcomes; the answers are reviews"},
     )
@@ -115,6 +117,7 @@ class ReviewRow(Base):
         UniqueConstraint("task_id", "reviewer"),
         CheckConstraint(one_of("verdict", ReviewVerdict), name="verdict"),
         CheckConstraint(one_of("action", Action), name="action"),
+        Index("ix_reviews_created", "created_at"),
         {"comment": "Reviewers' answers; insert-only"},
     )
 
