@@ -52,8 +52,8 @@ class Pace(Answer):
 
     answers: int
     unsure: int = Field(description="Of those, unsure")
-    median_seconds: float | None = Field(description="From claim to answer; of the answer in the middle")
-    slow_seconds: float | None = Field(description="Nine of ten answers took no longer")
+    median_seconds: int | None = Field(description="From claim to answer; of the answer in the middle")
+    slow_seconds: int | None = Field(description="Nine of ten answers took no longer")
 
 
 class PaceStep(Pace):
@@ -145,7 +145,7 @@ class ArtefactPrecision(Answer):
 
 
 class Boxes(Answer):
-    """What the window's newest 20,000 reviews with judgements made of the model's boxes."""
+    """What the window's newest 10,000 reviews with judgements made of the model's boxes."""
 
     precision: Rate
     artefacts: list[ArtefactPrecision]

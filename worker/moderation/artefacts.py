@@ -28,28 +28,38 @@ class Artefact(StrEnum):
     OTHER = "other"
 
 
-WORDS: dict[Artefact, str] = {
-    Artefact.HAND: "hands? fingers? thumbs? knuckles? fingernails?",
-    Artefact.FACE: "faces? facial eyes? pupils? iris irises mouths? lips? teeth tooth nose noses ears? hair eyebrows? skin",
-    Artefact.LIMB: "limbs? arms? legs? foot feet toes? paws? claws? tails? wings? elbows? knees? wrists? poses? posture anatomy",
-    Artefact.TEXT: "texts? letters? lettering words? writing glyphs? captions? fonts? typography signs? signage numbers? digits?",
-    Artefact.LOGO: "logos? brands? emblems? trademarks? watermarks?",
-    Artefact.EDGE: "edges? borders? boundary boundaries outlines? contours? seams? halos?",
-    Artefact.TEXTURE: "textures? patterns? smooth smoothness smoothing noise grain repetition repeating repeated",
-    Artefact.LIGHT: "light lighting shadows? reflections? highlights?",
-    **{
-        Artefact(f"{grade}_traces"): f"{grade}\\straces"  # as worker.vision.nano.wording writes them
-        for grade in ("strong", "clear", "some", "faint", "no")
-    },
+NAMES: dict[Artefact, str] = {
+    Artefact.HAND: "hand hands finger fingers thumb thumbs knuckle knuckles fingernail fingernails",
+    Artefact.FACE: (
+        "face faces facial eye eyes pupil pupils iris irises mouth mouths lip lips tooth teeth nose noses ear ears eyebrow eyebrows"
+        " hair skin"
+    ),
+    Artefact.LIMB: (
+        "limb limbs arm arms leg legs foot feet toe toes paw paws claw claws tail tails wing wings elbow elbows knee knees wrist wrists"
+        " pose poses posture anatomy"
+    ),
+    Artefact.TEXT: (
+        "text texts letter letters lettering word words writing glyph glyphs caption captions font fonts typography sign signs signage"
+        " number numbers digit digits"
+    ),
+    Artefact.LOGO: "logo logos brand brands emblem emblems trademark trademarks watermark watermarks",
+    Artefact.EDGE: "edge edges border borders boundary boundaries outline outlines contour contours seam seams halo halos",
+    Artefact.TEXTURE: ("texture textures pattern patterns smooth smoothness smoothing smoothed noise grain repetition repeating repeated"),
+    Artefact.LIGHT: "light lighting shadow shadows reflection reflections highlight highlights",
 }
-NAMED = re.compile(
-    r"\b(?:" + "|".join(f"(?P<{artefact}>{'|'.join(words.split())})" for artefact, words in WORDS.items()) + r")\b", re.IGNORECASE
-)
+BY_NAME = {name: artefact for artefact, names in NAMES.items() for name in names.split()}
+# As worker.vision.nano.wording writes them: a grade, and then this word.
+BY_GRADE = {grade: Artefact(f"{grade}_traces") for grade in ("strong", "clear", "some", "faint", "no")}
+GRADED = "traces"
+WORD = re.compile("[a-z]+")
 
 
 def artefact_of(reason: str, finding: str | None) -> Artefact:
     """Which artefact a region is about."""
     for said in (finding or "", reason):
-        if (named := NAMED.search(said)) and named.lastgroup:
-            return Artefact(named.lastgroup)
+        before = ""
+        for word in WORD.findall(said.lower()):
+            if named := BY_GRADE.get(before) if word == GRADED else BY_NAME.get(word):
+                return named
+            before = word
     return Artefact.OTHER
