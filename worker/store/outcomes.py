@@ -20,6 +20,7 @@ from worker.store.models.intake import BatchState
 from worker.store.outcome_rows import OutcomeRows, Place, outcome_rows
 from worker.store.policies import in_force
 from worker.store.routing import route_outcomes, write_routings
+from worker.store.stage_tallies import tally_stages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,7 @@ def insert_outcomes(
     let_go(session, [facts for outcome in kept if outcome.ordinal not in written for facts in outcome.evidence])
     _write_all(session, place, [rows[ordinal] for ordinal in sorted(written)], judgement)
     write_routings(session, place, fresh, routed.only(written))
+    tally_stages(session, place, fresh)
     outbox.publish_outcomes(session, place, fresh)
     return Inserted(_tally(fresh, routed.live), len(newest) - len(kept))
 

@@ -9,7 +9,7 @@ from worker.store.models.keys import ApiKeyRow
 from worker.store.models.people import PersonRow, PersonSessionRow
 from worker.store.models.policies import PolicyBandRow, PolicyClauseRow, PolicyRow, PolicyVersionRow
 from worker.store.models.queue import ChunkRow
-from worker.store.models.results import EvidenceRow, OutcomeRow, RegionRow, ReleaseRow, RoutingRow, TraceRow
+from worker.store.models.results import EvidenceRow, OutcomeRow, RegionRow, ReleaseRow, RoutingRow, StageTallyRow, TraceRow
 from worker.store.models.retention import DetailsSweepRow, ErasureRow, LegalHoldRow, RetentionTermRow
 from worker.store.models.review import RegionJudgementRow, ReviewClaimRow, ReviewQueueRow, ReviewRow, ReviewTaskRow
 from worker.store.models.webhooks import WebhookAttemptRow, WebhookDeliveryRow, WebhookEndpointRow, WebhookSecretRow
@@ -48,6 +48,7 @@ __all__ = [
     "ReviewTaskRow",
     "RoutingRow",
     "RowErrorRow",
+    "StageTallyRow",
     "StatementRow",
     "TenantRow",
     "TraceRow",

@@ -52,6 +52,8 @@ class ReviewTaskRow(Base):
         Index("ix_review_tasks_unfinished", "tenant_id", "queue", text("priority DESC"), "due_at", "id", postgresql_where=UNFINISHED),
         Index("ix_review_tasks_item", "batch_id", "ordinal"),
         Index("ix_review_tasks_tenant", "tenant_id", "id"),
+        Index("ix_review_tasks_created", "tenant_id", "created_at"),
+        Index("ix_review_tasks_closed", "tenant_id", "closed_at", postgresql_where=text("closed_at IS NOT NULL")),
         Index("uq_review_tasks_routing", "batch_id", "ordinal", "revision", unique=True, postgresql_where=text("kind = 'routing'")),
         {"comment": "Questions to people about outcomes; the answers are reviews"},
     )
@@ -119,6 +121,7 @@ class ReviewRow(Base):
         CheckConstraint(one_of("action", Action), name="action"),
         CheckConstraint("exposure_seconds BETWEEN 0 AND 86400", name="exposure_seconds"),
         CheckConstraint("num_nonnulls(pending_until, taken_back_at) < 2", name="taken_back"),
+        Index("ix_reviews_created", "created_at"),
         {"comment": "Reviewers' answers; none is ever deleted or reworded"},
     )
 
