@@ -41,6 +41,7 @@ class OutcomeRow(Base):
         CheckConstraint("(kind = 'verdict') = (verdict IS NOT NULL)", name="verdict_kind"),
         CheckConstraint("p_generated BETWEEN 0 AND 1", name="p_generated"),
         Index("ix_outcomes_sent_sha256", "sent_sha256", postgresql_where=text("sent_sha256 IS NOT NULL")),
+        Index("ix_outcomes_created_at", "created_at", postgresql_using="brin"),  # written in the order of time: a few pages tell all
         {"comment": "The one terminal record of an item and revision; insert-only", **PARTITIONED_BY_BATCH},
     )
 

@@ -115,6 +115,7 @@ class ReviewRow(Base):
         UniqueConstraint("task_id", "reviewer"),
         CheckConstraint(one_of("verdict", ReviewVerdict), name="verdict"),
         CheckConstraint(one_of("action", Action), name="action"),
+        Index("ix_reviews_reviewer", "reviewer", "task_id"),
         {"comment": "Reviewers' answers; insert-only"},
     )
 
