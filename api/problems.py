@@ -227,6 +227,16 @@ TABLE = (
     _K("region_unknown", 422, "No such region", "The decided outcome has no region at that position.", speaks=True),
     _K("region_judgement_invalid", 422, "Bad judgement", "A box is judged once, and lies in the image.", speaks=True),
     _K("image_missing", 404, "Image missing", "The item's image was never sent to the model at that revision, or is no longer kept."),
+    # Search
+    _K("filter_invalid", 422, "Bad filter", "Nothing can be searched for like that.", speaks=True),
+    _K("words_too_common", 422, "Words too common", "Every one of the words is too common to be searched for.", speaks=True),
+    _K("search_too_broad", 422, "Search too broad", "The search took too long. Name a batch, fewer days, or rarer words.", speaks=True),
+    _K(
+        "export_too_large", 422, "Too much to export", "The filter finds more than an export holds. Narrow it, or set a limit.", speaks=True
+    ),
+    _K("filter_not_yours", 403, "Somebody else's", "A shared filter is removed by its owner, or by a lead.", speaks=True),
+    _K("filters_full", 409, "Too many filters", "No more filters can be saved or shared. Remove one first.", speaks=True),
+    _K("filter_name_taken", 409, "Name taken", "Somebody shares a filter of that name already.", speaks=True),
     # Decisions, appeals, statements of reasons
     _K("decision_missing", 422, "No such decision", "The tenant has no decision of that id.", speaks=True),
     _K("decision_superseded", 409, "Decision superseded", "Another decision stands than the one you saw. Look again.", speaks=True),
@@ -299,6 +309,7 @@ RENAMED = MappingProxyType(
         "review_missing": "not_found",
         "task_changed": "precondition_failed",
         "queue_changed": "precondition_failed",
+        "filter_missing": "not_found",
         "appeal_missing": "not_found",
         "statement_missing": "not_found",
         "person_missing": "not_found",

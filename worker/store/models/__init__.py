@@ -12,6 +12,7 @@ from worker.store.models.queue import ChunkRow
 from worker.store.models.results import EvidenceRow, OutcomeRow, RegionRow, ReleaseRow, RoutingRow, StageTallyRow, TraceRow
 from worker.store.models.retention import DetailsSweepRow, ErasureRow, LegalHoldRow, RetentionTermRow
 from worker.store.models.review import RegionJudgementRow, ReviewClaimRow, ReviewQueueRow, ReviewRow, ReviewTaskRow
+from worker.store.models.search import OutcomeWordsRow, SavedFilterRow
 from worker.store.models.webhooks import WebhookAttemptRow, WebhookDeliveryRow, WebhookEndpointRow, WebhookSecretRow
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "LegalHoldRow",
     "OutboxRow",
     "OutcomeRow",
+    "OutcomeWordsRow",
     "PersonRow",
     "PersonSessionRow",
     "PolicyBandRow",
@@ -48,6 +50,7 @@ __all__ = [
     "ReviewTaskRow",
     "RoutingRow",
     "RowErrorRow",
+    "SavedFilterRow",
     "StageTallyRow",
     "StatementRow",
     "TenantRow",

@@ -49,6 +49,7 @@ class OutcomeRow(Base):
             postgresql_with={"fastupdate": "off"},
             postgresql_where=text("perceptual_hash IS NOT NULL"),
         ),
+        Index("ix_outcomes_created_at", "created_at", postgresql_using="brin"),  # written in the order of time: a few pages tell all
         {"comment": "The one terminal record of an item and revision; insert-only", **PARTITIONED_BY_BATCH},
     )
 

@@ -122,6 +122,7 @@ class ReviewRow(Base):
         CheckConstraint("exposure_seconds BETWEEN 0 AND 86400", name="exposure_seconds"),
         CheckConstraint("num_nonnulls(pending_until, taken_back_at) < 2", name="taken_back"),
         Index("ix_reviews_created", "created_at"),
+        Index("ix_reviews_reviewer", "reviewer", "task_id"),
         {"comment": "Reviewers' answers; none is ever deleted or reworded"},
     )
 
