@@ -7,7 +7,7 @@ import msgspec
 
 from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import Verdict
-from worker.moderation.policy import Action, AutomaticAction, Band, Said
+from worker.moderation.policy import Action, AutomaticAction, Band, Opening, Said
 from worker.moderation.review import DEFAULT_QUEUE
 from worker.store.policies import Draft
 
@@ -44,7 +44,26 @@ class AutomaticPart(msgspec.Struct, forbid_unknown_fields=True):
         return AutomaticAction(Action(self.action), self.opted_in_by, self.reason)
 
 
-class VersionFile(msgspec.Struct, forbid_unknown_fields=True):
+class OpeningPart(msgspec.Struct, kw_only=True):
+    """Which questions are opened beside those of the bands, and where: of a file, and of the API's answer."""
+
+    flag_queue: str | None = None
+    disagreement_queue: str | None = None
+    qa_share: float = 0.0
+    double_share: float = 0.0
+
+    @property
+    def opening(self) -> Opening:
+        """The value. Raises RejectedError `share_invalid`."""
+        return Opening(
+            flag_queue=self.flag_queue,
+            disagreement_queue=self.disagreement_queue,
+            qa_share=self.qa_share,
+            double_share=self.double_share,
+        )
+
+
+class VersionFile(OpeningPart, forbid_unknown_fields=True, kw_only=True):
     """A whole file."""
 
     bands: list[BandPart]
@@ -64,15 +83,25 @@ def read_draft(path: Path) -> Draft:
     bands = {band.said: band.value for band in found.bands}
     if len(bands) < len(found.bands):
         raise RejectedError("band_repeated", f"{path}: there is one band for each verdict and agreement.")
-    return Draft(bands=bands, queue=found.queue, automatic=found.automatic.value if found.automatic else None, note=found.note)
+    automatic = found.automatic.value if found.automatic else None
+    return Draft(bands=bands, queue=found.queue, automatic=automatic, note=found.note, opening=found.opening)
 
 
 def draft_body(draft: Draft) -> dict[str, Any]:
     """The version as plain JSON, as a file and the API have it."""
-    opt_in = draft.automatic
+    opt_in, opening = draft.automatic, draft.opening
     automatic = None if opt_in is None else {"action": opt_in.action.value, "opted_in_by": opt_in.opted_in_by, "reason": opt_in.reason}
     bands = [
         {"verdict": said.verdict.value, "agreed": said.agreed, "pass_below": band.pass_below, "flag_from": band.flag_from}
         for said, band in sorted(draft.bands.items(), key=lambda pair: (pair[0].verdict, not pair[0].agreed))
     ]
-    return {"bands": bands, "queue": draft.queue, "automatic": automatic, "note": draft.note}
+    return {
+        "bands": bands,
+        "queue": draft.queue,
+        "flag_queue": opening.flag_queue,
+        "disagreement_queue": opening.disagreement_queue,
+        "qa_share": opening.qa_share,
+        "double_share": opening.double_share,
+        "automatic": automatic,
+        "note": draft.note,
+    }

@@ -22,7 +22,7 @@ WITHDRAW_TASKS = text(
     -- withdraw tasks: a lead has decided, nobody needs to answer; claims on the question end
     WITH withdrawn AS (
         UPDATE review_tasks SET state = 'withdrawn', state_reason = 'a lead decided', closed_at = now(), version = version + 1
-         WHERE batch_id = :batch_id AND ordinal = :ordinal AND kind = 'routing' AND state IN ('open', 'held', 'escalated')
+         WHERE batch_id = :batch_id AND ordinal = :ordinal AND kind IN ('routing', 'qa') AND state IN ('open', 'held', 'escalated')
         RETURNING id
     )
     UPDATE review_claims SET state = 'released', ended_at = now(), reason = 'a lead decided'

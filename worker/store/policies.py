@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from worker.moderation.errors import MisconfiguredError, RejectedError
 from worker.moderation.outcomes import Verdict
-from worker.moderation.policy import NAME, Action, AutomaticAction, Band, PolicyVersion, Said
+from worker.moderation.policy import NAME, PLAIN, Action, AutomaticAction, Band, Opening, PolicyVersion, Said
 from worker.store import audit
 from worker.store.models import BatchRow, PolicyBandRow, PolicyRow, PolicyVersionRow, ReviewQueueRow
 from worker.store.models.policies import VersionState
@@ -41,6 +41,7 @@ class Draft:
     queue: str
     automatic: AutomaticAction | None = None
     note: str = ""
+    opening: Opening = PLAIN
 
 
 def create_policy(session: Session, tenant_id: str, name: str, *, description: str, actor: str) -> None:
@@ -58,10 +59,16 @@ def create_policy(session: Session, tenant_id: str, name: str, *, description: s
 def write_version(session: Session, tenant_id: str, policy: str, draft: Draft, *, actor: str) -> PolicyVersion:
     """The next version of a policy, as a draft. Raises RejectedError: policy_missing, queue_missing."""
     _lock_policy(session, tenant_id, policy)
-    if session.get(ReviewQueueRow, (tenant_id, draft.queue)) is None:
-        raise RejectedError("queue_missing", f"There is no review queue {draft.queue[:80]!r}.")
+    _check_queues(session, tenant_id, draft)
     last = session.execute(select(func.max(PolicyVersionRow.version)).filter_by(tenant_id=tenant_id, policy=policy)).scalar_one()
-    version = PolicyVersion(policy=policy, version=(last or 0) + 1, bands=draft.bands, queue=draft.queue, automatic=draft.automatic)
+    version = PolicyVersion(
+        policy=policy,
+        version=(last or 0) + 1,
+        bands=draft.bands,
+        queue=draft.queue,
+        automatic=draft.automatic,
+        opening=draft.opening,
+    )
     key = {"tenant_id": tenant_id, "policy": policy, "version": version.version}
     opt_in = version.automatic
     session.execute(
@@ -74,6 +81,7 @@ def write_version(session: Session, tenant_id: str, policy: str, draft: Draft, *
             opted_in_reason=opt_in.reason if opt_in else None,
             note=draft.note,
             created_by=actor,
+            **_opening_columns(draft.opening),
         )
     )
     if draft.bands:
@@ -158,7 +166,30 @@ def _value(row: PolicyVersionRow, bands: Iterable[PolicyBandRow]) -> PolicyVersi
         bands={Said(Verdict(band.verdict), band.agreed): Band(band.pass_below, band.flag_from) for band in bands},
         queue=row.queue,
         automatic=opt_in,
+        opening=Opening(
+            flag_queue=row.flag_queue,
+            disagreement_queue=row.disagreement_queue,
+            qa_share=row.qa_share,
+            double_share=row.double_share,
+            key=row.sampling_key,
+        ),
     )
+
+
+def _opening_columns(opening: Opening) -> dict[str, object]:
+    """All but the key, which the database draws."""
+    return {
+        "flag_queue": opening.flag_queue,
+        "disagreement_queue": opening.disagreement_queue,
+        "qa_share": opening.qa_share,
+        "double_share": opening.double_share,
+    }
+
+
+def _check_queues(session: Session, tenant_id: str, draft: Draft) -> None:
+    for name in (draft.queue, draft.opening.flag_queue, draft.opening.disagreement_queue):
+        if name is not None and session.get(ReviewQueueRow, (tenant_id, name)) is None:
+            raise RejectedError("queue_missing", f"There is no review queue {name[:80]!r}.")
 
 
 def _band_columns(said: Said, band: Band) -> dict[str, object]:

@@ -9,7 +9,7 @@ import msgspec
 from worker.cli.installation.answers import reader
 from worker.cli.installation.asking import Backtested
 from worker.cli.installation.http import Api
-from worker.cli.policy_files import AutomaticPart, BandPart, draft_body
+from worker.cli.policy_files import AutomaticPart, BandPart, OpeningPart, draft_body
 from worker.moderation.policy import PolicyVersion, Route
 from worker.store.backtests import Reach
 from worker.store.models.policies import VersionState
@@ -31,7 +31,7 @@ class PolicyPage(msgspec.Struct):
     next_cursor: str | None
 
 
-class VersionAnswer(msgspec.Struct):
+class VersionAnswer(OpeningPart, kw_only=True):
     """A version, written and moved."""
 
     policy: str
@@ -53,6 +53,7 @@ class VersionAnswer(msgspec.Struct):
             bands={band.said: band.value for band in self.bands},
             queue=self.queue,
             automatic=self.automatic.value if self.automatic else None,
+            opening=self.opening,
         )
         return WrittenVersion(
             version=version,
