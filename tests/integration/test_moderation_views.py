@@ -69,6 +69,10 @@ CONTRACT = {
         "ordinal": INT, "item_id": TEXT, "revision": SMALL, "route": TEXT, "reason": TEXT, "priority": SMALL, "slots": INT, "answers": INT,
         "claims": INT, "assigned_to": TEXT, "created_at": TIME, "due_at": TIME, "overdue": BOOL,
     },
+    "golden_answers": {
+        "task_id": "bigint", "tenant_id": TEXT, "queue": TEXT, "batch_id": UUID_, "ordinal": INT, "item_id": TEXT, "revision": SMALL,
+        "reviewer": TEXT, "expected": TEXT, "answered": TEXT, "correct": BOOL, "box_iou": FLOAT, "seconds": FLOAT, "answered_at": TIME,
+    },
     "events": {
         "position": "bigint", "event_id": TEXT, "tenant_id": TEXT, "type": TEXT, "data": "jsonb", "occurred_at": TIME,
     },

@@ -17,7 +17,8 @@ from worker.store.review_tasks import Claimant
 # The rule of `visible_reviews` in SQL: whether :viewer, a lead or not, may see the answers of review_tasks AS t.
 VISIBLE = f"""
     (:lead OR t.state NOT IN ({", ".join(repr(state.value) for state in UNFINISHED_TASKS)})
-           OR EXISTS (SELECT FROM reviews AS mine WHERE mine.task_id = t.id AND mine.reviewer = :viewer))
+           OR EXISTS (SELECT FROM reviews AS mine WHERE mine.task_id = t.id AND mine.reviewer = :viewer
+                                                              AND mine.taken_back_at IS NULL))
 """
 
 

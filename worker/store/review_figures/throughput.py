@@ -21,7 +21,8 @@ ANSWERS = text(
       FROM (SELECT date_bin(:step, r.created_at, :since) AS at, r.reviewer, r.verdict,
                    round(r.seconds::numeric, CASE WHEN r.seconds < 100 THEN 0 ELSE -1 END)::integer AS took
               FROM reviews AS r JOIN review_tasks AS t ON t.id = r.task_id
-             WHERE r.created_at >= :since AND t.tenant_id = :tenant_id AND (CAST(:queue AS text) IS NULL OR t.queue = :queue)) AS a
+             WHERE r.created_at >= :since AND r.taken_back_at IS NULL
+               AND t.tenant_id = :tenant_id AND (CAST(:queue AS text) IS NULL OR t.queue = :queue)) AS a
      GROUP BY GROUPING SETS ((at, took), (reviewer, took))
     """
 )
