@@ -63,7 +63,7 @@ class House:
         self._contexts.append(context)
         return context.new_page()
 
-    def sign_in(self, who: str, *, to: str = "/v1/me", scheme: Literal["light", "dark"] = "light", size: ViewportSize = DESK) -> Page:
+    def sign_in(self, who: str, *, to: str = "/review", scheme: Literal["light", "dark"] = "light", size: ViewportSize = DESK) -> Page:
         """A page of one of PEOPLE, signed in, and sent on to a path."""
         page = self.enter(scheme=scheme, size=size)
         page.goto(f"/v1/sign-in?next={to}")
