@@ -21,6 +21,7 @@ from api.middleware.guard import Guard, response_of
 from api.middleware.request_ids import RequestIds
 from api.queries import plain_query
 from api.readiness import Readiness
+from api.review_page import duplicates as review_duplicates
 from api.review_page import judging
 from api.review_page import queues as review_queues
 from api.review_page.static_files import PREFIX as STATIC_FILES
@@ -30,6 +31,7 @@ from api.routes import (
     audit,
     batches,
     decisions,
+    duplicates,
     erasures,
     events,
     items,
@@ -39,7 +41,10 @@ from api.routes import (
     queues,
     regions,
     results,
+    review_figures,
     reviews,
+    saved_filters,
+    search,
     sign_in,
     statements,
     storage_checks,
@@ -68,9 +73,13 @@ ROUTERS = (
     queues.router,
     tasks.router,
     reviews.router,
+    duplicates.router,
+    review_figures.router,
     decisions.router,
     appeals.router,
     statements.router,
+    search.router,
+    saved_filters.router,
     sign_in.router,
     people.router,
     webhook_endpoints.router,
@@ -80,7 +89,7 @@ ROUTERS = (
     erasures.router,
     legal_holds.router,
 )
-PAGES = (review_queues.router, judging.router)
+PAGES = (review_queues.router, judging.router, review_duplicates.router)
 METRICS_PATH = "/metrics"
 
 

@@ -1,7 +1,7 @@
 // Mouse, pen, touch and wheel, told apart and handed on: pan, pinch, move or resize the selected box, draw a new one.
 //
 // A press is a click until it has travelled; only then is the pointer captured, so that clicks stay the browser's and reach the boxes,
-// also those that a screen reader makes.
+// also those that a screen reader makes. Until then the window is listened to: a fast pointer is out of the element at its first move.
 
 import { toImage } from "./geometry.js";
 
@@ -17,6 +17,7 @@ export class Gestures {
   #pointers = new Map(); // id → point of the frame
   #drag = null; // {id, kind, start, edges, began}
   #swallowClick = false;
+  #pressed = new AbortController(); // ends listening to the window
 
   /** `viewer` offers the element, its desk and camera, whether it is editable and blurred, and peek. */
   constructor(viewer) {
@@ -24,10 +25,6 @@ export class Gestures {
     const on = (name, act, options) => viewer.element.addEventListener(name, (event) => act.call(this, event), options);
     on("wheel", this.#wheel, { passive: false });
     on("pointerdown", this.#down);
-    on("pointermove", this.#move);
-    on("pointerup", this.#up);
-    on("pointercancel", this.#cancelled);
-    on("lostpointercapture", this.#cancelled);
     on("click", this.#click, { capture: true });
     on("dragstart", (event) => event.preventDefault());
     on("mousedown", (event) => event.button === 1 && event.preventDefault()); // no autoscroll
@@ -61,11 +58,20 @@ export class Gestures {
     this.#swallowClick = false;
     if (event.button > 1 || event.target.closest("button, .viewer-missing")) return;
     this.#viewer.camera.stop();
+    if (!this.#pointers.size) this.#follow();
     this.#pointers.set(event.pointerId, this.#point(event));
     if (this.#pointers.size === 1) {
       this.#drag = { id: event.pointerId, start: this.#point(event), began: false, ...this.#meaning(event) };
       this.#held(true);
     } else this.cancel();
+  }
+
+  #follow() {
+    this.#pressed = new AbortController();
+    const on = (name, act) => window.addEventListener(name, (event) => act.call(this, event), { signal: this.#pressed.signal });
+    on("pointermove", this.#move);
+    on("pointerup", this.#up);
+    on("pointercancel", this.#cancelled);
   }
 
   #meaning({ target, button }) {
@@ -131,9 +137,15 @@ export class Gestures {
 
   #up(event) {
     const point = this.#point(event);
-    this.#pointers.delete(event.pointerId);
+    if (!this.#pointers.delete(event.pointerId)) return;
     if (this.#drag?.id === event.pointerId) this.#drop(point);
-    if (!this.#pointers.size) this.#held(false);
+    this.#lift();
+  }
+
+  #lift() {
+    if (this.#pointers.size) return;
+    this.#pressed.abort();
+    this.#held(false);
   }
 
   #drop(point) {
@@ -147,9 +159,9 @@ export class Gestures {
   }
 
   #cancelled({ pointerId }) {
-    if (!this.#pointers.delete(pointerId)) return; // an ordinary release loses its capture as well
+    if (!this.#pointers.delete(pointerId)) return;
     if (this.#drag?.id === pointerId) this.cancel();
-    if (!this.#pointers.size) this.#held(false);
+    this.#lift();
   }
 
   #held(on) {
