@@ -82,12 +82,15 @@ def describe_claim(session: Session, claim: Claim, claimant: Claimant) -> bodies
 
 def describe_case(case: Case) -> bodies.WholeTask:
     """A task with everything that is needed to judge it."""
-    item, place = case.item, item_id(case.task.batch_id, case.task.ordinal)
+    item, policy, place = case.item, case.policy, item_id(case.task.batch_id, case.task.ordinal)
     sent = case.outcome is not None and case.outcome.sent_sha256 is not None
     return bodies.WholeTask(
         **dict(describe_task(case.task, case.answers)),
         guidance=case.guidance,
-        policy_version=case.policy_version,
+        policy_version=policy.name if policy else None,
+        clauses=[bodies.TaskClause(id=clause.id, title=clause.title, reason=clause.reason) for clause in policy.clauses] if policy else [],
+        reason_required=policy.reason_required if policy else False,
+        four_eyes=sorted(policy.four_eyes) if policy else [],
         item=bodies.TaskItem(
             id=place,
             batch_id=item.batch_id,
@@ -138,6 +141,7 @@ def describe_decision(row: DecisionRow) -> bodies.TaskDecision:
         action=Action(row.action),
         decided_by=row.decided_by,
         reason=row.reason,
+        clause=row.clause,
         created_at=row.created_at,
     )
 

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "near_duplicates"
-down_revision = "retention_and_erasure"
+down_revision = "answers_and_grounds"
 branch_labels = None
 depends_on = None
 

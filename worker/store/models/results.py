@@ -4,14 +4,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from worker.moderation.outcomes import OutcomeKind, RetentionClass, Stage, Verdict, ZoomPath
 from worker.moderation.policy import Route
 from worker.moderation.release import Training
-from worker.store.models.base import PARTITIONED_BY_BATCH, Base, Jsonb, Now, Small, one_of
+from worker.store.models.base import PARTITIONED_BY_BATCH, Base, BigSerial, Jsonb, Now, Small, one_of
 
 
 class ReleaseRow(Base):
@@ -49,6 +49,7 @@ class OutcomeRow(Base):
             postgresql_with={"fastupdate": "off"},
             postgresql_where=text("perceptual_hash IS NOT NULL"),
         ),
+        Index("ix_outcomes_created_at", "created_at", postgresql_using="brin"),  # written in the order of time: a few pages tell all
         {"comment": "The one terminal record of an item and revision; insert-only", **PARTITIONED_BY_BATCH},
     )
 
@@ -181,3 +182,21 @@ class RoutingRow(Base):
     route: Mapped[str] = mapped_column(comment="pass | review | flag")
     reason: Mapped[str] = mapped_column(comment="Why, for people")
     created_at: Mapped[Now] = mapped_column(comment="When it was routed")
+
+
+class StageTallyRow(Base):
+    """How many verdicts one write of outcomes brought, and on how many of them scan and zoom differ."""
+
+    __tablename__ = "stage_tallies"
+    __table_args__ = (
+        CheckConstraint("0 <= disagreed AND disagreed <= verdicts", name="disagreed"),
+        Index("ix_stage_tallies_tenant", "tenant_id", "created_at"),
+        {"comment": "Verdicts to which scan and zoom both came, and on how many they differ, one row per write; insert-only"},
+    )
+
+    id: Mapped[BigSerial] = mapped_column(comment="Nothing more than a key")
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"), comment="Whose outcomes")
+    release_id: Mapped[str] = mapped_column(comment="Which release judged")
+    verdicts: Mapped[int] = mapped_column(comment="Verdicts to which both stages came")
+    disagreed: Mapped[int] = mapped_column(comment="Of those, on which they differ")
+    created_at: Mapped[Now] = mapped_column(comment="When the outcomes were written")
