@@ -36,7 +36,7 @@ TASKS = text(
                                  AND (c.state = 'submitted' OR (c.state = 'active' AND c.expires_at > now()))) AS taken
       FROM review_tasks AS t
       JOIN outcomes AS o ON o.batch_id = t.batch_id AND o.ordinal = t.ordinal AND o.revision = t.revision
-     WHERE t.id = ANY(:ids) AND t.tenant_id = :tenant_id AND t.kind IN ('routing', 'appeal')
+     WHERE t.id = ANY(:ids) AND t.tenant_id = :tenant_id AND t.kind <> 'golden'
        AND (t.batch_id, t.ordinal) <> (:batch_id, :ordinal)
     """
 )
