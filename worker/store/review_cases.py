@@ -8,8 +8,19 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from worker.moderation.release import Training
+from worker.moderation.review import TaskKind
 from worker.store.items import ItemStanding, find_item, item_regions
-from worker.store.models import AppealRow, DecisionRow, OutcomeRow, RegionRow, ReleaseRow, ReviewQueueRow, ReviewTaskRow, RoutingRow
+from worker.store.models import (
+    AppealRow,
+    DecisionRow,
+    GoldenTaskRow,
+    OutcomeRow,
+    RegionRow,
+    ReleaseRow,
+    ReviewQueueRow,
+    ReviewTaskRow,
+    RoutingRow,
+)
 from worker.store.review_listing import count_answers
 from worker.store.review_tasks import Claimant, find_task
 
@@ -18,7 +29,10 @@ MOST_DECISIONS = 50  # an item's newest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """Rows as they were written; never another reviewer's answer. `outcome` is None when it is no longer kept."""
+    """Rows as they were written; never another reviewer's answer. `outcome` is None when it is no longer kept.
+
+    A golden task's case has the policy version of what it stands in for, and no decisions: they would tell the answer.
+    """
 
     task: ReviewTaskRow
     answers: int
@@ -41,7 +55,9 @@ def read_case(session: Session, task_id: int, claimant: Claimant) -> Case:
     queue = session.get_one(ReviewQueueRow, (task.tenant_id, task.queue))
     release = session.get(ReleaseRow, outcome.release_id) if outcome is not None and outcome.release_id is not None else None
     routed = select(RoutingRow.policy_version).filter_by(**place, mode="live")
-    decided = select(DecisionRow).filter_by(batch_id=task.batch_id, ordinal=task.ordinal)
+    golden = task.kind == TaskKind.GOLDEN
+    shown = select(GoldenTaskRow.policy_version).filter_by(task_id=task.id) if golden else routed
+    decided = select(DecisionRow).filter_by(batch_id=task.batch_id, ordinal=task.ordinal).limit(0 if golden else MOST_DECISIONS)
     return Case(
         task=task,
         answers=count_answers(session, [task.id]).get(task.id, 0),
@@ -50,9 +66,7 @@ def read_case(session: Session, task_id: int, claimant: Claimant) -> Case:
         outcome=outcome,
         training=Training(release.training) if release is not None else None,
         regions=item_regions(session, task.batch_id, task.ordinal, task.revision),
-        policy_version=session.execute(routed).scalars().first(),
-        decisions=session.execute(decided.order_by(DecisionRow.created_at.desc(), DecisionRow.id.desc()).limit(MOST_DECISIONS))
-        .scalars()
-        .all(),
+        policy_version=session.execute(shown).scalars().first(),
+        decisions=session.execute(decided.order_by(DecisionRow.created_at.desc(), DecisionRow.id.desc())).scalars().all(),
         appeal=session.get(AppealRow, task.appeal_id) if task.appeal_id is not None else None,
     )

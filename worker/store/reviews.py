@@ -90,9 +90,12 @@ def _again(session: Session, task: ReviewTaskRow, given: WrittenReview, answer: 
 
 
 def _conclude(session: Session, task: ReviewTaskRow, claimant: Claimant) -> NewDecision | None:
-    """The decision that the task's reviews make together; None while some are missing, or when a lead must settle it."""
+    """The decision that the reviews make together; None while some are missing, a lead must settle it, or the task only measures."""
     reviews = session.execute(select(ReviewRow).filter_by(task_id=task.id).order_by(ReviewRow.created_at, ReviewRow.id)).scalars().all()
     last = reviews[-1]
+    if task.kind == TaskKind.GOLDEN:
+        task.state, task.closed_at = TaskState.DONE, func.now()
+        return None
     if task.state == TaskState.ESCALATED:
         if last.verdict == ReviewVerdict.UNSURE:
             raise RejectedError(
@@ -158,6 +161,7 @@ def _columns(review_id: UUID, number: int, judgement: RegionJudgement) -> dict[s
 def _tell(session: Session, task: ReviewTaskRow, claimant: Claimant, review_id: UUID, answer: Answer) -> None:
     place: dict[str, Any] = {"batch_id": task.batch_id, "ordinal": task.ordinal, "revision": task.revision}
     told = {"review_id": str(review_id), "task_id": task.id, "item_id": item_id(task.batch_id, task.ordinal), "task_state": task.state}
-    outbox.publish(session, task.tenant_id, EventType.REVIEW_COMPLETED, told)
+    if task.kind != TaskKind.GOLDEN:
+        outbox.publish(session, task.tenant_id, EventType.REVIEW_COMPLETED, told)
     detail = {"review": str(review_id), "task": task.id, "verdict": answer.verdict, "judgements": len(answer.judgements)}
     audit.record(session, actor=claimant.reviewer, action="review.submitted", **place, detail=detail)
