@@ -23,6 +23,7 @@ from api.queries import plain_query
 from api.readiness import Readiness
 from api.review_page import judging
 from api.review_page import queues as review_queues
+from api.review_page import searching as review_searching
 from api.review_page.static_files import PREFIX as STATIC_FILES
 from api.review_page.static_files import PageFiles
 from api.routes import (
@@ -84,7 +85,7 @@ ROUTERS = (
     erasures.router,
     legal_holds.router,
 )
-PAGES = (review_queues.router, judging.router)
+PAGES = (review_queues.router, judging.router, review_searching.router)
 METRICS_PATH = "/metrics"
 
 
