@@ -21,6 +21,7 @@ from api.middleware.guard import Guard, response_of
 from api.middleware.request_ids import RequestIds
 from api.queries import plain_query
 from api.readiness import Readiness
+from api.review_page import duplicates as review_duplicates
 from api.review_page import judging
 from api.review_page import queues as review_queues
 from api.review_page import searching as review_searching
@@ -31,6 +32,7 @@ from api.routes import (
     audit,
     batches,
     decisions,
+    duplicates,
     erasures,
     events,
     items,
@@ -40,6 +42,7 @@ from api.routes import (
     queues,
     regions,
     results,
+    review_figures,
     reviews,
     saved_filters,
     search,
@@ -71,6 +74,8 @@ ROUTERS = (
     queues.router,
     tasks.router,
     reviews.router,
+    duplicates.router,
+    review_figures.router,
     decisions.router,
     appeals.router,
     statements.router,
@@ -85,7 +90,7 @@ ROUTERS = (
     erasures.router,
     legal_holds.router,
 )
-PAGES = (review_queues.router, judging.router, review_searching.router)
+PAGES = (review_queues.router, judging.router, review_duplicates.router, review_searching.router)
 METRICS_PATH = "/metrics"
 
 

@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "search"
-down_revision = "retention_and_erasure"
+down_revision = "review_figures"
 branch_labels = None
 depends_on = None
 
