@@ -24,6 +24,7 @@ from api.readiness import Readiness
 from api.review_page import duplicates as review_duplicates
 from api.review_page import judging
 from api.review_page import queues as review_queues
+from api.review_page import searching as review_searching
 from api.review_page.static_files import PREFIX as STATIC_FILES
 from api.review_page.static_files import PageFiles
 from api.routes import (
@@ -91,7 +92,7 @@ ROUTERS = (
     erasures.router,
     legal_holds.router,
 )
-PAGES = (review_queues.router, judging.router, review_duplicates.router)
+PAGES = (review_queues.router, judging.router, review_duplicates.router, review_searching.router)
 METRICS_PATH = "/metrics"
 
 
