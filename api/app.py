@@ -21,6 +21,9 @@ from api.middleware.guard import Guard, response_of
 from api.middleware.request_ids import RequestIds
 from api.queries import plain_query
 from api.readiness import Readiness
+from api.review_page import queues as review_queues
+from api.review_page.static_files import PREFIX as STATIC_FILES
+from api.review_page.static_files import PageFiles
 from api.routes import (
     appeals,
     audit,
@@ -76,6 +79,7 @@ ROUTERS = (
     erasures.router,
     legal_holds.router,
 )
+PAGES = (review_queues.router,)
 METRICS_PATH = "/metrics"
 
 
@@ -114,8 +118,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.sign_in_desk = desk
     app.state.readiness = Readiness(engine, services.storage, settings.evidence_bucket)
     app.state.measurements = Measurements()
-    for router in ROUTERS:
+    for router in ROUTERS + PAGES:
         app.include_router(router)
+    app.mount(STATIC_FILES, PageFiles())
     app.openapi_schema = openapi.document(app)
     _add_middleware(app, services, app.state.measurements)
     return app

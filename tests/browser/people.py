@@ -1,0 +1,85 @@
+"""People in front of a browser: each with a context of their own, signed in by a click on the local issuer's page."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
+from sqlalchemy import Engine
+
+from tests.browser.watching import Watch
+from tests.integration.sign_in_world import invited
+from worker.moderation.people import Role
+
+WAIT_MS = 15_000  # a busy machine is no fault of the page
+DESK = ViewportSize(width=1280, height=800)
+
+
+@dataclass(frozen=True, slots=True)
+class Somebody:
+    """An invited person."""
+
+    name: str
+    email: str
+    role: Role
+
+
+PEOPLE: Mapping[str, Somebody] = {
+    "reviewer": Somebody("Rita Reviewer", "rita@example.org", Role.REVIEWER),
+    "colleague": Somebody("Rob Reviewer", "rob@example.org", Role.REVIEWER),
+    "lead": Somebody("Lena Lead", "lena@example.org", Role.LEAD),
+    "viewer": Somebody("Vic Viewer", "vic@example.org", Role.VIEWER),
+    "auditor": Somebody("Ada Auditor", "ada@example.org", Role.AUDITOR),
+    "admin": Somebody("Ali Admin", "ali@example.org", Role.ADMIN),
+}
+
+
+def invite_everybody(engine: Engine) -> dict[str, str]:
+    """Invites PEOPLE: the actor that each is known as in the records."""
+    return {who: f"person:{invited(engine, one.email, one.role, name=one.name).id}" for who, one in PEOPLE.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Where people work: one browser, one site, everything watched. Contexts end with the test."""
+
+    browser: Browser
+    site: str
+    watch: Watch
+    _contexts: list[BrowserContext] = field(default_factory=list)
+
+    def enter(self, *, scheme: Literal["light", "dark"] = "light", size: ViewportSize = DESK) -> Page:
+        """A page of somebody whom the site does not know yet. Paths are relative to the site."""
+        context = self.browser.new_context(
+            base_url=self.site,
+            viewport=size,
+            color_scheme=scheme,
+            locale="en-GB",
+            timezone_id="Europe/Berlin",
+            reduced_motion="reduce",
+        )
+        context.set_default_timeout(WAIT_MS)
+        self.watch.over(context)
+        self._contexts.append(context)
+        return context.new_page()
+
+    def sign_in(self, who: str, *, to: str = "/v1/me", scheme: Literal["light", "dark"] = "light", size: ViewportSize = DESK) -> Page:
+        """A page of one of PEOPLE, signed in, and sent on to a path."""
+        page = self.enter(scheme=scheme, size=size)
+        page.goto(f"/v1/sign-in?next={to}")
+        choose(page, who)
+        page.wait_for_url(f"{self.site}{to}")
+        return page
+
+    def leave(self) -> None:
+        """Everybody goes; what their pages still had to say is heard first."""
+        for context in self._contexts:
+            for page in context.pages:
+                page.wait_for_timeout(1)
+            context.close()
+        self._contexts.clear()
+
+
+def choose(page: Page, who: str) -> None:
+    """Clicks on one of PEOPLE, on the local issuer's page."""
+    page.get_by_role("button", name=PEOPLE[who].email).click()
