@@ -194,6 +194,12 @@ TABLE = (
     _K("queue_exists", 409, "Queue exists", "The tenant has a review queue of that name already.", speaks=True),
     _K("claims_too_many", 409, "Too many claims", "A reviewer holds three tasks at most. Answer one, or give it back.", speaks=True),
     _K("claim_lost", 409, "Claim lost", "The claim has ended or is somebody else's. Claim a task again.", speaks=True),
+    _K(
+        "task_unavailable",
+        409,
+        "Task not to be had",
+        "The task is finished, held, for somebody else or for leads, or has no free slot for this reviewer.",
+    ),
     _K("task_finished", 409, "Task finished", "The task is done or withdrawn: there is nothing left to do.", speaks=True),
     _K("task_state", 409, "Wrong state", "The task's state does not allow it.", speaks=True),
     _K(

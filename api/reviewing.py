@@ -30,7 +30,7 @@ TASK_ETAG = {"ETag": "The version of the question"}
 _ID, _CLAIMED_ID = "$response.body#/id", "$response.body#/task/id"
 _TOKEN = {"lease_token": "$response.body#/lease_token"}
 OF_TASK = {
-    **{operation: link(operation, task_id=_ID) for operation in ("readTask", "listReviews", "prioritiseTask")},
+    **{operation: link(operation, task_id=_ID) for operation in ("readTask", "claimThisTask", "listReviews", "prioritiseTask")},
     **{operation: link(operation, seen=True, task_id=_ID) for operation in ("reopenTask", "reassignTask")},
 }
 OF_CLAIM = {

@@ -28,6 +28,7 @@ class Case:
     training: Training | None
     regions: Sequence[RegionRow]
     policy_version: str | None
+    policy: Any = None
     decisions: Sequence[DecisionRow]
     appeal: AppealRow | None
 

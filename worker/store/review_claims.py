@@ -34,10 +34,10 @@ EXPIRE = text(
 )
 CHOOSE = text(
     """
-    -- choose: the most pressing task of the queue that has a free slot for this reviewer. Nobody answers twice, nor judges an appeal
+    -- choose: the most pressing task of the queue, or the one that is named, if it has a free slot for this reviewer. Nobody answers twice, nor judges an appeal
     -- that they opened, or against a decision they had a part in.
     SELECT t.id FROM review_tasks AS t
-     WHERE t.tenant_id = :tenant_id AND t.queue = :queue
+     WHERE t.tenant_id = :tenant_id AND t.queue = :queue AND (CAST(:task_id AS bigint) IS NULL OR t.id = :task_id)
        AND (t.state IN ('open', 'escalated') OR (t.state = 'held' AND t.held_until <= now())) AND (NOT t.escalated OR :lead)
        AND (t.assigned_to IS NULL OR t.assigned_to = :reviewer)
        AND NOT EXISTS (SELECT FROM review_claims AS c
@@ -122,8 +122,8 @@ class Ended:
     seconds: float
 
 
-def claim_task(session: Session, claimant: Claimant, queue: str) -> Claim | None:
-    """The queue's most pressing task that this reviewer may answer; None when there is none.
+def claim_task(session: Session, claimant: Claimant, queue: str, *, task_id: int | None = None) -> Claim | None:
+    """The queue's most pressing task that this reviewer may answer, or the named one; None when it is not to be had.
 
     Raises RejectedError: queue_missing, claims_too_many.
     """
@@ -133,14 +133,25 @@ def claim_task(session: Session, claimant: Claimant, queue: str) -> Claim | None
     session.execute(EXPIRE)
     if len(held_claims(session, claimant)) >= MOST_CLAIMS:
         raise RejectedError("claims_too_many", f"You hold {MOST_CLAIMS} tasks already. Answer one, or give it back.")
-    while (task_id := session.execute(CHOOSE, {**who, "queue": queue, "lead": claimant.lead}).scalar_one_or_none()) is not None:
+    wanted = {**who, "queue": queue, "lead": claimant.lead, "task_id": task_id}
+    while (chosen := session.execute(CHOOSE, wanted).scalar_one_or_none()) is not None:
         # Its last slot may have been taken between CHOOSE's snapshot and its lock. Locked, it is not chosen again.
-        row = session.execute(CLAIM, {"reviewer": claimant.reviewer, "task_id": task_id}).one_or_none()
+        row = session.execute(CLAIM, {"reviewer": claimant.reviewer, "task_id": chosen}).one_or_none()
         if row is not None:
-            claim = Claim(task_id=task_id, reviewer=claimant.reviewer, **row._asdict())
-            note(session, find_task(session, task_id, claimant), claimant, "review.claimed", {"slot": claim.slot})
+            claim = Claim(task_id=chosen, reviewer=claimant.reviewer, **row._asdict())
+            note(session, find_task(session, claim.task_id, claimant), claimant, "review.claimed", {"slot": claim.slot})
             return claim
     return None
+
+
+def claim_this_task(session: Session, claimant: Claimant, task_id: int) -> Claim | None:
+    """The reviewer's claim on a task: the one they hold, else a new one; None when it is not to be had.
+
+    Raises RejectedError: task_missing, claims_too_many.
+    """
+    queue = find_task(session, task_id, claimant).queue
+    held = (claim for claim in held_claims(session, claimant) if claim.task_id == task_id)
+    return next(held, None) or claim_task(session, claimant, queue, task_id=task_id)
 
 
 def held_claims(session: Session, claimant: Claimant) -> list[Claim]:

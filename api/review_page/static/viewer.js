@@ -1,0 +1,333 @@
+// <zoom-image>: a picture with its numbered boxes, to look at closely and to judge, move and add boxes on.
+//
+// The picture is scaled by a CSS transform alone; boxes are drawn over it at the frame's own scale. Which part is seen is kept in
+// camera.js, what is selected, judged and edited in desk.js; here they meet the element, its image and its attributes.
+
+import { Camera } from "./viewer/camera.js";
+import { Desk } from "./viewer/desk.js";
+import { Exposure } from "./viewer/exposure.js";
+import * as frame from "./viewer/frame.js";
+import { clampBox, toImage } from "./viewer/geometry.js";
+import { Gestures } from "./viewer/gestures.js";
+import { Keys } from "./viewer/keys.js";
+import { reasonFor } from "./viewer/missing.js";
+import { Overlay } from "./viewer/overlay.js";
+import { HINTS } from "./viewer/wording.js";
+
+const PIXELATED_FROM = 4; // CSS pixels for each of the file's: from here on single pixels are meant to be seen
+const SETTLED = 200; // milliseconds without a new view, after which the picture is drawn sharp again
+const BLUR = 0.025; // of the picture's longer side: zooming in does not undo it
+const NEW_BOX = 0.25; // of the seen part's sides, for a box that is placed by keyboard
+const ZOOM = 1.5; // by a button
+
+export class ZoomImage extends HTMLElement {
+  static observedAttributes = ["blur", "crop-first", "editable"];
+
+  /** Resolves once the image is decoded, to true; or to false when it is missing. */
+  ready;
+  #isReady;
+  #size;
+  #image;
+  #picture; // what is scaled: the image, or the ground when it is missing
+  #desk;
+  #camera;
+  #overlay;
+  #live;
+  #hint;
+  #exposure = new Exposure((name, detail) => this.#tell(name, detail));
+  #loaded = false;
+  #onScreen = false;
+  #peeking = false;
+  #hovered = null;
+  #settling;
+  #leaving;
+
+  constructor() {
+    super();
+    this.ready = new Promise((resolve) => (this.#isReady = resolve));
+  }
+
+  connectedCallback() {
+    if (!this.#desk) this.#build();
+    this.#leaving = new AbortController();
+    const { signal } = this.#leaving;
+    document.addEventListener("visibilitychange", () => this.#exposed(), { signal });
+    window.addEventListener("blur", () => this.peek(false), { signal });
+    const sized = new ResizeObserver(([{ contentRect }]) => this.#camera.resize({ width: contentRect.width, height: contentRect.height }));
+    const seen = new IntersectionObserver((changes) => this.#seen(changes.at(-1).isIntersecting));
+    for (const observer of [sized, seen]) {
+      observer.observe(this);
+      signal.addEventListener("abort", () => observer.disconnect());
+    }
+  }
+
+  disconnectedCallback() {
+    this.#leaving.abort();
+    this.#seen(false);
+  }
+
+  attributeChangedCallback() {
+    if (!this.#desk) return;
+    this.#draw();
+    this.#exposed();
+  }
+
+  // What the page may ask and do. A `key` is a box's position, or a1, a2, ... of an added one; a number will do.
+
+  get boxes() {
+    return this.#desk.entries.map(({ key, position, box, label, judgement }) => ({ key, position, box: [...box], label, judgement }));
+  }
+
+  get selected() {
+    return this.#desk.selected;
+  }
+
+  get exposureSeconds() {
+    return this.#exposure.seconds;
+  }
+
+  judgements() {
+    return this.#desk.judgements;
+  }
+
+  applyJudgements(judgements) {
+    this.#desk.apply(judgements);
+  }
+
+  select(key, { focus = false } = {}) {
+    this.#desk.select(key);
+    if (focus && this.selected !== null) this.#overlay.node(this.selected).focus({ preventScroll: true });
+  }
+
+  highlight(key) {
+    this.#desk.highlight(key);
+  }
+
+  focusBox(key) {
+    const entry = this.#desk.find(key);
+    if (entry) this.#camera.goTo(entry.box);
+  }
+
+  fit() {
+    this.#camera.fit();
+  }
+
+  judge(key, judgement) {
+    return this.#desk.judge(key, judgement);
+  }
+
+  undoEdit() {
+    return this.#desk.undo();
+  }
+
+  startAdding() {
+    if (!this.#editable) return;
+    this.#desk.startAdding();
+    this.focus({ preventScroll: true });
+  }
+
+  /** Edits the selected box by keyboard. */
+  startEditing() {
+    if (!this.#editable || this.selected === null) return false;
+    this.#overlay.node(this.selected).focus({ preventScroll: true });
+    this.#desk.beginEdit({ byKeys: true });
+    return true;
+  }
+
+  /** Shows a blurred picture as it is, or blurs it again. */
+  peek(on) {
+    this.#peeking = on && this.hasAttribute("blur");
+    this.classList.toggle("peeking", this.#peeking);
+    this.#draw();
+    this.#exposed();
+  }
+
+  get #editable() {
+    return this.hasAttribute("editable");
+  }
+
+  #build() {
+    const [width, height] = ["width", "height"].map((name) => Number(this.getAttribute(name)));
+    this.#size = { width, height };
+    this.#desk = new Desk(JSON.parse(this.querySelector("script.boxes")?.textContent || "[]"), this.#size, {
+      draw: () => this.#draw(),
+      say: (text) => (this.#live.textContent = text),
+      tell: (name, detail) => this.#tell(name, detail),
+    });
+    this.#camera = new Camera(this.#size, () => this.#place());
+    this.#overlay = new Overlay();
+    this.#live = frame.liveRegion();
+    this.#hint = frame.hint();
+    const help = frame.help();
+    const zoom = (factor) => () => this.#camera.zoomBy(factor, undefined, { smoothly: true });
+    const tools = frame.tools({ zoomOut: zoom(1 / ZOOM), fit: () => this.fit(), zoomIn: zoom(ZOOM) });
+    this.append(this.#overlay.layer, this.#hint, tools, frame.cover(() => this.#uncover()), help, this.#live);
+    this.style.setProperty("--viewer-blur", `${Math.round(Math.max(width, height) * BLUR)}px`);
+    this.tabIndex = 0;
+    this.setAttribute("role", "group");
+    this.setAttribute("aria-describedby", help.id);
+    if (!this.hasAttribute("aria-label")) this.setAttribute("aria-label", "Image with its boxes");
+    this.#listen();
+    this.#image = this.querySelector("img");
+    this.#take(this.#image ?? frame.ground());
+    if (this.#image) this.#load();
+    else this.#miss(this.getAttribute("missing"));
+  }
+
+  #listen() {
+    const viewer = this.#facade();
+    new Keys(viewer, new Gestures(viewer));
+    this.addEventListener("click", (event) => this.#click(event));
+    this.addEventListener("pointerover", ({ target, buttons }) => buttons || this.#hover(target.closest(".viewer-box")));
+    this.addEventListener("pointerleave", () => this.#hover(null));
+    this.addEventListener("focusin", ({ target }) => this.#hover(target.closest(".viewer-box:focus-visible")));
+    this.addEventListener("focusout", () => {
+      this.#hover(null);
+      if (this.#desk.editor.active?.byKeys) this.#desk.finish();
+    });
+  }
+
+  /** What gestures and keys act on. */
+  #facade() {
+    const [element, desk, camera] = [this, this.#desk, this.#camera];
+    return {
+      element,
+      desk,
+      camera,
+      size: this.#size,
+      get editable() {
+        return element.#editable;
+      },
+      get blurred() {
+        return element.hasAttribute("blur");
+      },
+      get peeking() {
+        return element.#peeking;
+      },
+      peek: (on) => this.peek(on),
+      enter: (key) => this.#enter(key),
+    };
+  }
+
+  /** Enter on a box, or on the element itself with null. */
+  #enter(key) {
+    if (this.#desk.editor.adding) {
+      const { width, height } = this.#camera.frame;
+      const at = (part) => toImage(this.#camera.view, { x: width * part, y: height * part });
+      const [start, end] = [at((1 - NEW_BOX) / 2), at((1 + NEW_BOX) / 2)];
+      this.#desk.beginNew(clampBox([start.x, start.y, end.x, end.y], this.#size), { byKeys: true });
+      this.#overlay.node(this.selected).focus({ preventScroll: true });
+      return true;
+    }
+    if (key !== null && key !== this.selected) this.select(key);
+    else return this.startEditing();
+    return true;
+  }
+
+  #click({ target, detail, clientX, clientY }) {
+    if (target.closest("button, .viewer-missing, .viewer-handles") || this.#desk.editor.adding) return;
+    const key = target.closest(".viewer-box")?.dataset.key ?? null;
+    if (key === null) return this.#desk.select(null);
+    if (detail === 0) return this.#desk.toggle(key); // not by a pointer
+    const { left, top } = this.getBoundingClientRect();
+    this.#desk.selectAt(key, toImage(this.#camera.view, { x: clientX - left, y: clientY - top }));
+  }
+
+  #hover(node) {
+    const key = node?.dataset.key ?? null;
+    if (key === this.#hovered) return;
+    this.#hovered = key;
+    this.#tell("box-hover", { key, position: this.#desk.find(key)?.position ?? null });
+  }
+
+  #draw() {
+    const { entries, editor, selected, highlighted } = this.#desk;
+    const held = this.contains(document.activeElement);
+    this.#overlay.show(entries, { selected, highlighted, editable: this.#editable, preview: editor.active });
+    if (held && !this.contains(document.activeElement)) this.focus({ preventScroll: true });
+    this.classList.toggle("adding", editor.adding);
+    this.classList.toggle("editing", Boolean(editor.active));
+    this.#hint.textContent = this.#hinted(editor);
+    this.#hint.hidden = !this.#hint.textContent;
+    if (this.#camera.view) this.#overlay.place(this.#camera.view, this.#camera.frame);
+  }
+
+  #hinted({ adding, active }) {
+    if (adding) return HINTS.adding;
+    if (active?.byKeys) return HINTS.editing;
+    return this.hasAttribute("blur") && this.#loaded && !this.#peeking ? HINTS.blurred : "";
+  }
+
+  #place() {
+    const { view } = this.#camera;
+    this.#picture.style.willChange = "transform"; // while it moves the picture is a texture; drawn anew for its scale once it rests
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => (this.#picture.style.willChange = ""), SETTLED);
+    this.#picture.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
+    this.#picture.classList.toggle("pixelated", this.#camera.magnification >= PIXELATED_FROM);
+    this.#overlay.place(view, this.#camera.frame);
+  }
+
+  #take(picture) {
+    this.#picture = picture;
+    picture.classList.add("viewer-picture");
+    picture.draggable = false;
+    picture.style.width = `${this.#size.width}px`;
+    picture.style.height = `${this.#size.height}px`;
+    if (!picture.isConnected) this.prepend(picture);
+    if (this.#camera.view) this.#place();
+  }
+
+  async #load() {
+    await this.#image.decode().catch(() => {}); // whether it failed is seen from its size
+    if (!this.#image.naturalWidth) return this.#miss(this.#image.src && (await reasonFor(this.#image.src)));
+    this.#loaded = true;
+    this.#camera.filePixels = this.#image.naturalWidth;
+    if (this.#camera.view) this.#place();
+    this.#draw();
+    this.#exposed();
+    this.#isReady(true);
+  }
+
+  #miss(reason) {
+    const sentence = reason || "The image is missing.";
+    if (this.#picture === this.#image) this.#take(frame.ground());
+    this.classList.add("missing");
+    const note = frame.missing(sentence, this.#image && (() => this.#again(note)));
+    this.append(note);
+    this.#isReady(false);
+    this.#tell("image-missing", { reason: sentence });
+  }
+
+  async #again(note) {
+    note.remove();
+    this.#picture.remove();
+    this.classList.remove("missing");
+    this.#take(this.#image);
+    this.focus({ preventScroll: true });
+    this.#image.src = this.#image.src;
+    await this.#load();
+  }
+
+  #uncover() {
+    this.removeAttribute("crop-first");
+    this.focus({ preventScroll: true });
+    this.#tell("revealed", {});
+  }
+
+  #seen(onScreen) {
+    this.#onScreen = onScreen;
+    this.#exposed();
+  }
+
+  #exposed() {
+    const hidden = this.hasAttribute("crop-first") || (this.hasAttribute("blur") && !this.#peeking);
+    this.#exposure.set(this.#loaded && this.#onScreen && !hidden && document.visibilityState === "visible");
+  }
+
+  #tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { bubbles: true, detail }));
+  }
+}
+
+customElements.define("zoom-image", ZoomImage);
