@@ -34,8 +34,8 @@ EXPIRE = text(
 )
 CHOOSE = text(
     """
-    -- choose: the most pressing task of the queue, or the one that is named, if it has a free slot for this reviewer. Nobody answers twice, nor judges an appeal
-    -- that they opened, or against a decision they had a part in.
+    -- choose: the most pressing task of the queue, or the one that is named, if it has a free slot for this reviewer. Nobody answers
+    -- twice, nor judges an appeal that they opened, or against a decision they had a part in.
     SELECT t.id FROM review_tasks AS t
      WHERE t.tenant_id = :tenant_id AND t.queue = :queue AND (CAST(:task_id AS bigint) IS NULL OR t.id = :task_id)
        AND (t.state IN ('open', 'escalated') OR (t.state = 'held' AND t.held_until <= now())) AND (NOT t.escalated OR :lead)
