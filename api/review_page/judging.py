@@ -18,6 +18,7 @@ from api.reviewing import claimant_of
 from api.services import Services
 from worker.moderation.policy import Action
 from worker.store import review_queues
+from worker.store.review_answers import visible_reviews
 from worker.store.review_cases import read_case
 from worker.store.review_claims import Claim, claim_task, claim_this_task, held_claims
 from worker.store.review_tasks import find_task
@@ -67,7 +68,11 @@ def claim_again(task_id: TaskId, visit: Visitor, services: Services) -> Response
 
 
 def _view(session: Session, claim: Claim, visit: Visit) -> TaskView:
-    return view_task(claim, read_case(session, claim.task_id, claimant_of(visit.principal)))
+    claimant = claimant_of(visit.principal)
+    case = read_case(session, claim.task_id, claimant)
+    # Two who judge beside each other stay blind; who settles what they differ on sees what they said.
+    answers = visible_reviews(session, case.task, claimant) if case.task.escalated else []
+    return view_task(claim, case, answers)
 
 
 def _piece(task: TaskView | None, visit: Visit) -> Response:

@@ -9,6 +9,7 @@ from worker.moderation.policy import Band, PolicyVersion, Said
 from worker.moderation.sentences import Sentence, sentences
 from worker.moderation.text import clean
 from worker.store.models import OutcomeRow, RegionRow
+from worker.store.review_answers import WrittenReview
 from worker.store.review_cases import Case
 from worker.store.review_claims import Claim
 
@@ -50,6 +51,7 @@ class TaskView:
     regions: Sequence[RegionView]
     explanation: Sequence[Sentence]
     score: ScoreView | None
+    answers: Sequence[WrittenReview]
 
     @property
     def boxes(self) -> list[dict[str, object]]:
@@ -60,8 +62,8 @@ class TaskView:
         ]
 
 
-def view_task(claim: Claim, case: Case) -> TaskView:
-    """The view of a claimed task."""
+def view_task(claim: Claim, case: Case, answers: Sequence[WrittenReview] = ()) -> TaskView:
+    """The view of a claimed task; `answers` are those that its reviewer may see before giving one."""
     outcome, place = case.outcome, item_id(case.task.batch_id, case.task.ordinal)
     regions = [region_view(row) for row in case.regions]
     sent = outcome is not None and outcome.sent_sha256 is not None
@@ -74,6 +76,7 @@ def view_task(claim: Claim, case: Case) -> TaskView:
         regions=regions,
         explanation=sentences(explanation, {region.position for region in regions}),
         score=score_view(outcome, case.policy) if outcome is not None else None,
+        answers=answers,
     )
 
 

@@ -180,7 +180,7 @@ export class Deck {
     this.dismiss(task);
     task.remove();
     const actions = typed ? [["Copy your reason", () => navigator.clipboard?.writeText(typed)]] : [];
-    tell(`Your claim on task ${task.id} had run out, and it is somebody else's now.${typed ? ` You had written: “${typed}”` : ""}`, { failed: true, actions });
+    tell(`Your claim on task ${task.id} had run out, and it cannot be had again: it is somebody else's, or answered.${typed ? ` You had written: “${typed}”` : ""}`, { failed: true, actions });
     this.prepare();
   }
 

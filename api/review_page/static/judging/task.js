@@ -35,6 +35,7 @@ export class Task {
     this.article.hidden = false;
     this.article.focus({ preventScroll: true });
     this.article.querySelector(".facts").scrollTop = 0;
+    if (this.article.dataset.contested && this.selected === null) this.select(this.article.dataset.contested);
     const text = this.article.querySelector(".explanation");
     if (text) this.article.querySelector(".more").hidden = text.scrollHeight <= text.clientHeight + 2;
   }
