@@ -17,6 +17,7 @@ from worker.store.models import AppealRow, DecisionRow, OutcomeRow, ReleaseRow, 
 from worker.store.models.decisions import StatementState
 from worker.store.statements_of_reasons import broken_rules, waits_for
 
+BRIEF = 1_500  # characters
 LIVE_STATEMENTS = frozenset({StatementState.DRAFT, StatementState.HELD, StatementState.SUBMITTED})
 
 
@@ -32,6 +33,11 @@ class RevisionView:
     score: ScoreView | None
     image: str | None
     policy: str | None
+
+    @property
+    def brief(self) -> bool:
+        """Whether the explanation is short enough to stand open."""
+        return sum(len(sentence.text) for sentence in self.explanation) <= BRIEF
 
     @property
     def boxes(self) -> list[dict[str, object]]:

@@ -14,7 +14,11 @@ from worker.store.statements_of_reasons import WaitsFor
 
 LONG, SHORT = 2_000, 500  # characters, as the transparency database has them
 PREFIXES = ("DECISION_VISIBILITY_", "DECISION_GROUND_", "CONTENT_TYPE_", "SOURCE_TYPE_", "SOURCE_", "STATEMENT_CATEGORY_")
-ILLEGAL, INCOMPATIBLE = Ground.DECISION_GROUND_ILLEGAL_CONTENT, Ground.DECISION_GROUND_INCOMPATIBLE_CONTENT
+ILLEGAL = ("decision_ground", (Ground.DECISION_GROUND_ILLEGAL_CONTENT.value,))
+INCOMPATIBLE = ("decision_ground", (Ground.DECISION_GROUND_INCOMPATIBLE_CONTENT.value,))
+OTHERWISE_VISIBLE = ("decision_visibility", (Visibility.DECISION_VISIBILITY_OTHER.value,))
+OTHER_CONTENT = ("content_type", (ContentType.CONTENT_TYPE_OTHER.value,))
+NOTICED = ("source_type", (SourceType.SOURCE_TRUSTED_FLAGGER.value, SourceType.SOURCE_TYPE_OTHER_NOTIFICATION.value))
 
 
 class Control(StrEnum):
@@ -29,13 +33,13 @@ class Control(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """A field of the payload. With `ground` it is asked for only beside that ground; `most` characters."""
+    """A field of the payload, of `most` characters. With `beside` it is asked for only when that other field says one of these."""
 
     name: str
     label: str
     control: Control
     options: Mapping[str, str] | None = None
-    ground: str | None = None
+    beside: tuple[str, tuple[str, ...]] | None = None
     most: int = SHORT
 
 
@@ -73,24 +77,24 @@ def _plain(word: str) -> str:
 FIELDS = (
     Field(name="decision_facts", label="Facts, one sentence a line", control=Control.TEXT, most=MOST_FACTS),
     Field(name="decision_visibility", label="What is done to the image", control=Control.CHOICES, options=_named(Visibility)),
-    Field(name="decision_visibility_other", label="Another restriction, in words", control=Control.LINE),
+    Field(name="decision_visibility_other", label="Another restriction, in words", control=Control.LINE, beside=OTHERWISE_VISIBLE),
     Field(name="decision_ground", label="Ground", control=Control.CHOICE, options=_named(Ground)),
-    Field(name="incompatible_content_ground", label="Clause of the terms", control=Control.LINE, ground=INCOMPATIBLE),
-    Field(name="incompatible_content_explanation", label="Why it breaks them", control=Control.TEXT, ground=INCOMPATIBLE, most=LONG),
-    Field(name="incompatible_content_illegal", label="Illegal as well", control=Control.CHOICE, options=_named(YesNo), ground=INCOMPATIBLE),
-    Field(name="illegal_content_legal_ground", label="Law", control=Control.LINE, ground=ILLEGAL),
-    Field(name="illegal_content_explanation", label="Why it breaks the law", control=Control.TEXT, ground=ILLEGAL, most=LONG),
+    Field(name="incompatible_content_ground", label="Clause of the terms", control=Control.LINE, beside=INCOMPATIBLE),
+    Field(name="incompatible_content_explanation", label="Why it breaks them", control=Control.TEXT, beside=INCOMPATIBLE, most=LONG),
+    Field(name="incompatible_content_illegal", label="Illegal as well", control=Control.CHOICE, options=_named(YesNo), beside=INCOMPATIBLE),
+    Field(name="illegal_content_legal_ground", label="Law", control=Control.LINE, beside=ILLEGAL),
+    Field(name="illegal_content_explanation", label="Why it breaks the law", control=Control.TEXT, beside=ILLEGAL, most=LONG),
     Field(name="decision_ground_reference_url", label="Address of the terms or the law", control=Control.LINE),
     Field(name="category", label="Category", control=Control.CHOICE, options=_named(Category)),
     Field(name="content_type", label="Content", control=Control.CHOICES, options=_named(ContentType)),
-    Field(name="content_type_other", label="Other content, in words", control=Control.LINE),
+    Field(name="content_type_other", label="Other content, in words", control=Control.LINE, beside=OTHER_CONTENT),
     Field(name="content_language", label="Language", control=Control.CHOICE, options={code: code for code in sorted(LANGUAGES)}),
     Field(name="content_date", label="Posted on", control=Control.DAY),
     Field(name="application_date", label="Applies from", control=Control.DAY),
     Field(name="end_date_visibility_restriction", label="Applies until, if it ends", control=Control.DAY),
     Field(name="territorial_scope", label="Where it applies", control=Control.CHOICES, options={str(code): str(code) for code in Country}),
     Field(name="source_type", label="How you came upon it", control=Control.CHOICE, options=_named(SourceType)),
-    Field(name="source_identity", label="Who told you, when not you yourself", control=Control.LINE),
+    Field(name="source_identity", label="Who told you", control=Control.LINE, beside=NOTICED),
 )
 
 

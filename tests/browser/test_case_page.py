@@ -98,7 +98,6 @@ def test_a_statement_is_drafted_filled_in_signed_and_taken_back(lead: Page, seed
     statement.get_by_label("Clause of the terms").fill("Terms, 4.2")
     statement.get_by_label("Why it breaks them").fill("Write to me at someone@example.org")
     statement.get_by_label("Posted on").fill("2026-11-20")
-    statement.get_by_text("Where it applies").click()
     statement.get_by_label("DE", exact=True).check()
     statement.get_by_role("button", name="Save and check").click()
     wrong = statement.locator("[data-name=incompatible_content_explanation]")

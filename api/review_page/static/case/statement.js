@@ -8,19 +8,27 @@ export function reasonsOf(form) {
   for (const name of OURS) delete reasons[name];
   for (const field of form.querySelectorAll("[data-name]")) {
     const { name } = field.dataset;
-    const boxes = [...field.querySelectorAll("input[type=checkbox]")];
-    const value = boxes.length ? boxes.filter((box) => box.checked).map((box) => box.value) : form.elements[name].value.trim();
-    if (value.length && !field.hidden) reasons[name] = value;
+    const value = said(form, name);
+    if (value.length && !field.hidden) reasons[name] = field.querySelector("input[type=checkbox]") ? value : value[0];
     else delete reasons[name];
   }
   return reasons;
 }
 
-// Shows those fields that the chosen ground asks for; a changed draft is checked before it is signed.
+// What a field says, as a list.
+function said(form, name) {
+  const boxes = [...form.querySelectorAll(`[data-name="${name}"] input[type=checkbox]`)];
+  return boxes.length ? boxes.filter((box) => box.checked).map((box) => box.value) : [form.elements[name].value.trim()].filter(Boolean);
+}
+
+// Shows those fields that others ask for; a changed draft is checked before it is signed.
 export function prepare(form) {
   const sign = form.querySelector("[data-sign]");
   const show = () => {
-    for (const field of form.querySelectorAll("[data-ground]")) field.hidden = field.dataset.ground !== form.elements.decision_ground.value;
+    for (const field of form.querySelectorAll("[data-beside]")) {
+      const asked = said(form, field.dataset.beside).some((value) => field.dataset.values.split(" ").includes(value));
+      field.hidden = !asked && !field.querySelector("[aria-invalid]"); // what is wrong is seen
+    }
     for (const field of form.querySelectorAll("[data-chosen]")) field.textContent = `${field.closest("details").querySelectorAll("input:checked").length} chosen`;
   };
   form.addEventListener("input", () => { show(); sign.disabled = true; sign.title = "Save and check it first"; });
