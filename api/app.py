@@ -22,6 +22,7 @@ from api.middleware.request_ids import RequestIds
 from api.queries import plain_query
 from api.readiness import Readiness
 from api.review_page import case_lists, cases, judging
+from api.review_page import duplicates as review_duplicates
 from api.review_page import queues as review_queues
 from api.review_page.static_files import PREFIX as STATIC_FILES
 from api.review_page.static_files import PageFiles
@@ -30,6 +31,7 @@ from api.routes import (
     audit,
     batches,
     decisions,
+    duplicates,
     erasures,
     events,
     items,
@@ -39,7 +41,10 @@ from api.routes import (
     queues,
     regions,
     results,
+    review_figures,
     reviews,
+    saved_filters,
+    search,
     sign_in,
     statements,
     storage_checks,
@@ -68,9 +73,13 @@ ROUTERS = (
     queues.router,
     tasks.router,
     reviews.router,
+    duplicates.router,
+    review_figures.router,
     decisions.router,
     appeals.router,
     statements.router,
+    search.router,
+    saved_filters.router,
     sign_in.router,
     people.router,
     webhook_endpoints.router,
@@ -80,7 +89,7 @@ ROUTERS = (
     erasures.router,
     legal_holds.router,
 )
-PAGES = (review_queues.router, judging.router, case_lists.router, cases.router)
+PAGES = (review_queues.router, judging.router, review_duplicates.router, case_lists.router, cases.router)
 METRICS_PATH = "/metrics"
 
 

@@ -46,6 +46,7 @@ CONTRACT = {
         "decision_id": UUID_, "tenant_id": TEXT, "batch_id": UUID_, "ordinal": INT, "item_id": TEXT, "revision": SMALL, "basis": TEXT,
         "verdict": TEXT, "action": TEXT, "decided_by": TEXT, "reason": TEXT, "policy_version": TEXT, "supersedes": UUID_,
         "is_current": BOOL, "model_verdict": TEXT, "p_generated": FLOAT, "release_id": TEXT, "overrides_model": BOOL, "decided_at": TIME,
+        "clause": TEXT,
     },
     "flagged_images": {
         "batch_id": UUID_, "ordinal": INT, "item_id": TEXT, "tenant_id": TEXT, "custom_id": TEXT, "source_ref": TEXT, "p_generated": FLOAT,
@@ -67,6 +68,10 @@ CONTRACT = {
         "task_id": "bigint", "tenant_id": TEXT, "queue": TEXT, "kind": TEXT, "state": TEXT, "state_reason": TEXT, "batch_id": UUID_,
         "ordinal": INT, "item_id": TEXT, "revision": SMALL, "route": TEXT, "reason": TEXT, "priority": SMALL, "slots": INT, "answers": INT,
         "claims": INT, "assigned_to": TEXT, "created_at": TIME, "due_at": TIME, "overdue": BOOL,
+    },
+    "golden_answers": {
+        "task_id": "bigint", "tenant_id": TEXT, "queue": TEXT, "batch_id": UUID_, "ordinal": INT, "item_id": TEXT, "revision": SMALL,
+        "reviewer": TEXT, "expected": TEXT, "answered": TEXT, "correct": BOOL, "box_iou": FLOAT, "seconds": FLOAT, "answered_at": TIME,
     },
     "events": {
         "position": "bigint", "event_id": TEXT, "tenant_id": TEXT, "type": TEXT, "data": "jsonb", "occurred_at": TIME,
