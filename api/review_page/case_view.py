@@ -9,6 +9,7 @@ from api.review_page.statement_view import StatementView, view_statement
 from api.review_page.task_view import RegionView, ScoreView, clean_lines, region_view, score_view
 from api.review_page.timeline import Entry, timeline
 from worker.moderation.identifiers import item_id
+from worker.moderation.policy import Clause
 from worker.moderation.sentences import Sentence, sentences
 from worker.moderation.statement_of_reasons import Violation
 from worker.moderation.text import clean
@@ -71,6 +72,19 @@ class CaseView:
     earlier_statements: int  # withdrawn or refused before one of those shown
     superseded_by: Mapping[UUID, UUID]
     entries: Sequence[Entry]
+
+    @property
+    def clauses(self) -> Sequence[Clause]:
+        """What a decision about the newest outcome can rest on."""
+        newest = self.life.outcomes[0].revision if self.life.outcomes else None
+        live = next((row.policy_version for row in self.life.routings if row.mode == "live" and row.revision == newest), "")
+        policy = self.life.policies.get(live)
+        return policy.clauses if policy is not None else ()
+
+    def clause(self, named: str) -> str:
+        """What a clause says, by whichever version it was routed under; its id when none of them has it any more."""
+        known = {clause.id: clause.title for policy in self.life.policies.values() for clause in policy.clauses}
+        return known.get(named, named)
 
     @property
     def contestable(self) -> DecisionRow | None:

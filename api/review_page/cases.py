@@ -39,7 +39,7 @@ MayAudit = Depends(Requirement((Scope.AUDIT,)))
 def see_case(item_id: ItemId, visit: Visitor, services: Services, revision: Revision = None) -> HTMLResponse:
     """The picture, what the model said of it, what people decided, and all that can be done about it."""
     with transaction(services.engine) as session:
-        life = found(read_life, session, claimant_of(visit.principal), *parse_item_id(item_id), judges=visit.judges)
+        life = found(read_life, session, claimant_of(visit.principal), *parse_item_id(item_id))
         now = session.execute(select(func.now())).scalar_one()
     case = view_case(life, revision=revision, now=now, sends=services.settings.dsa_url is not None)
     hold = timedelta(hours=services.settings.dsa_hold_hours)

@@ -178,3 +178,25 @@ async def test_auditors_read_the_trail_and_reading_is_an_event(room: Room) -> No
     assert "decision.created" in page
     assert "audit_events.read" in await shown(auditor, f"{page_of(batch)}/trail")
     assert "Nothing more." in await shown(auditor, f"{page_of(batch)}/trail", after=str(2**62))
+
+
+async def test_who_is_asked_about_a_golden_image_sees_nothing_of_what_was_said_of_it(room: Room) -> None:
+    batch = room.judged(0.95)
+    decided(room, batch, "the truth of it")
+    asked, other = room.person(Scope.READ, Scope.REVIEW), room.person(Scope.READ, Scope.REVIEW)
+    task = room.world.value(
+        "INSERT INTO review_tasks (tenant_id, queue, batch_id, ordinal, revision, kind, route, reason, slots, due_at)"
+        " VALUES (:tenant, 'default', :id, 0, 1, 'golden', 'flag', 'P(generated) ≥ 0.8', 1, now()) RETURNING id",
+        tenant=room.tenant,
+        id=batch,
+    )
+    room.world.rows(
+        "INSERT INTO golden_tasks (task_id, reviewer, policy_version) VALUES (:task, :who, 'default@1')", task=task, who=asked.name
+    )
+    page = await shown(asked, page_of(batch))
+    assert "the truth of it" not in page
+    assert "golden" not in page
+    assert f"Task {task}</strong> in default, routing" in page
+    assert "the truth of it" in await shown(other, page_of(batch))
+    assert "golden" not in await shown(other, page_of(batch))
+    assert "golden" in await shown(room.person(Scope.READ, Scope.LEAD), page_of(batch))

@@ -222,8 +222,8 @@ def test_who_was_overruled_in_the_verdict_is_not_asked_about_boxes(studio: Studi
 
 
 def test_what_cannot_be_used_is_written_down_with_its_reason(studio: Studio, tmp_path: Path) -> None:
-    batch = studio.judged(*(picture(shade) for shade in range(1, 8)))
-    for _ in range(6):  # the seventh waits
+    batch = studio.judged(*(picture(shade) for shade in range(1, 9)))
+    for _ in range(7):  # the last one waits
         studio.answer("ann", ReviewVerdict.GENERATED, ACCEPT)
     bucket = studio.settings.upload_bucket
     studio.storage.put(bucket, studio.key(batch, 0), picture(99), "image/png")
@@ -234,7 +234,12 @@ def test_what_cannot_be_used_is_written_down_with_its_reason(studio: Studio, tmp
         contested = current_decision(session, batch, 4)
         assert contested is not None
         open_appeal(session, studio.tenant, NewAppeal(decision_id=contested.id, statement="It is a photograph."), actor="key:p")
-        decide(session, by_itself(studio, batch, 6))
+        decide(session, by_itself(studio, batch, 7))
+    studio.world.rows(
+        "INSERT INTO golden_items (batch_id, ordinal, tenant_id, revision, verdict, added_by) VALUES (:id, 5, :t, 1, 'generated', 'lee')",
+        id=batch,
+        t=studio.tenant,
+    )
     counts = exported(studio, tmp_path / "out")
     assert counts["rejected"] == {
         "decided_automatically": 1,
@@ -243,6 +248,7 @@ def test_what_cannot_be_used_is_written_down_with_its_reason(studio: Studio, tmp
         "item_held": 1,
         "object_changed": 1,
         "object_missing": 1,
+        "picture_golden": 1,
     }
     assert rejections(tmp_path / "out") == counts["rejected"]
     assert len(labels(tmp_path / "out")) == 1

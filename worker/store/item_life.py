@@ -1,7 +1,7 @@
 """One image's whole life in rows as they were written: what the model said, how that was routed, who was asked, what was decided.
 
-Blind as review is: nobody sees an answer to an open task before giving one, and who may yet be asked about a golden image, whose answer
-is known, sees nothing of what people said of it.
+Blind as review is: nobody sees an answer to an open task before giving one, and who is being asked about a golden image, whose answer is
+known, sees nothing of what people said of it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,13 +14,14 @@ from sqlalchemy.orm import Session
 
 from worker.moderation.errors import RejectedError
 from worker.moderation.policy import PolicyVersion
-from worker.moderation.review import UNFINISHED_TASKS
+from worker.moderation.review import UNFINISHED_TASKS, TaskKind
 from worker.store.decisions import item_decisions
 from worker.store.items import ItemStanding, find_item, item_outcomes
 from worker.store.models import (
     AppealRow,
     DecisionRow,
     ErasureRow,
+    GoldenTaskRow,
     LegalHoldRow,
     OutcomeRow,
     RegionRow,
@@ -34,7 +35,6 @@ from worker.store.review_answers import WrittenReview, visible_reviews
 from worker.store.review_tasks import Claimant
 
 MOST_TASKS = 100  # of one image, newest
-GOLDEN = "golden"  # a kind of task, see above
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +61,14 @@ class ItemLife:
         return self.decisions[-1] if self.decisions else None
 
 
-def read_life(session: Session, claimant: Claimant, batch_id: UUID, ordinal: int, *, judges: bool) -> ItemLife:
-    """As the claimant may see it; `judges`: whether they can be asked about images. Raises RejectedError `item_missing`."""
+def read_life(session: Session, claimant: Claimant, batch_id: UUID, ordinal: int) -> ItemLife:
+    """As the claimant may see it. Raises RejectedError `item_missing`."""
     item = find_item(session, claimant.tenant_id, batch_id, ordinal)
     place: dict[str, Any] = {"batch_id": batch_id, "ordinal": ordinal}
     outcomes = item_outcomes(session, batch_id, ordinal)
     routings = session.execute(select(RoutingRow).filter_by(**place).order_by(RoutingRow.created_at, RoutingRow.policy_version))
     routed = routings.scalars().all()
-    tasks, concealed = _tasks(session, place, claimant, judges=judges)
+    tasks, concealed = _tasks(session, place, claimant)
     decisions = [] if concealed else item_decisions(session, batch_id, ordinal)
     named = [decision.id for decision in decisions]
     appeals = select(AppealRow).where(AppealRow.decision_id.in_(named)).order_by(AppealRow.created_at, AppealRow.id)
@@ -92,15 +92,18 @@ def read_life(session: Session, claimant: Claimant, batch_id: UUID, ordinal: int
     )
 
 
-def _tasks(session: Session, place: Mapping[str, Any], claimant: Claimant, *, judges: bool) -> tuple[list[ReviewTaskRow], bool]:
+def _tasks(session: Session, place: Mapping[str, Any], claimant: Claimant) -> tuple[list[ReviewTaskRow], bool]:
     """Tasks as far as they may be told of, and whether what people said must be concealed."""
     query = select(ReviewTaskRow).filter_by(**place, tenant_id=claimant.tenant_id).order_by(ReviewTaskRow.id.desc()).limit(MOST_TASKS)
     every = list(reversed(session.execute(query).scalars().all()))
     if claimant.lead:
         return every, False
-    told = [task for task in every if task.kind != GOLDEN]
-    waiting = any(task.kind == GOLDEN and task.state in UNFINISHED_TASKS for task in every)
-    return ([], True) if judges and waiting else (told, False)
+    waiting = [task.id for task in every if task.kind == TaskKind.GOLDEN and task.state in UNFINISHED_TASKS]
+    asked = select(GoldenTaskRow.task_id).filter_by(reviewer=claimant.reviewer).where(GoldenTaskRow.task_id.in_(waiting))
+    own = set(session.execute(asked).scalars())
+    if own:
+        return [task for task in every if task.id in own], True
+    return [task for task in every if task.kind != TaskKind.GOLDEN], False
 
 
 def _regions(session: Session, place: Mapping[str, Any]) -> dict[int, list[RegionRow]]:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from worker.moderation.boxes import Box
 from worker.moderation.policy import Action
-from worker.moderation.review import UNFINISHED_TASKS, ClaimState, JudgementKind, RegionJudgement, ReviewVerdict
+from worker.moderation.review import UNFINISHED_TASKS, ClaimState, JudgementKind, RegionJudgement, ReviewVerdict, TaskKind
 from worker.store.models import RegionJudgementRow, ReviewClaimRow, ReviewRow, ReviewTaskRow
 from worker.store.review_tasks import Claimant
 
@@ -75,9 +75,10 @@ def visible_reviews(session: Session, task: ReviewTaskRow, claimant: Claimant) -
 def finished_reviews(session: Session, place: tuple[UUID, int, int]) -> list[WrittenReview]:
     """What was answered about an outcome (batch, ordinal, revision) in tasks that nobody works on any more, oldest first."""
     batch_id, ordinal, revision = place
-    query = select(ReviewRow).join(ReviewTaskRow).filter_by(batch_id=batch_id, ordinal=ordinal, revision=revision)
-    finished = query.where(ReviewTaskRow.state.not_in(UNFINISHED_TASKS)).order_by(ReviewRow.created_at, ReviewRow.id)
-    return _written(session, session.execute(finished).scalars().all())
+    query = select(ReviewRow).filter_by(taken_back_at=None).join(ReviewTaskRow, ReviewTaskRow.id == ReviewRow.task_id)
+    about = query.filter_by(batch_id=batch_id, ordinal=ordinal, revision=revision)
+    finished = about.where(ReviewTaskRow.state.not_in(UNFINISHED_TASKS), ReviewTaskRow.kind != TaskKind.GOLDEN)
+    return _written(session, session.execute(finished.order_by(ReviewRow.created_at, ReviewRow.id)).scalars().all())
 
 
 def _written(session: Session, rows: Sequence[ReviewRow]) -> list[WrittenReview]:

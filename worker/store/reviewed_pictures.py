@@ -33,7 +33,7 @@ STANDING = text(
            EXISTS (SELECT FROM legal_holds AS h WHERE h.batch_id = d.batch_id AND coalesce(h.ordinal, d.ordinal) = d.ordinal
                       AND h.released_at IS NULL) AS held,
            EXISTS (SELECT FROM appeals AS a WHERE a.decision_id = d.id AND a.state = 'open') AS contested,
-           EXISTS (SELECT FROM review_tasks AS t WHERE t.batch_id = d.batch_id AND t.ordinal = d.ordinal AND t.kind = 'golden') AS golden
+           EXISTS (SELECT FROM golden_items AS g WHERE g.batch_id = d.batch_id AND g.ordinal = d.ordinal AND g.retired_at IS NULL) AS golden
       FROM decisions AS d
       JOIN items AS i ON i.batch_id = d.batch_id AND i.ordinal = d.ordinal
       LEFT JOIN outcomes AS o ON o.batch_id = d.batch_id AND o.ordinal = d.ordinal AND o.revision = d.revision
