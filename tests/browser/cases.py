@@ -175,8 +175,9 @@ def judged(case: Case, ordinal: int) -> Judged:
 
 
 def _trace(stage: Stage, sent: Sequence[Evidence]) -> StageTrace:
-    images = [one.facts.sha256 for one in (sent[:1] if stage is Stage.SCAN else sent)]
-    request: Mapping[str, object] = {"system": "You examine images.", "turns": [{"images": images, "text": f"Please {stage} <b>now</b>."}]}
+    images = [{"image": one.facts.sha256, "size": [560, 560]} for one in (sent[:1] if stage is Stage.SCAN else sent)]
+    turns = [{"role": "user", "parts": [*images, f"Please {stage} <b>now</b>."]}]
+    request: Mapping[str, object] = {"turns": turns, "max_tokens": 800, "temperature": 0.0}
     return StageTrace(
         stage=stage,
         attempt=1,

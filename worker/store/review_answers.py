@@ -74,6 +74,15 @@ def visible_reviews(session: Session, task: ReviewTaskRow, claimant: Claimant) -
     return _written(session, rows if sees else own)
 
 
+def finished_reviews(session: Session, place: tuple[UUID, int, int]) -> list[WrittenReview]:
+    """What was answered about an outcome (batch, ordinal, revision) in tasks that nobody works on any more, oldest first."""
+    batch_id, ordinal, revision = place
+    query = select(ReviewRow).filter_by(taken_back_at=None).join(ReviewTaskRow, ReviewTaskRow.id == ReviewRow.task_id)
+    about = query.filter_by(batch_id=batch_id, ordinal=ordinal, revision=revision)
+    finished = about.where(ReviewTaskRow.state.not_in(UNFINISHED_TASKS), ReviewTaskRow.kind != TaskKind.GOLDEN)
+    return _written(session, session.execute(finished.order_by(ReviewRow.created_at, ReviewRow.id)).scalars().all())
+
+
 def _written(session: Session, rows: Sequence[ReviewRow]) -> list[WrittenReview]:
     query = select(RegionJudgementRow).where(RegionJudgementRow.review_id.in_([row.id for row in rows])).order_by(RegionJudgementRow.number)
     judgements = session.execute(query).scalars().all() if rows else []
