@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import Engine
-from worker.queue.concluding import conclude_answers
 
 from tests.browser.cases import CASES, CONTESTED, GONE, RELEASE, Case, body_of, judged
 from tests.integration.queue_world import World
@@ -18,6 +17,7 @@ from worker.moderation.outcomes import Verdict
 from worker.moderation.policy import Action
 from worker.moderation.review import DecisionBasis
 from worker.moderation.settings import Settings
+from worker.queue.concluding import conclude_answers
 from worker.store.announcements import announce
 from worker.store.appeals import NewAppeal, open_appeal
 from worker.store.chunks import claim, complete

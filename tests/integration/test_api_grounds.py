@@ -136,3 +136,29 @@ async def test_periods_and_exposures_have_bounds(room: Room, wrong: dict[str, An
     room.judged(0.6)
     claim = await ann.claim()
     assert problem(await ann.answer(claim, {**GENERATED, **wrong})) == (422, "request_invalid")
+
+
+async def test_each_look_at_a_task_is_audited_and_a_claim_is_one(room: Room) -> None:
+    ann, reader = room.person(), room.person(Scope.READ)
+    batch_id = room.judged(0.6)
+    claim = await ann.claim()
+    await reader.get(claim.path)
+    looks = room.world.rows(
+        "SELECT actor, action, ordinal, detail FROM audit_events WHERE batch_id = :id AND action IN ('review.claimed', 'task.read')"
+        " ORDER BY id",
+        id=batch_id,
+    )
+    assert [tuple(look) for look in looks] == [
+        (ann.name, "review.claimed", 0, {"task": claim.task, "slot": 1}),
+        (reader.name, "task.read", 0, {"task": claim.task}),
+    ]
+
+
+async def test_a_lead_is_told_which_way_asks_a_second_person(room: Room) -> None:
+    admin = await promote(room, {"bands": [], "four_eyes": ["remove"]})
+    batch_id = room.judged(0.6)
+    wanted = {"verdict": "generated", "action": "remove", "reason": "deceptive", "supersedes": None}
+    refused = await admin.post(f"/v1/items/{item_id(batch_id, 0)}/decisions", wanted)
+    assert problem(refused) == (409, "four_eyes_required")
+    assert "appeal" in refused.json()["detail"]
+    assert (await admin.get("/v1/tasks")).json()["tasks"][0]["state"] == "open"

@@ -76,7 +76,11 @@ def undo_review(session: Session, claimant: Claimant, review_id: UUID) -> Claim:
 
     Twice is the same as once. Raises RejectedError: review_missing; undo_too_late, also when the task was held or reassigned meanwhile.
     """
-    mine = select(ReviewRow.task_id).join(ReviewTaskRow).filter(ReviewRow.id == review_id, ReviewRow.reviewer == claimant.reviewer)
+    mine = (
+        select(ReviewRow.task_id)
+        .join(ReviewTaskRow, ReviewTaskRow.id == ReviewRow.task_id)
+        .filter(ReviewRow.id == review_id, ReviewRow.reviewer == claimant.reviewer)
+    )
     task_id = session.execute(mine.where(ReviewTaskRow.tenant_id == claimant.tenant_id)).scalar_one_or_none()
     if task_id is None:
         raise RejectedError("review_missing", f"There is no review {review_id} of yours.")

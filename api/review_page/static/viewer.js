@@ -10,7 +10,7 @@ import * as frame from "./viewer/frame.js";
 import { clampBox, toImage } from "./viewer/geometry.js";
 import { Gestures } from "./viewer/gestures.js";
 import { Keys } from "./viewer/keys.js";
-import { reasonFor } from "./viewer/missing.js";
+import { whyMissing } from "./viewer/missing.js";
 import { Overlay } from "./viewer/overlay.js";
 import { veil } from "./viewer/veil.js";
 import { HINTS } from "./viewer/wording.js";
@@ -53,7 +53,7 @@ export class ZoomImage extends HTMLElement {
     const { signal } = this.#leaving;
     document.addEventListener("visibilitychange", () => this.#exposed(), { signal });
     window.addEventListener("blur", () => this.peek(false), { signal });
-    const sized = new ResizeObserver(([{ contentRect }]) => this.#camera.resize({ width: contentRect.width, height: contentRect.height }));
+    const sized = new ResizeObserver(() => this.#camera.resize({ width: this.clientWidth, height: this.clientHeight }));
     const seen = new IntersectionObserver((changes) => this.#seen(changes.at(-1).isIntersecting));
     for (const observer of [sized, seen]) {
       observer.observe(this);
@@ -162,7 +162,7 @@ export class ZoomImage extends HTMLElement {
     const help = frame.help();
     const zoom = (factor) => () => this.#camera.zoomBy(factor, undefined, { smoothly: true });
     const tools = frame.tools({ zoomOut: zoom(1 / ZOOM), fit: () => this.fit(), zoomIn: zoom(ZOOM) });
-    this.append(this.#overlay.layer, this.#hint, tools, frame.cover(() => this.#uncover()), help, this.#live);
+    this.append(this.#overlay.layer, this.#hint, tools, this.#overlay.grips, frame.cover(() => this.#uncover()), help, this.#live);
     this.tabIndex = 0;
     this.setAttribute("role", "group");
     this.setAttribute("aria-describedby", help.id);
@@ -170,9 +170,8 @@ export class ZoomImage extends HTMLElement {
     this.#listen();
     this.#draw();
     this.#image = this.querySelector("img");
-    this.#take(this.#image ?? frame.ground());
-    if (this.#image) this.#load();
-    else this.#miss(this.getAttribute("missing"));
+    if (this.#image) this.#take(this.#image);
+    this.#load();
   }
 
   #listen() {
@@ -206,6 +205,7 @@ export class ZoomImage extends HTMLElement {
       get peeking() {
         return element.#peeking;
       },
+      pointOf: (event) => this.#pointOf(event),
       peek: (on) => this.peek(on),
       enter: (key) => this.#enter(key),
     };
@@ -226,13 +226,19 @@ export class ZoomImage extends HTMLElement {
     return true;
   }
 
-  #click({ target, detail, clientX, clientY }) {
+  #click(event) {
+    const { target, detail } = event;
     if (target.closest("button, .viewer-missing, .viewer-handles") || this.#desk.editor.adding) return;
     const key = target.closest(".viewer-box")?.dataset.key ?? null;
     if (key === null) return this.#desk.select(null);
     if (detail === 0) return this.#desk.toggle(key); // not by a pointer
+    this.#desk.selectAt(key, toImage(this.#camera.view, this.#pointOf(event)));
+  }
+
+  /** Where in the frame. */
+  #pointOf({ clientX, clientY }) {
     const { left, top } = this.getBoundingClientRect();
-    this.#desk.selectAt(key, toImage(this.#camera.view, { x: clientX - left, y: clientY - top }));
+    return { x: clientX - left - this.clientLeft, y: clientY - top - this.clientTop };
   }
 
   #hover(node) {
@@ -288,8 +294,8 @@ export class ZoomImage extends HTMLElement {
   }
 
   async #load() {
-    await this.#image.decode().catch(() => {}); // whether it failed is seen from its size
-    if (!this.#image.naturalWidth) return this.#miss(this.#image.src && (await reasonFor(this.#image.src)));
+    await this.#image?.decode().catch(() => {}); // whether it failed is seen from its size
+    if (!this.#image?.naturalWidth) return this.#miss(await whyMissing(this.#image?.src));
     this.#loaded = true;
     this.#camera.filePixels = this.#image.naturalWidth;
     this.#veiled();
@@ -299,14 +305,13 @@ export class ZoomImage extends HTMLElement {
     this.#isReady(true);
   }
 
-  #miss(reason) {
-    const sentence = reason || "The image is missing.";
-    if (this.#image) this.#take(frame.ground());
+  #miss({ reason, lasting }) {
+    this.#take(frame.ground());
     this.classList.add("missing");
-    const note = frame.missing(sentence, this.#image && (() => this.#again(note)));
+    const note = frame.missing(reason, lasting ? null : () => this.#again(note));
     this.append(note);
     this.#isReady(false);
-    this.#tell("image-missing", { reason: sentence });
+    this.#tell("image-missing", { reason });
   }
 
   async #again(note) {

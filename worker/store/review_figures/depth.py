@@ -30,14 +30,16 @@ OPENED = text(
     """
     -- opened: tasks by the step in which they were made
     SELECT date_bin(:step, created_at, :since) AS at, count(*) AS tasks FROM review_tasks
-     WHERE kind <> 'golden' AND tenant_id = :tenant_id AND created_at >= :since AND (CAST(:queue AS text) IS NULL OR queue = :queue) GROUP BY 1
+     WHERE kind <> 'golden' AND tenant_id = :tenant_id AND created_at >= :since
+       AND (CAST(:queue AS text) IS NULL OR queue = :queue) GROUP BY 1
     """
 )
 CLOSED = text(
     """
     -- closed: tasks by the step in which they were done or withdrawn
     SELECT date_bin(:step, closed_at, :since) AS at, count(*) AS tasks FROM review_tasks
-     WHERE kind <> 'golden' AND tenant_id = :tenant_id AND closed_at >= :since AND (CAST(:queue AS text) IS NULL OR queue = :queue) GROUP BY 1
+     WHERE kind <> 'golden' AND tenant_id = :tenant_id AND closed_at >= :since
+       AND (CAST(:queue AS text) IS NULL OR queue = :queue) GROUP BY 1
     """
 )
 

@@ -19,7 +19,7 @@ export class Gestures {
   #swallowClick = false;
   #pressed = new AbortController(); // ends listening to the window
 
-  /** `viewer` offers the element, its desk and camera, whether it is editable and blurred, and peek. */
+  /** `viewer` offers the element, its desk and camera, pointOf(event), whether it is editable and blurred, and peek. */
   constructor(viewer) {
     this.#viewer = viewer;
     const on = (name, act, options) => viewer.element.addEventListener(name, (event) => act.call(this, event), options);
@@ -43,15 +43,10 @@ export class Gestures {
     this.#viewer.element.classList.remove("panning");
   }
 
-  #point({ clientX, clientY }) {
-    const { left, top } = this.#viewer.element.getBoundingClientRect();
-    return { x: clientX - left, y: clientY - top };
-  }
-
   #wheel(event) {
     event.preventDefault();
     const unit = [1, LINE, this.#viewer.camera.frame.height][event.deltaMode];
-    this.#viewer.camera.zoomBy(Math.exp(-event.deltaY * unit * NOTCH * (event.ctrlKey ? PINCH : 1)), this.#point(event));
+    this.#viewer.camera.zoomBy(Math.exp(-event.deltaY * unit * NOTCH * (event.ctrlKey ? PINCH : 1)), this.#viewer.pointOf(event));
   }
 
   #down(event) {
@@ -59,9 +54,9 @@ export class Gestures {
     if (event.button > 1 || event.target.closest("button, .viewer-missing")) return;
     this.#viewer.camera.stop();
     if (!this.#pointers.size) this.#follow();
-    this.#pointers.set(event.pointerId, this.#point(event));
+    this.#pointers.set(event.pointerId, this.#viewer.pointOf(event));
     if (this.#pointers.size === 1) {
-      this.#drag = { id: event.pointerId, start: this.#point(event), began: false, ...this.#meaning(event) };
+      this.#drag = { id: event.pointerId, start: this.#viewer.pointOf(event), began: false, ...this.#meaning(event) };
       this.#held(true);
     } else this.cancel();
   }
@@ -87,7 +82,7 @@ export class Gestures {
   #move(event) {
     const before = this.#pointers.get(event.pointerId);
     if (!before) return;
-    const point = this.#point(event);
+    const point = this.#viewer.pointOf(event);
     if (this.#pointers.size > 1) this.#pinch(event.pointerId, before, point);
     this.#pointers.set(event.pointerId, point);
     if (this.#drag?.id !== event.pointerId) return;
@@ -136,7 +131,7 @@ export class Gestures {
   }
 
   #up(event) {
-    const point = this.#point(event);
+    const point = this.#viewer.pointOf(event);
     if (!this.#pointers.delete(event.pointerId)) return;
     if (this.#drag?.id === event.pointerId) this.#drop(point);
     this.#lift();

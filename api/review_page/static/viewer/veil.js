@@ -1,12 +1,14 @@
 // The blurred picture: a copy so coarse that there is nothing to make out, however far it is zoomed. Drawn once, where a CSS filter over
 // a large picture would be computed for each frame, and take as long as many of them.
 
-const DETAIL = 28; // pixels of the longer side that are left of the picture
-const SMOOTH = 8; // times that, so that no grid is seen when it is stretched
+const DETAIL = 24; // pixels of the longer side that are left of the picture
+const DOUBLINGS = 4; // that smooth it, so that no grid is seen when it is stretched
 
 export function veil(image) {
-  const coarse = drawn(image, image.naturalWidth, image.naturalHeight, DETAIL);
-  const smooth = drawn(coarse, coarse.width, coarse.height, DETAIL * SMOOTH);
+  let smooth = drawn(image, image.naturalWidth, image.naturalHeight, DETAIL);
+  for (let doubled = 0; doubled < DOUBLINGS; doubled += 1) {
+    smooth = drawn(smooth, smooth.width, smooth.height, 2 * Math.max(smooth.width, smooth.height));
+  }
   smooth.className = "viewer-veil";
   smooth.setAttribute("aria-hidden", "true"); // the image behind it has the text
   return smooth;
