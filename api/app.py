@@ -21,6 +21,7 @@ from api.middleware.guard import Guard, response_of
 from api.middleware.request_ids import RequestIds
 from api.queries import plain_query
 from api.readiness import Readiness
+from api.review_page import duplicates as review_duplicates
 from api.review_page import judging
 from api.review_page import queues as review_queues
 from api.review_page.static_files import PREFIX as STATIC_FILES
@@ -30,6 +31,7 @@ from api.routes import (
     audit,
     batches,
     decisions,
+    duplicates,
     erasures,
     events,
     golden_items,
@@ -40,7 +42,10 @@ from api.routes import (
     queues,
     regions,
     results,
+    review_figures,
     reviews,
+    saved_filters,
+    search,
     sign_in,
     statements,
     storage_checks,
@@ -70,9 +75,13 @@ ROUTERS = (
     tasks.router,
     reviews.router,
     golden_items.router,
+    duplicates.router,
+    review_figures.router,
     decisions.router,
     appeals.router,
     statements.router,
+    search.router,
+    saved_filters.router,
     sign_in.router,
     people.router,
     webhook_endpoints.router,
@@ -82,7 +91,7 @@ ROUTERS = (
     erasures.router,
     legal_holds.router,
 )
-PAGES = (review_queues.router, judging.router)
+PAGES = (review_queues.router, judging.router, review_duplicates.router)
 METRICS_PATH = "/metrics"
 
 

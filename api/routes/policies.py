@@ -18,7 +18,7 @@ from api.services import Services
 from worker.moderation.errors import RejectedError
 from worker.moderation.identifiers import MAX_ORDINAL
 from worker.moderation.outcomes import Verdict
-from worker.moderation.policy import NAME, Action, AutomaticAction, Band, Opening, Said
+from worker.moderation.policy import NAME, Action, AutomaticAction, Band, Clause, Opening, Said
 from worker.moderation.scopes import Scope
 from worker.store import policies as store
 from worker.store import policy_reading as reading
@@ -114,7 +114,7 @@ def list_versions(
     operation_id="writePolicyVersion",
     status_code=201,
     responses=answers(201, "Written", links=OF_VERSION, headers={"Location": "The version"})
-    | problems("not_found", "queue_missing", "band_invalid", "band_repeated"),
+    | problems("not_found", "queue_missing", "band_invalid", "band_repeated", "clause_repeated", "four_eyes_invalid"),
 )
 def write_version(
     policy: PolicyName, body: bodies.VersionSubmitted, principal: Writer, services: Services, response: Response
@@ -242,7 +242,16 @@ def _draft(body: bodies.VersionSubmitted) -> store.Draft:
         qa_share=body.qa_share,
         double_share=body.double_share,
     )
-    return store.Draft(bands=bands, queue=body.queue, automatic=automatic, note=body.note, opening=opening)
+    return store.Draft(
+        bands=bands,
+        queue=body.queue,
+        automatic=automatic,
+        clauses=tuple(Clause(clause.id, clause.title, clause.reason) for clause in body.clauses),
+        reason_required=body.reason_required,
+        four_eyes=frozenset(map(Action, body.four_eyes)),
+        note=body.note,
+        opening=opening,
+    )
 
 
 def _policy(found: reading.Policy) -> bodies.Policy:
@@ -265,6 +274,9 @@ def _version(found: reading.WrittenVersion) -> bodies.Version:
         qa_share=version.opening.qa_share,
         double_share=version.opening.double_share,
         automatic=_automatic(version.automatic),
+        clauses=[bodies.Clause(id=clause.id, title=clause.title, reason=clause.reason) for clause in version.clauses],
+        reason_required=version.reason_required,
+        four_eyes=sorted(action.value for action in version.four_eyes),
         note=found.note,
         created_by=found.created_by,
         created_at=found.created_at,

@@ -8,11 +8,11 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from migrations.versions.moderation_views import VIEWS
+from migrations.versions.answers_and_grounds import REPLACED
 from migrations.versions.retention_and_erasure import HELD_ITEM
 
 revision = "task_opening"
-down_revision = "retention_and_erasure"
+down_revision = "search"
 branch_labels = None
 depends_on = None
 
@@ -26,7 +26,7 @@ GOLDEN_ANSWERS = """
            g.verdict AS expected, r.verdict AS answered, r.verdict = g.verdict AS correct, b.box_iou, r.seconds,
            r.created_at AS answered_at
       FROM review_tasks AS t
-      JOIN reviews AS r ON r.task_id = t.id
+      JOIN reviews AS r ON r.task_id = t.id AND r.taken_back_at IS NULL AND r.pending_until IS NULL
       JOIN golden_items AS g ON g.batch_id = t.batch_id AND g.ordinal = t.ordinal
       LEFT JOIN LATERAL (
            SELECT avg(best.iou) AS box_iou
@@ -60,7 +60,7 @@ GOLDEN_COLUMNS = {
     "expected": "real | generated: the known answer, as it is known now",
     "answered": "real | generated | unsure",
     "correct": "Whether they are the same; unsure is not",
-    "box_iou": "Mean over the known boxes of the best IoU with one that was accepted, moved or added; null where none is known, or judged",
+    "box_iou": "Mean over the known boxes of the best IoU with a box that was accepted, moved or added; null where none is known or judged",
     "seconds": "From the claim to the answer",
     "answered_at": "When",
 }
@@ -246,7 +246,7 @@ def _create_until(golden: str) -> None:
 
 
 def _replace_view(name: str, part: str = "", by: str = "") -> None:
-    _, query, _ = VIEWS[name]
+    query = REPLACED[name]
     op.execute(f"CREATE OR REPLACE VIEW moderation_v1.{name} AS {query.replace(part, by) if part else query}")
 
 

@@ -50,6 +50,7 @@ CONTRACT = {
         "decision_id": UUID_, "tenant_id": TEXT, "batch_id": UUID_, "ordinal": INT, "item_id": TEXT, "revision": SMALL, "basis": TEXT,
         "verdict": TEXT, "action": TEXT, "decided_by": TEXT, "reason": TEXT, "policy_version": TEXT, "supersedes": UUID_,
         "is_current": BOOL, "model_verdict": TEXT, "p_generated": FLOAT, "release_id": TEXT, "overrides_model": BOOL, "decided_at": TIME,
+        "clause": TEXT,
     },
     "flagged_images": {
         "batch_id": UUID_, "ordinal": INT, "item_id": TEXT, "tenant_id": TEXT, "custom_id": TEXT, "source_ref": TEXT, "p_generated": FLOAT,

@@ -7,7 +7,7 @@ import msgspec
 
 from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import Verdict
-from worker.moderation.policy import Action, AutomaticAction, Band, Opening, Said
+from worker.moderation.policy import Action, AutomaticAction, Band, Clause, Opening, Said
 from worker.moderation.review import DEFAULT_QUEUE
 from worker.store.policies import Draft
 
@@ -44,6 +44,19 @@ class AutomaticPart(msgspec.Struct, forbid_unknown_fields=True):
         return AutomaticAction(Action(self.action), self.opted_in_by, self.reason)
 
 
+class ClausePart(msgspec.Struct, forbid_unknown_fields=True):
+    """What a decision can rest on."""
+
+    id: str
+    title: str
+    reason: str = ""
+
+    @property
+    def value(self) -> Clause:
+        """The clause. Raises RejectedError `clause_invalid`."""
+        return Clause(self.id, self.title, self.reason)
+
+
 class OpeningPart(msgspec.Struct, kw_only=True):
     """Which questions are opened beside those of the bands, and where: of a file, and of the API's answer."""
 
@@ -69,6 +82,9 @@ class VersionFile(OpeningPart, forbid_unknown_fields=True, kw_only=True):
     bands: list[BandPart]
     queue: str = DEFAULT_QUEUE
     automatic: AutomaticPart | None = None
+    clauses: list[ClausePart] = []
+    reason_required: bool = False
+    four_eyes: list[Literal["label", "restrict", "remove"]] = []
     note: str = ""
 
 
@@ -83,8 +99,16 @@ def read_draft(path: Path) -> Draft:
     bands = {band.said: band.value for band in found.bands}
     if len(bands) < len(found.bands):
         raise RejectedError("band_repeated", f"{path}: there is one band for each verdict and agreement.")
-    automatic = found.automatic.value if found.automatic else None
-    return Draft(bands=bands, queue=found.queue, automatic=automatic, note=found.note, opening=found.opening)
+    return Draft(
+        bands=bands,
+        queue=found.queue,
+        automatic=found.automatic.value if found.automatic else None,
+        clauses=tuple(clause.value for clause in found.clauses),
+        reason_required=found.reason_required,
+        four_eyes=frozenset(map(Action, found.four_eyes)),
+        note=found.note,
+        opening=found.opening,
+    )
 
 
 def draft_body(draft: Draft) -> dict[str, Any]:
@@ -103,5 +127,8 @@ def draft_body(draft: Draft) -> dict[str, Any]:
         "qa_share": opening.qa_share,
         "double_share": opening.double_share,
         "automatic": automatic,
+        "clauses": [{"id": clause.id, "title": clause.title, "reason": clause.reason} for clause in draft.clauses],
+        "reason_required": draft.reason_required,
+        "four_eyes": sorted(action.value for action in draft.four_eyes),
         "note": draft.note,
     }

@@ -14,6 +14,8 @@ from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import Outcome, OutcomeKind, RetentionClass, Verdict
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+MOST_CLAUSES = 50  # people pick from them
+LONGEST_TITLE, LONGEST_REASON = 200, 1_000  # characters
 
 
 class Route(StrEnum):
@@ -92,6 +94,26 @@ class AutomaticAction:
             raise RejectedError("opt_in_incomplete", "An automatic action names what is done, who opted in, and why.")
 
 
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """What a decision can rest on. A reviewer who picks it begins with its `reason`, and may change that."""
+
+    id: str
+    title: str
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        """Raises RejectedError `clause_invalid`."""
+        if not NAME.fullmatch(self.id):
+            raise RejectedError(
+                "clause_invalid", f"{self.id[:80]!r} is no id of a clause: lower-case letters, digits and hyphens, 63 at most."
+            )
+        if not self.title.strip() or len(self.title) > LONGEST_TITLE or len(self.reason) > LONGEST_REASON:
+            raise RejectedError(
+                "clause_invalid", f"Clause {self.id}: a title of 1 to {LONGEST_TITLE} characters, a reason of {LONGEST_REASON} at most."
+            )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
     """Which questions are opened beside those that the bands ask for, and where; see `worker.moderation.opening`.
@@ -117,14 +139,30 @@ PLAIN = Opening()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyVersion:
-    """One version of a tenant's policy. What `bands` does not mention is always reviewed; `queue` takes what is reviewed."""
+    """One version of a tenant's policy. What `bands` does not mention is always reviewed; `queue` takes what is reviewed.
+
+    Whoever decides names one of the `clauses`, where there are any; gives a reason when `reason_required`; and is not alone when the
+    action is one of `four_eyes`.
+    """
 
     policy: str
     version: int
     bands: Mapping[Said, Band] = field(default_factory=dict)
     queue: str = "default"
     automatic: AutomaticAction | None = None
+    clauses: tuple[Clause, ...] = ()
+    reason_required: bool = False
+    four_eyes: frozenset[Action] = frozenset()
     opening: Opening = PLAIN
+
+    def __post_init__(self) -> None:
+        """Raises RejectedError: clauses_too_many, clause_repeated, four_eyes_invalid."""
+        if len(self.clauses) > MOST_CLAUSES:
+            raise RejectedError("clauses_too_many", f"A version has {MOST_CLAUSES} clauses at most; this one has {len(self.clauses)}.")
+        if len({clause.id for clause in self.clauses}) < len(self.clauses):
+            raise RejectedError("clause_repeated", "Each clause of a version has an id of its own.")
+        if Action.NONE in self.four_eyes or (self.automatic is not None and self.automatic.action in self.four_eyes):
+            raise RejectedError("four_eyes_invalid", "Two people decide on label, restrict or remove, and then nothing does so by itself.")
 
     @property
     def name(self) -> str:

@@ -18,8 +18,10 @@ from worker.store.evidence import keep_evidence, let_go
 from worker.store.models import OutcomeRow, RegionRow, TraceRow
 from worker.store.models.intake import BatchState
 from worker.store.outcome_rows import OutcomeRows, Place, outcome_rows
+from worker.store.outcome_words import keep_words
 from worker.store.policies import in_force
 from worker.store.routing import route_outcomes, write_routings
+from worker.store.stage_tallies import tally_stages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,7 @@ def insert_outcomes(
     let_go(session, [facts for outcome in kept if outcome.ordinal not in written for facts in outcome.evidence])
     _write_all(session, place, [rows[ordinal] for ordinal in sorted(written)], judgement)
     write_routings(session, place, fresh, routed.only(written))
+    tally_stages(session, place, fresh)
     outbox.publish_outcomes(session, place, fresh)
     return Inserted(_tally(fresh, routed.live), len(newest) - len(kept))
 
@@ -93,6 +96,7 @@ def insert_outcomes(
 def _write_all(session: Session, place: Place, rows: Sequence[OutcomeRows], judgement: Judgement) -> None:
     _insert(session, RegionRow, [region for row in rows for region in row.regions])
     _insert(session, TraceRow, [trace for row in rows for trace in row.traces])
+    keep_words(session, place, rows)
     audit.record_all(session, [_event(place, row, judgement.actor) for row in rows])
 
 

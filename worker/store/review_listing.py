@@ -53,7 +53,8 @@ def list_tasks(session: Session, tenant_id: str, wanted: Wanted, *, after: Posit
 
 def count_answers(session: Session, task_ids: Sequence[int]) -> dict[int, int]:
     """How many have answered each task; those that nobody answered are left out."""
-    query = select(ReviewRow.task_id, func.count().label("answers")).where(ReviewRow.task_id.in_(task_ids)).group_by(ReviewRow.task_id)
+    standing = ReviewRow.task_id.in_(task_ids) & ReviewRow.taken_back_at.is_(None)
+    query = select(ReviewRow.task_id, func.count().label("answers")).where(standing).group_by(ReviewRow.task_id)
     return {row.task_id: row.answers for row in session.execute(query)}
 
 

@@ -15,6 +15,7 @@ from worker.store.decisions import decide_automatically
 from worker.store.models import RoutingRow
 from worker.store.outcome_rows import Place
 from worker.store.policies import PoliciesInForce
+from worker.store.review_withdrawal import withdraw_tasks
 
 OPEN_TASKS = text(
     """
@@ -31,19 +32,7 @@ OPEN_TASKS = text(
     ON CONFLICT DO NOTHING
     """
 )
-WITHDRAW_TASKS = text(
-    """
-    -- withdraw tasks: an earlier revision's question is no longer asked; claims on it end
-    WITH withdrawn AS (
-        UPDATE review_tasks SET state = 'withdrawn', state_reason = 'a newer revision was judged', closed_at = now(), version = version + 1
-         WHERE batch_id = :batch_id AND ordinal = ANY(:ordinals) AND revision < :revision AND kind IN ('routing', 'qa')
-           AND state IN ('open', 'held', 'escalated')
-        RETURNING id
-    )
-    UPDATE review_claims SET state = 'released', ended_at = now(), reason = 'a newer revision was judged'
-     WHERE state = 'active' AND task_id IN (SELECT id FROM withdrawn)
-    """
-)
+JUDGED_ANEW = "a newer revision was judged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +84,7 @@ def write_routings(session: Session, place: Place, outcomes: Sequence[Outcome], 
     if rows:
         session.execute(insert(RoutingRow), rows)
     if place.revision > 1 and outcomes:
-        session.execute(WITHDRAW_TASKS, {"batch_id": place.batch_id, "revision": place.revision, "ordinals": sorted(routed.live)})
+        withdraw_tasks(session, place.batch_id, routed.live, before=place.revision, reason=JUDGED_ANEW)
     if live.automatic is not None:
         flagged = [outcome for outcome in outcomes if (r := routed.live[outcome.ordinal]) is not None and r.route is Route.FLAG]
         decide_automatically(session, place, flagged, live)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from worker.moderation.policy import Action, Route
@@ -13,6 +13,7 @@ from worker.store.models.base import Base, BigSerial, Now, Small, one_of
 UNFINISHED = text(one_of("state", tuple(state.value for state in UNFINISHED_TASKS)))
 ASKED_BY_POLICY = text("kind IN ('routing', 'qa')")
 HELD_SLOTS = text("state IN ('active', 'submitted')")
+STANDING = text("taken_back_at IS NULL")
 
 
 class ReviewQueueRow(Base):
@@ -56,6 +57,8 @@ class ReviewTaskRow(Base):
         Index("ix_review_tasks_unfinished", "tenant_id", "queue", text("priority DESC"), "due_at", "id", postgresql_where=UNFINISHED),
         Index("ix_review_tasks_item", "batch_id", "ordinal"),
         Index("ix_review_tasks_tenant", "tenant_id", "id"),
+        Index("ix_review_tasks_created", "tenant_id", "created_at"),
+        Index("ix_review_tasks_closed", "tenant_id", "closed_at", postgresql_where=text("closed_at IS NOT NULL")),
         Index("ix_review_tasks_golden", "id", postgresql_where=text(f"kind = 'golden' AND {UNFINISHED.text}")),
         Index("uq_review_tasks_policy", "batch_id", "ordinal", "revision", unique=True, postgresql_where=ASKED_BY_POLICY),
         {"comment": "Questions to people about outcomes; the answers are reviews"},
@@ -113,15 +116,20 @@ class ReviewClaimRow(Base):
 
 
 class ReviewRow(Base):
-    """One reviewer's answer; written once."""
+    """One reviewer's answer; written once. It takes effect, or is taken back, and nothing else of it ever changes."""
 
     __tablename__ = "reviews"
     __table_args__ = (
-        UniqueConstraint("task_id", "slot"),
-        UniqueConstraint("task_id", "reviewer"),
+        Index("uq_reviews_slot", "task_id", "slot", unique=True, postgresql_where=STANDING),
+        Index("uq_reviews_reviewer", "task_id", "reviewer", unique=True, postgresql_where=STANDING),
+        Index("ix_reviews_pending", "pending_until", postgresql_where=text("pending_until IS NOT NULL")),
         CheckConstraint(one_of("verdict", ReviewVerdict), name="verdict"),
         CheckConstraint(one_of("action", Action), name="action"),
-        {"comment": "Reviewers' answers; insert-only"},
+        CheckConstraint("exposure_seconds BETWEEN 0 AND 86400", name="exposure_seconds"),
+        CheckConstraint("num_nonnulls(pending_until, taken_back_at) < 2", name="taken_back"),
+        Index("ix_reviews_created", "created_at"),
+        Index("ix_reviews_reviewer", "reviewer", "task_id"),
+        {"comment": "Reviewers' answers; none is ever deleted or reworded"},
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, comment="UUIDv7")
@@ -131,8 +139,17 @@ class ReviewRow(Base):
     verdict: Mapped[str] = mapped_column(comment="real | generated | unsure")
     action: Mapped[str] = mapped_column(comment="none | label | restrict | remove: what the platform should do")
     note: Mapped[str] = mapped_column(server_default=text("''"), comment="Why, in the reviewer's words")
+    clause: Mapped[str | None] = mapped_column(comment="Which clause of the policy version it rests on")
     seconds: Mapped[float] = mapped_column(comment="From the claim to the answer")
+    exposure_seconds: Mapped[float | None] = mapped_column(comment="How long the picture was visible unblurred, as the page measured it")
     created_at: Mapped[Now] = mapped_column(comment="When it was given")
+    pending_until: Mapped[datetime | None] = mapped_column(
+        comment="Until then its reviewer may take it back, and it has no effect; null once it has, or was taken back"
+    )
+    taken_back_at: Mapped[datetime | None] = mapped_column(comment="When its reviewer took it back: it is no answer any more")
+    answered_with: Mapped[int | None] = mapped_column(
+        ForeignKey("review_tasks.id"), comment="The task with whose answer it was given, as one of its duplicates"
+    )
 
 
 class RegionJudgementRow(Base):
