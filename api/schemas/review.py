@@ -35,6 +35,11 @@ Reviewer = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^\S+$", 
 Reason = Annotated[str, Field(min_length=1, max_length=1_000, pattern=r"\S", description="Why, for people")]
 Token = Annotated[UUID, Field(strict=False, description="The claim's")]
 Position = Annotated[int, Field(ge=1, le=32_767, description="Which of the outcome's regions"), WHOLE]
+UndoSeconds = Annotated[
+    int,
+    Field(ge=0, le=LONGEST_UNDO_SECONDS, description="So long it can be taken back, and takes effect only then; 0: at once"),
+    WHOLE,
+]
 Side = Annotated[int, Field(ge=0, le=100_000), WHOLE]
 Corners = Annotated[
     list[Side], Field(min_length=4, max_length=4, description="[x0, y0, x1, y1] in pixels of the original after EXIF orientation")
@@ -303,9 +308,7 @@ class ReviewSubmitted(Held):
     clause: ClauseId | None = None
     judgements: list[Judgement] = Field([], max_length=MOST_JUDGEMENTS, description="Of single boxes; each is judged once")
     exposure_seconds: Annotated[float, Field(ge=0, le=86_400)] | None = Field(None, description=EXPOSURE)
-    undo_seconds: Annotated[int, Field(ge=0, le=LONGEST_UNDO_SECONDS), WHOLE] = Field(
-        0, description="So long it can be taken back, and takes effect only then; 0: at once"
-    )
+    undo_seconds: UndoSeconds = 0
 
 
 class Submitted(Answer):

@@ -10,15 +10,17 @@ from sqlalchemy.orm import Session
 
 from worker.moderation.boxes import Box
 from worker.moderation.policy import Action
-from worker.moderation.review import UNFINISHED_TASKS, ClaimState, JudgementKind, RegionJudgement, ReviewVerdict
+from worker.moderation.review import UNFINISHED_TASKS, ClaimState, JudgementKind, RegionJudgement, ReviewVerdict, TaskKind
 from worker.store.models import RegionJudgementRow, ReviewClaimRow, ReviewRow, ReviewTaskRow
 from worker.store.review_tasks import Claimant
 
-# The rule of `visible_reviews` in SQL: whether :viewer, a lead or not, may see the answers of review_tasks AS t.
+# The rule of `visible_reviews` in SQL: whether :viewer, a lead or not, may see reviews AS r of review_tasks AS t. Answers to golden tasks
+# are nobody's to find: who knows of them knows which images are golden.
 VISIBLE = f"""
-    (:lead OR t.state NOT IN ({", ".join(repr(state.value) for state in UNFINISHED_TASKS)})
-           OR EXISTS (SELECT FROM reviews AS mine WHERE mine.task_id = t.id AND mine.reviewer = :viewer
-                                                              AND mine.taken_back_at IS NULL))
+    r.taken_back_at IS NULL AND t.kind <> '{TaskKind.GOLDEN}'
+    AND (:lead OR t.state NOT IN ({", ".join(repr(state.value) for state in UNFINISHED_TASKS)}) OR r.reviewer = :viewer
+               OR EXISTS (SELECT FROM reviews AS mine WHERE mine.task_id = t.id AND mine.reviewer = :viewer
+                                                        AND mine.taken_back_at IS NULL AND mine.pending_until IS NULL))
 """
 
 
@@ -70,6 +72,15 @@ def visible_reviews(session: Session, task: ReviewTaskRow, claimant: Claimant) -
     own = [row for row in rows if row.reviewer == claimant.reviewer]
     sees = claimant.lead or task.state not in UNFINISHED_TASKS or any(row.pending_until is None for row in own)
     return _written(session, rows if sees else own)
+
+
+def finished_reviews(session: Session, place: tuple[UUID, int, int]) -> list[WrittenReview]:
+    """What was answered about an outcome (batch, ordinal, revision) in tasks that nobody works on any more, oldest first."""
+    batch_id, ordinal, revision = place
+    query = select(ReviewRow).filter_by(taken_back_at=None).join(ReviewTaskRow, ReviewTaskRow.id == ReviewRow.task_id)
+    about = query.filter_by(batch_id=batch_id, ordinal=ordinal, revision=revision)
+    finished = about.where(ReviewTaskRow.state.not_in(UNFINISHED_TASKS), ReviewTaskRow.kind != TaskKind.GOLDEN)
+    return _written(session, session.execute(finished.order_by(ReviewRow.created_at, ReviewRow.id)).scalars().all())
 
 
 def _written(session: Session, rows: Sequence[ReviewRow]) -> list[WrittenReview]:

@@ -87,13 +87,14 @@ def _weigh(session: Session, task: ReviewTaskRow) -> NewDecision | None:
         task.state, task.state_reason, task.escalated = TaskState.ESCALATED, ESCALATED_BECAUSE, True
         _ask_another(task)
         return None
-    if len(alike) < _people_needed(session, task, Action(last.action)):
+    if len(alike) < people_needed(session, task, Action(last.action)):
         _ask_another(task)
         return None
     return _closed(task, last, last.reviewer if task.escalated else ", ".join(sorted(review.reviewer for review in reviews)))
 
 
-def _people_needed(session: Session, task: ReviewTaskRow, action: Action) -> int:
+def people_needed(session: Session, task: ReviewTaskRow, action: Action) -> int:
+    """How many people the policy version asks to agree before this is done."""
     policy = routed_by(session, task.tenant_id, batch_id=task.batch_id, ordinal=task.ordinal, revision=task.revision)
     return 2 if policy is not None and action in policy.four_eyes else 1
 
