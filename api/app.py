@@ -21,7 +21,7 @@ from api.middleware.guard import Guard, response_of
 from api.middleware.request_ids import RequestIds
 from api.queries import plain_query
 from api.readiness import Readiness
-from api.review_page import judging
+from api.review_page import dashboard, judging
 from api.review_page import queues as review_queues
 from api.review_page.static_files import PREFIX as STATIC_FILES
 from api.review_page.static_files import PageFiles
@@ -82,7 +82,7 @@ ROUTERS = (
     erasures.router,
     legal_holds.router,
 )
-PAGES = (review_queues.router, judging.router)
+PAGES = (review_queues.router, judging.router, dashboard.router)
 METRICS_PATH = "/metrics"
 
 
