@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import HTMLResponse
 
 from api.finding import found
-from api.review_page.dashboard_panels import sections, tiles
+from api.review_page.dashboard_panels import panels, tiles
 from api.review_page.rendering import page
 from api.review_page.visitors import Visitor
 from api.routes.review_figures import DEFAULT_DAYS, Days, Queue, whose
@@ -45,7 +45,7 @@ def see_dashboard(visit: Visitor, services: Services, days: Days = DEFAULT_DAYS,
         queue=queue,
         queues=queues,
         tiles=tiles(figures),
-        sections=sections(figures, names, everybody=only is None),
+        panels=panels(figures, names, everybody=only is None),
         until=figures.scope.until,
     )
 

@@ -8,9 +8,9 @@ from api.review_page.charts.over_time import Series, TimeChart, columns, lines
 from api.review_page.charts.rows import Parts, RowChart, stacks
 from api.review_page.charts.scales import Unit, said
 from api.review_page.model_panels import model_panels
-from api.review_page.panels import Panel, Section, Table, Tile
+from api.review_page.panels import Panel, Table, Tile
 from api.review_page.rendering import person
-from api.review_page.wording import age, between, coefficient, percent, plural, reliability, resting, seconds
+from api.review_page.wording import TENTATIVE, age, between, coefficient, percent, plural, reliability, resting, seconds
 from worker.moderation.shares import Share
 from worker.store.review_figures.depth import QueueDepth
 from worker.store.review_figures.reading import ReviewFigures
@@ -28,6 +28,7 @@ def tiles(figures: ReviewFigures) -> list[Tile]:
     stages = sum((release.total for release in figures.stages), Share(0, 0))
     escalated, held = sum(depth.escalated for depth in depths), sum(depth.held for depth in depths)
     unsure = Share(pace.unsure, pace.answers)
+    tone = "bad" if alpha.coefficient is not None and alpha.coefficient < TENTATIVE else ""
     return [
         Tile("waiting", "Waiting", f"{waiting:,}", f"{escalated:,} with leads, {held:,} on hold"),
         Tile("ages", "Overdue", f"{overdue:,}", f"of {waiting:,}", "bad" if overdue else ""),
@@ -39,17 +40,17 @@ def tiles(figures: ReviewFigures) -> list[Tile]:
             f"median {seconds(pace.median_seconds)}, {percent(unsure.value)} unsure",
         ),
         Tile("overrides", "Overridden", percent(overridden.value), f"{between(overridden)}, {resting(overridden)}"),
-        Tile("agreement", "Agreement α", coefficient(alpha), reliability(alpha) if alpha.units else "no task with two blind answers"),
+        Tile("agreement", "Agreement α", coefficient(alpha), reliability(alpha) if alpha.units else "no task with two blind answers", tone),
         Tile("boxes", "Boxes right", percent(boxes.value), f"{between(boxes)}, {resting(boxes)}"),
         Tile("stages", "Scan ≠ zoom", percent(stages.value), f"{between(stages)}, {resting(stages)}"),
     ]
 
 
-def sections(figures: ReviewFigures, names: Mapping[str, str], *, everybody: bool) -> list[Section]:
-    """All panels. `names` are people's, by actor; `everybody`: whether the figures tell of more than the visitor."""
-    waiting = [_waiting(figures), _ages(figures.depths, figures.scope.until), _flow(figures), _answers(figures)]
-    people = [_pace(figures), _reviewers(figures, names, everybody=everybody), agreement_panel(figures, names)]
-    return [Section("Work", waiting), Section("People", people), Section("Models and policies", model_panels(figures))]
+def panels(figures: ReviewFigures, names: Mapping[str, str], *, everybody: bool) -> list[Panel]:
+    """All panels: work, people, models. `names` are people's, by actor; `everybody`: whether figures tell of more than the visitor."""
+    work = [_waiting(figures), _ages(figures.depths, figures.scope.until), _flow(figures)]
+    people = [_answers(figures), _pace(figures), _reviewers(figures, names, everybody=everybody), agreement_panel(figures, names)]
+    return [*work, *people, *model_panels(figures)]
 
 
 def _waiting(figures: ReviewFigures) -> Panel:

@@ -16,11 +16,11 @@ OVERRIDE_NOTE = "Of images that people decided on, by the decision that stands: 
 
 
 def model_panels(figures: ReviewFigures) -> list[Panel]:
-    """Overrides over time and by what they are of; boxes; scan against zoom."""
+    """Boxes; overrides over time, and by what they are of; scan against zoom."""
     return [
+        _boxes(figures.boxes),
         _overrides(figures),
         _by_what(figures.overrides),
-        _boxes(figures.boxes),
         _stages(figures),
     ]
 
@@ -61,9 +61,7 @@ def _by_what(overrides: Overrides) -> Panel:
         title="Overridden, by policy version and release",
         says=f"{says}." if says else "",
         note="Dots with 95 % intervals: where intervals overlap much, the numbers tell nothing apart.",
-        chart=estimates(RowChart(key="releases", title="Overridden, by policy version and release", description=says), rows)
-        if rows
-        else None,
+        chart=estimates(chart, rows) if rows else None,
         table=Table(("Policy version or release", *OVERRIDDEN), [[name, *_cells(one)] for name, one in groups]),
         empty=NO_DECISIONS,
     )

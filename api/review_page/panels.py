@@ -36,11 +36,3 @@ class Panel:
     chart: Markup | None = None
     table: Table | None = None
     empty: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """Panels that belong together."""
-
-    title: str
-    panels: Sequence[Panel]

@@ -10,9 +10,9 @@ from api.review_page.charts.scales import Scale, Unit, marks
 
 ROW = 28  # height
 NAME = 190  # width of names
-LETTERS = 27  # that fit into it
-HEAD = 14  # of them kept at the beginning of one that is too long: releases differ at their ends
-NOTE = 110  # width of notes
+LETTERS = 25  # that fit into it
+HEAD = 12  # of them kept at the beginning of one that is too long: releases differ at their ends
+NOTE = 116  # width of notes
 ROOM = 16  # that a number needs beside its own letters, to stand inside a bar
 
 
@@ -101,5 +101,5 @@ def _name(sheet: Sheet, name: str, note: str, y: float) -> str:
     """The row's name and note: what is said of it."""
     short = name if len(name) <= LETTERS else f"{name[:HEAD]}…{name[HEAD + 1 - LETTERS :]}"
     sheet.write(short, "at-left", NAME - 10, y + 4, told=name if short != name else "")
-    sheet.write(note, "note", WIDTH - NOTE + 8, y + 4)
+    sheet.write(note, "note", WIDTH - NOTE + 14, y + 4)
     return f"{name}, {note}"
