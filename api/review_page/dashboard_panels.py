@@ -7,10 +7,11 @@ from api.review_page.agreement_panel import agreement_panel
 from api.review_page.charts.over_time import Series, TimeChart, columns, lines
 from api.review_page.charts.rows import Parts, RowChart, stacks
 from api.review_page.charts.scales import Unit, said
+from api.review_page.golden_panel import golden_panel
 from api.review_page.model_panels import model_panels
 from api.review_page.panels import Panel, Table, Tile
 from api.review_page.rendering import person
-from api.review_page.wording import TENTATIVE, age, between, coefficient, percent, plural, reliability, resting, seconds
+from api.review_page.wording import TENTATIVE, age, between, coefficient, duration, percent, plural, reliability, resting, seconds
 from worker.moderation.shares import Share
 from worker.store.review_figures.depth import QueueDepth
 from worker.store.review_figures.reading import ReviewFigures
@@ -50,7 +51,8 @@ def panels(figures: ReviewFigures, names: Mapping[str, str], *, everybody: bool)
     """All panels: work, people, models. `names` are people's, by actor; `everybody`: whether figures tell of more than the visitor."""
     work = [_waiting(figures), _ages(figures.depths, figures.scope.until), _flow(figures)]
     people = [_answers(figures), _pace(figures), _reviewers(figures, names, everybody=everybody), agreement_panel(figures, names)]
-    return [*work, *people, *model_panels(figures)]
+    golden = [golden_panel(figures.golden, names)] if figures.golden is not None else []
+    return [*work, *people, *golden, *model_panels(figures)]
 
 
 def _waiting(figures: ReviewFigures) -> Panel:
@@ -133,22 +135,31 @@ def _answers(figures: ReviewFigures) -> Panel:
 def _pace(figures: ReviewFigures) -> Panel:
     steps, total = figures.throughput.steps, figures.throughput.total
     says = f"Half of the answers took {seconds(total.median_seconds)} or less, nine of ten {seconds(total.slow_seconds)} or less."
+    says += f" A picture was visible for {seconds(total.mean_exposure)} on average." if total.measured else ""
+    series = [
+        Series("median", [pace.median_seconds for _, pace in steps]),
+        Series("nine of ten below", [pace.slow_seconds for _, pace in steps]),
+        Series("picture visible, mean", [pace.mean_exposure for _, pace in steps]),
+    ]
     chart = TimeChart(
         key="pace",
         title="Seconds for an answer",
         description=says,
         moments=[at for at, _ in steps],
-        series=[Series("median", [p.median_seconds for _, p in steps]), Series("nine of ten below", [p.slow_seconds for _, p in steps])],
+        series=series if total.measured else series[:-1],
         unit=Unit.SECONDS,
     )
-    rows = [[said(at, figures.scope.step), seconds(p.median_seconds), seconds(p.slow_seconds), f"{p.answers:,}"] for at, p in steps]
+    rows = [
+        [said(at, figures.scope.step), seconds(p.median_seconds), seconds(p.slow_seconds), seconds(p.mean_exposure), f"{p.answers:,}"]
+        for at, p in steps
+    ]
     return Panel(
         key="pace",
         title="Time for an answer",
         says=says if total.answers else "",
-        note="From the claim to the answer: the page claims the next task while the last one is judged, so this is more than looking.",
+        note="From the claim to the answer: the page claims the next task while the last one is judged, so it is more than looking.",
         chart=lines(chart) if total.answers else None,
-        table=Table(("From (UTC)", "Median", "Nine of ten below", "n"), rows),
+        table=Table(("From (UTC)", "Median", "Nine of ten below", "Visible, mean", "n"), rows),
         empty="Nobody has answered in this time.",
     )
 
@@ -162,10 +173,14 @@ def _reviewers(figures: ReviewFigures, names: Mapping[str, str], *, everybody: b
         key="reviewers",
         title="Answers by reviewer" if everybody else "Your answers",
         says=says,
+        note="The numbers say how long pictures were visible, unblurred, to each: share the load, and offer breaks." if everybody else "",
         chart=stacks(RowChart(key="reviewers", title="Answers by reviewer", description=says), rows, ("answers",)) if rows else None,
         table=Table(
-            ("Reviewer", "Answers", "Unsure", "Median", "Nine of ten below"),
-            [[n, f"{p.answers:,}", f"{p.unsure:,}", seconds(p.median_seconds), seconds(p.slow_seconds)] for n, p in named],
+            ("Reviewer", "Answers", "Unsure", "Median", "Nine of ten below", "Pictures visible"),
+            [
+                [n, f"{p.answers:,}", f"{p.unsure:,}", seconds(p.median_seconds), seconds(p.slow_seconds), duration(p.exposed_seconds)]
+                for n, p in named
+            ],
         ),
         empty="Nobody has answered in this time." if everybody else "You have not answered in this time.",
     )

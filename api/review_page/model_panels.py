@@ -4,7 +4,7 @@ from api.review_page.charts.over_time import Series, TimeChart, lines
 from api.review_page.charts.rows import Estimate, RowChart, estimates
 from api.review_page.charts.scales import Unit, said
 from api.review_page.panels import Panel, Table
-from api.review_page.wording import ARTEFACTS, between, percent, plural, resting
+from api.review_page.wording import ARTEFACTS, OCCASIONS, between, percent, plural, resting
 from worker.moderation.shares import Share
 from worker.store.review_figures.boxes import Boxes
 from worker.store.review_figures.overrides import Overridden, Overrides
@@ -12,7 +12,7 @@ from worker.store.review_figures.reading import ReviewFigures
 
 MOST_ROWS = 12
 NO_DECISIONS = "People have decided nothing in this time. Choose a longer one above, or begin with the queues."
-OVERRIDE_NOTE = "Of images that people decided on, by the decision that stands: no error rate, since what passed is not among them."
+OVERRIDE_NOTE = "Of images that people decided on, by the decision that stands: what is routed to people is no fair sample."
 
 
 def model_panels(figures: ReviewFigures) -> list[Panel]:
@@ -50,19 +50,19 @@ OVERRIDDEN = ("Decisions", "Overridden", "Share", "95 %", "To real", "To generat
 
 
 def _by_what(overrides: Overrides) -> Panel:
-    """Both on one scale: a new release and a new version often come together, and are told apart here."""
-    groups = [(name or "no policy", one) for name, one in overrides.policies] + [
-        (name or "no release", one) for name, one in overrides.releases
-    ]
-    rows = [_estimate(name, one.share) for name, one in groups[:MOST_ROWS]]
-    says = "; ".join(f"{name}: {percent(one.share.value)} of {one.decisions:,}" for name, one in groups[: len(overrides.policies)][:3])
+    """All on one scale: a new release and a new version often come together, and are told apart here."""
+    policies = [(name or "no policy", one) for name, one in overrides.policies]
+    releases = [(name or "no release", one) for name, one in overrides.releases]
+    groups = [*policies, *releases, *((OCCASIONS.get(kind, str(kind)), one) for kind, one in overrides.occasions)]
+    says = "; ".join(f"{name}: {percent(one.share.value)} of {one.decisions:,}" for name, one in policies[:3])
+    chart = RowChart(key="releases", title="Overridden, by policy version, release and occasion", description=says)
     return Panel(
         key="releases",
-        title="Overridden, by policy version and release",
+        title="Overridden, by policy version, release and occasion",
         says=f"{says}." if says else "",
-        note="Dots with 95 % intervals: where intervals overlap much, the numbers tell nothing apart.",
-        chart=estimates(chart, rows) if rows else None,
-        table=Table(("Policy version or release", *OVERRIDDEN), [[name, *_cells(one)] for name, one in groups]),
+        note="Where intervals overlap much, the numbers tell nothing apart. Sampled from what passed: what the model misses.",
+        chart=estimates(chart, [_estimate(name, one.share) for name, one in groups[:MOST_ROWS]]) if groups else None,
+        table=Table(("Of", *OVERRIDDEN), [[name, *_cells(one)] for name, one in groups]),
         empty=NO_DECISIONS,
     )
 

@@ -65,7 +65,7 @@ class TaskView:
 def view_task(claim: Claim, case: Case, answers: Sequence[WrittenReview] = ()) -> TaskView:
     """The view of a claimed task; `answers` are those that its reviewer may see before giving one."""
     outcome, place = case.outcome, item_id(case.task.batch_id, case.task.ordinal)
-    regions = [_region(row) for row in case.regions]
+    regions = [region_view(row) for row in case.regions]
     sent = outcome is not None and outcome.sent_sha256 is not None
     explanation = clean_lines(outcome.explanation if outcome is not None else None)
     return TaskView(
@@ -75,7 +75,7 @@ def view_task(claim: Claim, case: Case, answers: Sequence[WrittenReview] = ()) -
         image=f"/v1/items/{place}/image?revision={case.task.revision}" if sent else None,
         regions=regions,
         explanation=sentences(explanation, {region.position for region in regions}),
-        score=_score(outcome, case.policy) if outcome is not None else None,
+        score=score_view(outcome, case.policy) if outcome is not None else None,
         answers=answers,
     )
 
@@ -85,7 +85,8 @@ def clean_lines(text: str | None) -> str:
     return "\n".join(clean(line) for line in (text or "")[:LONGEST_EXPLANATION].splitlines())
 
 
-def _score(outcome: OutcomeRow, policy: PolicyVersion | None) -> ScoreView | None:
+def score_view(outcome: OutcomeRow, policy: PolicyVersion | None) -> ScoreView | None:
+    """The score of an outcome; None where it has none."""
     if outcome.p_generated is None or outcome.verdict is None:
         return None
     agreed = outcome.scan_verdict in {None, outcome.verdict}
@@ -97,7 +98,8 @@ def _score(outcome: OutcomeRow, policy: PolicyVersion | None) -> ScoreView | Non
     )
 
 
-def _region(row: RegionRow) -> RegionView:
+def region_view(row: RegionRow) -> RegionView:
+    """A region with where its crop is."""
     cut = None
     if row.crop_x0 is not None and row.crop_y0 is not None and row.crop_x1 is not None and row.crop_y1 is not None:
         cut = (row.crop_x1 - row.crop_x0, row.crop_y1 - row.crop_y0)

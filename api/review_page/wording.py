@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from api.review_page.charts.scales import Unit
 from worker.moderation.agreement import Agreement
 from worker.moderation.artefacts import Artefact
+from worker.moderation.review import TaskKind
 from worker.moderation.shares import Share
 
 RELIABLE, TENTATIVE = 0.8, 0.667  # Krippendorff's own customary limits (Content Analysis, 2004)
@@ -25,6 +26,13 @@ ARTEFACTS = {
     Artefact.FAINT_TRACES: "faint traces of redrawing",
     Artefact.NO_TRACES: "no traces of redrawing",
     Artefact.OTHER: "anything else",
+}
+
+OCCASIONS = {
+    TaskKind.ROUTING: "asked: routed",
+    TaskKind.QA: "asked: sampled from passed",
+    TaskKind.APPEAL: "asked: appealed",
+    None: "a lead's own",
 }
 
 
@@ -61,6 +69,11 @@ def reliability(agreement: Agreement) -> str:
 def seconds(value: float | None) -> str:
     """How long an answer takes."""
     return NOTHING if value is None else Unit.SECONDS.written(value)
+
+
+def duration(value: float) -> str:
+    """How long something went on."""
+    return f"{value / 60:,.0f} min" if value < 2 * HOUR.total_seconds() else f"{value / HOUR.total_seconds():,.1f} h"
 
 
 def age(oldest: datetime | None, now: datetime) -> str:

@@ -59,7 +59,7 @@ def list_page(
     cursor: Cursor = None,
 ) -> Response:
     """List review tasks: unfinished ones in the order in which they are offered, `done` and `withdrawn` ones newest first."""
-    wanted = Wanted(queue=queue, state=TaskState(state) if state else None, assigned_to=assigned_to)
+    wanted = Wanted(queue=queue, state=TaskState(state) if state else None, assigned_to=assigned_to, viewer=principal.actor)
     listing = f"tasks/{queue}/{state}/{assigned_to}"
     after = _position(read_cursor(listing, cursor)) if cursor else None
     with transaction(services.engine) as session:
@@ -76,9 +76,11 @@ def list_page(
     responses=answers(200, "The task", links=OF_TASK, headers=TASK_ETAG) | problems("not_found"),
 )
 def read_task(task_id: TaskId, principal: Watcher, services: Services, response: Response) -> bodies.WholeTask:
-    """See a task with everything that is needed to judge it, and nothing of what other reviewers have answered."""
+    """See a task with everything that is needed to judge it, and nothing of what other reviewers have answered. Each look is audited."""
+    claimant = claimant_of(principal)
     with transaction(services.engine) as session:
-        case = read_case(session, task_id, claimant_of(principal))
+        case = read_case(session, task_id, claimant)
+        store.note(session, case.task, claimant, "task.read", {})
     response.headers["ETag"] = etag(case.task.version)
     return describe_case(case)
 

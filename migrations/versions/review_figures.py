@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "review_figures"
-down_revision = "retention_and_erasure"
+down_revision = "near_duplicates"
 branch_labels = None
 depends_on = None
 

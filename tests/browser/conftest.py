@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, StorageState, expect, sync_playwright
 from sqlalchemy import Engine
 
 from tests.browser.chromium import chromium, needs_no_sandbox
@@ -30,7 +30,8 @@ def browser() -> Iterator[Browser]:
 def site_settings(settings: Settings) -> Settings:
     """The module's services, with an API and a local issuer on ports of their own."""
     issuer_port, api_port = free_ports(2)
-    return signing_in(settings, f"http://127.0.0.1:{issuer_port}", api_port).model_copy(update={"api_rate_per_second": 0.0})
+    quiet = {"api_rate_per_second": 0.0, "log_level": "WARNING"}
+    return signing_in(settings, f"http://127.0.0.1:{issuer_port}", api_port).model_copy(update=quiet)
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +55,16 @@ def watch(site: str, site_settings: Settings) -> Iterator[Watch]:
     watch.check()
 
 
+@pytest.fixture(scope="module")
+def signed_in(actors: dict[str, str]) -> dict[str, StorageState]:
+    """The cookies of whoever has signed in on the module's site."""
+    return {}
+
+
 @pytest.fixture
-def house(browser: Browser, site: str, watch: Watch, actors: dict[str, str]) -> Iterator[House]:
+def house(browser: Browser, site: str, watch: Watch, signed_in: dict[str, StorageState]) -> Iterator[House]:
     """Where people enter and sign in."""
-    house = House(browser, site, watch)
+    house = House(browser, site, watch, signed_in)
     yield house
     house.leave()
 

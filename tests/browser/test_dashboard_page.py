@@ -12,7 +12,7 @@ from tests.browser.seeing import check_accessible, screenshot
 from tests.browser.weeks import NEW, OLD, fill
 
 PATH = "/review/dashboard"
-CHARTS = ("waiting", "ages", "flow", "answers", "pace", "reviewers", "agreement", "overrides", "releases", "boxes", "stages")
+CHARTS = ("waiting", "ages", "flow", "answers", "pace", "reviewers", "agreement", "golden", "boxes", "overrides", "releases", "stages")
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from tests.integration.queue_world import World
 from worker.moderation.identifiers import first_uuid7
 from worker.store.models import (
     DecisionRow,
+    GoldenItemRow,
     OutcomeRow,
     RegionJudgementRow,
     RegionRow,
@@ -49,6 +50,11 @@ class Image:
     scan_said: bool
 
     @property
+    def kind(self) -> str:
+        """Why people are asked about it."""
+        return "golden" if self.ordinal % 25 == 0 else "qa" if self.ordinal % 7 == 0 else "routing"
+
+    @property
     def about(self) -> tuple[str, float]:
         """What its box shows, and how often people accept it."""
         return ABOUT[min(self.ordinal % 17 // 3, self.ordinal % 11 // 2)]
@@ -65,7 +71,7 @@ class Answered:
 
     reviews: Sequence[dict[str, Any]]
     judgements: Sequence[dict[str, Any]]
-    decision: dict[str, Any]
+    decision: dict[str, Any] | None  # golden tasks come to none
 
 
 def fill(engine: Engine, tenant: str, reviewers: Sequence[str]) -> UUID:
@@ -76,6 +82,7 @@ def fill(engine: Engine, tenant: str, reviewers: Sequence[str]) -> UUID:
     with transaction(engine) as session:
         _write(session, OutcomeRow, [_outcome(batch_id, image) for image in images])
         _write(session, RegionRow, [_region(batch_id, image) for image in images])
+        _write(session, GoldenItemRow, [_golden(tenant, batch_id, image) for image in images if image.kind == "golden"])
         _write(session, StageTallyRow, [_tally(tenant, image) for image in images])
         _write(session, ReviewTaskRow, [_task(tenant, batch_id, image, chance) for image in images])
         query = select(ReviewTaskRow).filter_by(batch_id=batch_id).where(ReviewTaskRow.closed_at.is_not(None)).order_by(ReviewTaskRow.id)
@@ -83,7 +90,7 @@ def fill(engine: Engine, tenant: str, reviewers: Sequence[str]) -> UUID:
         _write(session, ReviewRow, [review for one in answered for review in one.reviews])
         _write(session, RegionJudgementRow, [judgement for one in answered for judgement in one.judgements if judgement["position"]])
         _write(session, RegionJudgementRow, [judgement for one in answered for judgement in one.judgements if not judgement["position"]])
-        _write(session, DecisionRow, [one.decision for one in answered])
+        _write(session, DecisionRow, [one.decision for one in answered if one.decision])
     return batch_id
 
 
@@ -117,6 +124,11 @@ def _region(batch_id: UUID, image: Image) -> dict[str, Any]:
     return {**_place(batch_id, image), "position": 1, "x0": 10, "y0": 10, "x1": 90, "y1": 90, "reason": image.about[0]}
 
 
+def _golden(tenant: str, batch_id: UUID, image: Image) -> dict[str, Any]:
+    known = {"verdict": _word(image.generated), "boxes": [[10, 10, 90, 90]], "added_by": "key:keeper"}
+    return {**_place(batch_id, image), "tenant_id": tenant, **known}
+
+
 def _tally(tenant: str, image: Image) -> dict[str, Any]:
     """As of a chunk that the image was in."""
     drift = 30 if image.release == NEW else 22
@@ -137,8 +149,8 @@ def _task(tenant: str, batch_id: UUID, image: Image, chance: Random) -> dict[str
         **_place(batch_id, image),
         "tenant_id": tenant,
         "queue": "appeals" if image.ordinal % 40 == 0 else "default",
-        "kind": "routing",
-        "route": "review",
+        "kind": image.kind,
+        "route": "pass" if image.kind == "qa" else "review",
         "reason": "P(generated) between 0.2 and 0.8",
         "slots": 2 if image.ordinal % 4 == 0 else 1,
         "state": "open" if waits else "done",
@@ -161,6 +173,7 @@ def _answered(task: ReviewTaskRow, image: Image, reviewers: Sequence[str], chanc
             "verdict": verdict,
             "action": "none",
             "seconds": 8 + chance.expovariate(1 / (12 + 9 * reviewers.index(reviewer))),
+            "exposure_seconds": 4 + chance.expovariate(1 / 9),
             "created_at": task.closed_at,
         }
         for slot, (reviewer, verdict) in enumerate(zip(who, verdicts, strict=True), 1)
@@ -178,7 +191,8 @@ def _answered(task: ReviewTaskRow, image: Image, reviewers: Sequence[str], chanc
         "policy_version": f"default@{2 if image.release == NEW else 1}",
         "created_at": task.closed_at,
     }
-    return Answered(reviews, [one for review in reviews for one in _judgements(review["id"], image, chance)], decision)
+    judgements = [one for review in reviews for one in _judgements(review["id"], image, chance)]
+    return Answered(reviews, judgements, decision if task.kind != "golden" else None)
 
 
 def _said(image: Image, chance: Random) -> str:

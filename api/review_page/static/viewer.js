@@ -10,13 +10,13 @@ import * as frame from "./viewer/frame.js";
 import { clampBox, toImage } from "./viewer/geometry.js";
 import { Gestures } from "./viewer/gestures.js";
 import { Keys } from "./viewer/keys.js";
-import { reasonFor } from "./viewer/missing.js";
+import { whyMissing } from "./viewer/missing.js";
 import { Overlay } from "./viewer/overlay.js";
+import { veil } from "./viewer/veil.js";
 import { HINTS } from "./viewer/wording.js";
 
 const PIXELATED_FROM = 4; // CSS pixels for each of the file's: from here on single pixels are meant to be seen
 const SETTLED = 200; // milliseconds without a new view, after which the picture is drawn sharp again
-const BLUR = 0.025; // of the picture's longer side: zooming in does not undo it
 const NEW_BOX = 0.25; // of the seen part's sides, for a box that is placed by keyboard
 const ZOOM = 1.5; // by a button
 
@@ -28,7 +28,7 @@ export class ZoomImage extends HTMLElement {
   #isReady;
   #size;
   #image;
-  #picture; // what is scaled: the image, or the ground when it is missing
+  #pictures = []; // what is scaled: the image and its veil, or the ground when it is missing
   #desk;
   #camera;
   #overlay;
@@ -53,7 +53,7 @@ export class ZoomImage extends HTMLElement {
     const { signal } = this.#leaving;
     document.addEventListener("visibilitychange", () => this.#exposed(), { signal });
     window.addEventListener("blur", () => this.peek(false), { signal });
-    const sized = new ResizeObserver(([{ contentRect }]) => this.#camera.resize({ width: contentRect.width, height: contentRect.height }));
+    const sized = new ResizeObserver(() => this.#camera.resize({ width: this.clientWidth, height: this.clientHeight }));
     const seen = new IntersectionObserver((changes) => this.#seen(changes.at(-1).isIntersecting));
     for (const observer of [sized, seen]) {
       observer.observe(this);
@@ -68,6 +68,7 @@ export class ZoomImage extends HTMLElement {
 
   attributeChangedCallback() {
     if (!this.#desk) return;
+    this.#veiled();
     this.#draw();
     this.#exposed();
   }
@@ -161,17 +162,16 @@ export class ZoomImage extends HTMLElement {
     const help = frame.help();
     const zoom = (factor) => () => this.#camera.zoomBy(factor, undefined, { smoothly: true });
     const tools = frame.tools({ zoomOut: zoom(1 / ZOOM), fit: () => this.fit(), zoomIn: zoom(ZOOM) });
-    this.append(this.#overlay.layer, this.#hint, tools, frame.cover(() => this.#uncover()), help, this.#live);
-    this.style.setProperty("--viewer-blur", `${Math.round(Math.max(width, height) * BLUR)}px`);
+    this.append(this.#overlay.layer, this.#hint, tools, this.#overlay.grips, frame.cover(() => this.#uncover()), help, this.#live);
     this.tabIndex = 0;
     this.setAttribute("role", "group");
     this.setAttribute("aria-describedby", help.id);
     if (!this.hasAttribute("aria-label")) this.setAttribute("aria-label", "Image with its boxes");
     this.#listen();
+    this.#draw();
     this.#image = this.querySelector("img");
-    this.#take(this.#image ?? frame.ground());
-    if (this.#image) this.#load();
-    else this.#miss(this.getAttribute("missing"));
+    if (this.#image) this.#take(this.#image);
+    this.#load();
   }
 
   #listen() {
@@ -181,9 +181,10 @@ export class ZoomImage extends HTMLElement {
     this.addEventListener("pointerover", ({ target, buttons }) => buttons || this.#hover(target.closest(".viewer-box")));
     this.addEventListener("pointerleave", () => this.#hover(null));
     this.addEventListener("focusin", ({ target }) => this.#hover(target.closest(".viewer-box:focus-visible")));
-    this.addEventListener("focusout", () => {
+    this.addEventListener("focusout", ({ relatedTarget }) => {
       this.#hover(null);
-      if (this.#desk.editor.active?.byKeys) this.#desk.finish();
+      const { active } = this.#desk.editor;
+      if (active?.byKeys && relatedTarget !== this.#overlay.node(active.key)) this.#desk.finish();
     });
   }
 
@@ -204,6 +205,7 @@ export class ZoomImage extends HTMLElement {
       get peeking() {
         return element.#peeking;
       },
+      pointOf: (event) => this.#pointOf(event),
       peek: (on) => this.peek(on),
       enter: (key) => this.#enter(key),
     };
@@ -224,13 +226,19 @@ export class ZoomImage extends HTMLElement {
     return true;
   }
 
-  #click({ target, detail, clientX, clientY }) {
+  #click(event) {
+    const { target, detail } = event;
     if (target.closest("button, .viewer-missing, .viewer-handles") || this.#desk.editor.adding) return;
     const key = target.closest(".viewer-box")?.dataset.key ?? null;
     if (key === null) return this.#desk.select(null);
     if (detail === 0) return this.#desk.toggle(key); // not by a pointer
+    this.#desk.selectAt(key, toImage(this.#camera.view, this.#pointOf(event)));
+  }
+
+  /** Where in the frame. */
+  #pointOf({ clientX, clientY }) {
     const { left, top } = this.getBoundingClientRect();
-    this.#desk.selectAt(key, toImage(this.#camera.view, { x: clientX - left, y: clientY - top }));
+    return { x: clientX - left - this.clientLeft, y: clientY - top - this.clientTop };
   }
 
   #hover(node) {
@@ -260,48 +268,55 @@ export class ZoomImage extends HTMLElement {
 
   #place() {
     const { view } = this.#camera;
-    this.#picture.style.willChange = "transform"; // while it moves the picture is a texture; drawn anew for its scale once it rests
     clearTimeout(this.#settling);
-    this.#settling = setTimeout(() => (this.#picture.style.willChange = ""), SETTLED);
-    this.#picture.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
-    this.#picture.classList.toggle("pixelated", this.#camera.magnification >= PIXELATED_FROM);
+    this.#settling = setTimeout(() => this.classList.remove("moving"), SETTLED);
+    this.classList.add("moving"); // the picture is a texture while it moves, and drawn anew for its scale once it rests
+    this.classList.toggle("pixelated", this.#camera.magnification >= PIXELATED_FROM);
+    for (const { style } of this.#pictures) style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
     this.#overlay.place(view, this.#camera.frame);
   }
 
-  #take(picture) {
-    this.#picture = picture;
-    picture.classList.add("viewer-picture");
-    picture.draggable = false;
-    picture.style.width = `${this.#size.width}px`;
-    picture.style.height = `${this.#size.height}px`;
-    if (!picture.isConnected) this.prepend(picture);
+  /** From now on these are the picture, the lowest first. */
+  #take(...pictures) {
+    this.#pictures = pictures;
+    for (const picture of pictures) {
+      picture.classList.add("viewer-picture");
+      picture.draggable = false;
+      picture.style.width = `${this.#size.width}px`;
+      picture.style.height = `${this.#size.height}px`;
+    }
+    this.#overlay.layer.before(...pictures.filter((picture) => !picture.isConnected));
     if (this.#camera.view) this.#place();
   }
 
+  #veiled() {
+    if (this.#loaded && this.hasAttribute("blur") && this.#pictures.length < 2) this.#take(this.#image, veil(this.#image));
+  }
+
   async #load() {
-    await this.#image.decode().catch(() => {}); // whether it failed is seen from its size
-    if (!this.#image.naturalWidth) return this.#miss(this.#image.src && (await reasonFor(this.#image.src)));
+    await this.#image?.decode().catch(() => {}); // whether it failed is seen from its size
+    if (!this.#image?.naturalWidth) return this.#miss(await whyMissing(this.#image?.src));
     this.#loaded = true;
     this.#camera.filePixels = this.#image.naturalWidth;
+    this.#veiled();
     if (this.#camera.view) this.#place();
     this.#draw();
     this.#exposed();
     this.#isReady(true);
   }
 
-  #miss(reason) {
-    const sentence = reason || "The image is missing.";
-    if (this.#picture === this.#image) this.#take(frame.ground());
+  #miss({ reason, lasting }) {
+    this.#take(frame.ground());
     this.classList.add("missing");
-    const note = frame.missing(sentence, this.#image && (() => this.#again(note)));
+    const note = frame.missing(reason, lasting ? null : () => this.#again(note));
     this.append(note);
     this.#isReady(false);
-    this.#tell("image-missing", { reason: sentence });
+    this.#tell("image-missing", { reason });
   }
 
   async #again(note) {
     note.remove();
-    this.#picture.remove();
+    this.#pictures[0].remove();
     this.classList.remove("missing");
     this.#take(this.#image);
     this.focus({ preventScroll: true });

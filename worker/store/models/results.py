@@ -41,6 +41,15 @@ class OutcomeRow(Base):
         CheckConstraint("(kind = 'verdict') = (verdict IS NOT NULL)", name="verdict_kind"),
         CheckConstraint("p_generated BETWEEN 0 AND 1", name="p_generated"),
         Index("ix_outcomes_sent_sha256", "sent_sha256", postgresql_where=text("sent_sha256 IS NOT NULL")),
+        Index("ix_outcomes_image_sha256", "image_sha256", "batch_id", postgresql_where=text("image_sha256 IS NOT NULL")),
+        Index(
+            "ix_outcomes_perceptual_bands",
+            text("perceptual_bands(perceptual_hash)"),
+            postgresql_using="gin",
+            postgresql_with={"fastupdate": "off"},
+            postgresql_where=text("perceptual_hash IS NOT NULL"),
+        ),
+        Index("ix_outcomes_created_at", "created_at", postgresql_using="brin"),  # written in the order of time: a few pages tell all
         {"comment": "The one terminal record of an item and revision; insert-only", **PARTITIONED_BY_BATCH},
     )
 
@@ -73,6 +82,9 @@ class OutcomeRow(Base):
     scan_seconds: Mapped[float | None] = mapped_column(comment="Time in the scan")
     zoom_seconds: Mapped[float | None] = mapped_column(comment="Time in the zoom")
     created_at: Mapped[Now] = mapped_column(comment="When it was written")
+    perceptual_hash: Mapped[int | None] = mapped_column(
+        BigInteger, comment="64-bit pHash (DCT) of the shrunken whole image, signed: few bits apart, they look alike. A hint, no proof"
+    )
 
 
 class RegionRow(Base):

@@ -9,11 +9,12 @@ from sqlalchemy.orm import Session
 from worker.moderation.agreement import Agreement, cohens_kappa, krippendorffs_alpha
 from worker.store.review_figures.scope import FigureScope
 
-# Only answers that were given blind: a lead's who settles a task comes last, and after the others were seen.
+# Only answers that were given blind. A lead's, who settles what the others differ on and has seen their answers, has the last slot.
 BLIND = """
     SELECT r.task_id, r.reviewer, r.verdict
       FROM reviews AS r JOIN review_tasks AS t ON t.id = r.task_id
-     WHERE r.created_at >= :since AND t.tenant_id = :tenant_id AND (CAST(:queue AS text) IS NULL OR t.queue = :queue)
+     WHERE r.created_at >= :since AND r.taken_back_at IS NULL
+       AND t.tenant_id = :tenant_id AND (CAST(:queue AS text) IS NULL OR t.queue = :queue)
        AND t.slots > 1 AND (NOT t.escalated OR r.slot < t.slots)
 """
 SAID = text(

@@ -1,4 +1,7 @@
-"""Boxes: what reviewers made of the model's regions, by the artefact that each is about, and what it missed."""
+"""Boxes: what reviewers made of the model's regions, by the artefact that each is about, and what it missed.
+
+Golden images are left out: the same few are judged again and again.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -21,7 +24,8 @@ JUDGED = text(
     WITH newest AS (
         SELECT r.id, t.batch_id, t.ordinal, t.revision
           FROM reviews AS r JOIN review_tasks AS t ON t.id = r.task_id
-         WHERE r.created_at >= :since AND t.tenant_id = :tenant_id AND (CAST(:queue AS text) IS NULL OR t.queue = :queue)
+         WHERE r.created_at >= :since AND r.taken_back_at IS NULL AND t.kind <> 'golden'
+           AND t.tenant_id = :tenant_id AND (CAST(:queue AS text) IS NULL OR t.queue = :queue)
            AND EXISTS (SELECT FROM region_judgements AS j WHERE j.review_id = r.id)
          ORDER BY r.created_at DESC LIMIT :newest
     )

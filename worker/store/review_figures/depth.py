@@ -20,7 +20,8 @@ WAITING = text(
            count(*) FILTER (WHERE t.state = 'held') AS held, count(*) FILTER (WHERE t.escalated) AS escalated,
            count(*) FILTER (WHERE t.due_at < now()) AS overdue, min(t.created_at) AS oldest
       FROM review_queues AS q
-      LEFT JOIN review_tasks AS t ON t.tenant_id = q.tenant_id AND t.queue = q.name AND t.state IN ('open', 'held', 'escalated')
+      LEFT JOIN review_tasks AS t ON t.tenant_id = q.tenant_id AND t.queue = q.name AND t.kind <> 'golden'
+           AND t.state IN ('open', 'held', 'escalated')
      WHERE q.tenant_id = :tenant_id AND (CAST(:queue AS text) IS NULL OR q.name = :queue)
      GROUP BY 1, 2 ORDER BY 1, 2
     """
@@ -29,14 +30,16 @@ OPENED = text(
     """
     -- opened: tasks by the step in which they were made
     SELECT date_bin(:step, created_at, :since) AS at, count(*) AS tasks FROM review_tasks
-     WHERE tenant_id = :tenant_id AND created_at >= :since AND (CAST(:queue AS text) IS NULL OR queue = :queue) GROUP BY 1
+     WHERE kind <> 'golden' AND tenant_id = :tenant_id AND created_at >= :since
+       AND (CAST(:queue AS text) IS NULL OR queue = :queue) GROUP BY 1
     """
 )
 CLOSED = text(
     """
     -- closed: tasks by the step in which they were done or withdrawn
     SELECT date_bin(:step, closed_at, :since) AS at, count(*) AS tasks FROM review_tasks
-     WHERE tenant_id = :tenant_id AND closed_at >= :since AND (CAST(:queue AS text) IS NULL OR queue = :queue) GROUP BY 1
+     WHERE kind <> 'golden' AND tenant_id = :tenant_id AND closed_at >= :since
+       AND (CAST(:queue AS text) IS NULL OR queue = :queue) GROUP BY 1
     """
 )
 

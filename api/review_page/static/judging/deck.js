@@ -22,8 +22,8 @@ export class Deck {
   get current() { return this.paused ? null : this.tasks[0] ?? null; }
 
   begin() {
+    this.prepare(); // first, or the page would say for a moment that nothing waits
     this.show();
-    this.prepare();
     setInterval(() => { if (!this.tasks.length && !document.hidden && !this.paused) this.prepare(); }, POLL_SECONDS * 1000);
   }
 
@@ -97,7 +97,7 @@ export class Deck {
   #offerUndo(task, submitted, answer) {
     const what = `Task ${task.id}: ${answer.verdict}${answer.action === "none" ? "" : `, ${answer.action}`}`;
     if (!submitted.final_at) { tell(`${what}.`); task.remove(); return; }
-    const notice = tell(`${what}. Recorded; it takes effect in ${this.undoSeconds} seconds.`, { seconds: this.undoSeconds, actions: [["Undo (Z)", () => this.undo()]] });
+    const notice = tell(`${what}. It takes effect in ${this.undoSeconds} seconds.`, { seconds: this.undoSeconds, actions: [["Undo (Z)", () => this.undo()]] });
     const last = { task, reviewId: submitted.review_id, notice };
     last.timer = setTimeout(() => { if (this.last === last) this.last = null; task.remove(); }, this.undoSeconds * 1000);
     this.last = last;

@@ -5,6 +5,7 @@ import { centredView, fittingScale, mixedView, settledView, zoomedView } from ".
 const MARGIN = 14; // CSS pixels around a fitted picture, so that handles on its edge can be taken
 const DEEPEST = 32; // CSS pixels that one pixel of the file may take
 const DEEPER_THAN_FIT = 4; // a picture that is small in the frame can still be zoomed this far
+const DEEPEST_JUMP = 8; // the same, for a jump to a box: a tiny one is still seen in its surroundings
 const JUMP = 180; // milliseconds that a jump takes; long enough to see where it went
 const SHARE_OF_FRAME = 0.5; // of the frame, that a box takes after a jump to it
 
@@ -57,7 +58,8 @@ export class Camera {
   goTo(box) {
     if (!this.view) return;
     const sides = { width: box[2] - box[0], height: box[3] - box[1] };
-    const scale = this.#limit(fittingScale(sides, this.frame, 0) * SHARE_OF_FRAME);
+    const deepest = (DEEPEST_JUMP * this.filePixels) / this.#size.width;
+    const scale = this.#limit(Math.min(fittingScale(sides, this.frame, 0) * SHARE_OF_FRAME, deepest));
     this.#jump(this.#settle(centredView(box, scale, this.frame)));
   }
 

@@ -1,7 +1,7 @@
 // Mouse, pen, touch and wheel, told apart and handed on: pan, pinch, move or resize the selected box, draw a new one.
 //
 // A press is a click until it has travelled; only then is the pointer captured, so that clicks stay the browser's and reach the boxes,
-// also those that a screen reader makes.
+// also those that a screen reader makes. Until then the window is listened to: a fast pointer is out of the element at its first move.
 
 import { toImage } from "./geometry.js";
 
@@ -17,17 +17,14 @@ export class Gestures {
   #pointers = new Map(); // id → point of the frame
   #drag = null; // {id, kind, start, edges, began}
   #swallowClick = false;
+  #pressed = new AbortController(); // ends listening to the window
 
-  /** `viewer` offers the element, its desk and camera, whether it is editable and blurred, and peek. */
+  /** `viewer` offers the element, its desk and camera, pointOf(event), whether it is editable and blurred, and peek. */
   constructor(viewer) {
     this.#viewer = viewer;
     const on = (name, act, options) => viewer.element.addEventListener(name, (event) => act.call(this, event), options);
     on("wheel", this.#wheel, { passive: false });
     on("pointerdown", this.#down);
-    on("pointermove", this.#move);
-    on("pointerup", this.#up);
-    on("pointercancel", this.#cancelled);
-    on("lostpointercapture", this.#cancelled);
     on("click", this.#click, { capture: true });
     on("dragstart", (event) => event.preventDefault());
     on("mousedown", (event) => event.button === 1 && event.preventDefault()); // no autoscroll
@@ -46,26 +43,30 @@ export class Gestures {
     this.#viewer.element.classList.remove("panning");
   }
 
-  #point({ clientX, clientY }) {
-    const { left, top } = this.#viewer.element.getBoundingClientRect();
-    return { x: clientX - left, y: clientY - top };
-  }
-
   #wheel(event) {
     event.preventDefault();
     const unit = [1, LINE, this.#viewer.camera.frame.height][event.deltaMode];
-    this.#viewer.camera.zoomBy(Math.exp(-event.deltaY * unit * NOTCH * (event.ctrlKey ? PINCH : 1)), this.#point(event));
+    this.#viewer.camera.zoomBy(Math.exp(-event.deltaY * unit * NOTCH * (event.ctrlKey ? PINCH : 1)), this.#viewer.pointOf(event));
   }
 
   #down(event) {
     this.#swallowClick = false;
     if (event.button > 1 || event.target.closest("button, .viewer-missing")) return;
     this.#viewer.camera.stop();
-    this.#pointers.set(event.pointerId, this.#point(event));
+    if (!this.#pointers.size) this.#follow();
+    this.#pointers.set(event.pointerId, this.#viewer.pointOf(event));
     if (this.#pointers.size === 1) {
-      this.#drag = { id: event.pointerId, start: this.#point(event), began: false, ...this.#meaning(event) };
+      this.#drag = { id: event.pointerId, start: this.#viewer.pointOf(event), began: false, ...this.#meaning(event) };
       this.#held(true);
     } else this.cancel();
+  }
+
+  #follow() {
+    this.#pressed = new AbortController();
+    const on = (name, act) => window.addEventListener(name, (event) => act.call(this, event), { signal: this.#pressed.signal });
+    on("pointermove", this.#move);
+    on("pointerup", this.#up);
+    on("pointercancel", this.#cancelled);
   }
 
   #meaning({ target, button }) {
@@ -81,7 +82,7 @@ export class Gestures {
   #move(event) {
     const before = this.#pointers.get(event.pointerId);
     if (!before) return;
-    const point = this.#point(event);
+    const point = this.#viewer.pointOf(event);
     if (this.#pointers.size > 1) this.#pinch(event.pointerId, before, point);
     this.#pointers.set(event.pointerId, point);
     if (this.#drag?.id !== event.pointerId) return;
@@ -130,10 +131,16 @@ export class Gestures {
   }
 
   #up(event) {
-    const point = this.#point(event);
-    this.#pointers.delete(event.pointerId);
+    const point = this.#viewer.pointOf(event);
+    if (!this.#pointers.delete(event.pointerId)) return;
     if (this.#drag?.id === event.pointerId) this.#drop(point);
-    if (!this.#pointers.size) this.#held(false);
+    this.#lift();
+  }
+
+  #lift() {
+    if (this.#pointers.size) return;
+    this.#pressed.abort();
+    this.#held(false);
   }
 
   #drop(point) {
@@ -147,9 +154,9 @@ export class Gestures {
   }
 
   #cancelled({ pointerId }) {
-    if (!this.#pointers.delete(pointerId)) return; // an ordinary release loses its capture as well
+    if (!this.#pointers.delete(pointerId)) return;
     if (this.#drag?.id === pointerId) this.cancel();
-    if (!this.#pointers.size) this.#held(false);
+    this.#lift();
   }
 
   #held(on) {

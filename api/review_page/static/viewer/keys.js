@@ -19,6 +19,7 @@ export class Keys {
     viewer.element.addEventListener("keydown", (event) => this.#down(event));
     viewer.element.addEventListener("keyup", (event) => this.#up(event));
     viewer.element.addEventListener("focusout", () => this.#release());
+    viewer.element.addEventListener("pointerdown", () => (this.#pressedSpace = null)); // the space bar is held to pan
   }
 
   #down(event) {
@@ -92,7 +93,7 @@ export class Keys {
     if (event.key === " ") {
       const box = this.#pressedSpace;
       this.#release();
-      if (box && !this.#gestures.dragging) this.#viewer.desk.toggle(box);
+      if (box) this.#viewer.desk.toggle(box);
     } else if (event.key.toLowerCase() === "v" && this.#pressedV !== null) {
       if (performance.now() - this.#pressedV > HOLD) this.#viewer.peek(false);
       this.#pressedV = null;

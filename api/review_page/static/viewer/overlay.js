@@ -17,6 +17,7 @@ const element = (className, attributes = {}) => {
 
 export class Overlay {
   layer = element("viewer-layer");
+  grips = element("viewer-layer"); // above everything else in the frame: a corner below a button can still be taken
   #handles = element("viewer-handles", { "aria-hidden": "true" }); // for pointers; keys edit the box itself
   #shown = new Map(); // key → {entry, box, node, badge, original}
   #selected = null;
@@ -26,6 +27,7 @@ export class Overlay {
     rim.append(...EDGES.map((edges) => element("viewer-handle", { "data-edges": edges })));
     this.#handles.append(rim);
     this.#handles.hidden = true;
+    this.grips.append(this.#handles);
   }
 
   node(key) {
@@ -50,7 +52,6 @@ export class Overlay {
     }
     this.#stack();
     this.#handles.hidden = !editable || this.#selected === null;
-    this.layer.append(this.#handles);
   }
 
   /** Puts everything where the view has it. */
@@ -88,7 +89,6 @@ export class Overlay {
   #stack() {
     const largestFirst = [...this.#shown.values()].sort((one, other) => area(other.box) - area(one.box));
     largestFirst.forEach(({ node }, rank) => (node.style.zIndex = String(rank + 1)));
-    this.#handles.style.zIndex = String(largestFirst.length + 1);
   }
 }
 
@@ -100,7 +100,12 @@ function put(node, { left, top, width, height }) {
 
 /** The number stands on the box's top left corner; where the frame cuts that off, it stays inside the frame as long as the box is seen. */
 function putBadge(badge, { left, top, width, height }, frame) {
-  const x = Math.min(Math.max(left, BADGE.gap), left + width - BADGE.gap, Math.max(frame.width - BADGE.width - BADGE.gap, 0));
-  const y = Math.min(Math.max(top - BADGE.height, BADGE.gap), top + height - BADGE.gap, frame.height - BADGE.height - BADGE.gap);
+  const x = along(left, left, left + width, frame.width, BADGE.width);
+  const y = along(top - BADGE.height, top, top + height, frame.height, BADGE.height);
   badge.style.transform = `translate(${x - left}px, ${y - top}px)`;
+}
+
+function along(wanted, start, end, available, length) {
+  const inside = Math.min(Math.max(wanted, BADGE.gap), available - length - BADGE.gap);
+  return start < available && end > 0 ? Math.min(inside, end - BADGE.gap) : wanted;
 }
