@@ -24,6 +24,7 @@ from api.readiness import Readiness
 from api.review_page import case_lists, cases, judging
 from api.review_page import duplicates as review_duplicates
 from api.review_page import queues as review_queues
+from api.review_page import searching as review_searching
 from api.review_page.static_files import PREFIX as STATIC_FILES
 from api.review_page.static_files import PageFiles
 from api.routes import (
@@ -34,6 +35,7 @@ from api.routes import (
     duplicates,
     erasures,
     events,
+    golden_items,
     items,
     legal_holds,
     people,
@@ -75,6 +77,7 @@ ROUTERS = (
     reviews.router,
     duplicates.router,
     review_figures.router,
+    golden_items.router,
     decisions.router,
     appeals.router,
     statements.router,
@@ -89,7 +92,14 @@ ROUTERS = (
     erasures.router,
     legal_holds.router,
 )
-PAGES = (review_queues.router, judging.router, review_duplicates.router, case_lists.router, cases.router)
+PAGES = (
+    review_queues.router,
+    judging.router,
+    review_duplicates.router,
+    review_searching.router,
+    case_lists.router,
+    cases.router,
+)
 METRICS_PATH = "/metrics"
 
 

@@ -226,6 +226,7 @@ TABLE = (
     _K("lead_unsure", 422, "Lead unsure", "An escalated task is settled with real or generated.", speaks=True),
     _K("region_unknown", 422, "No such region", "The decided outcome has no region at that position.", speaks=True),
     _K("region_judgement_invalid", 422, "Bad judgement", "A box is judged once, and lies in the image.", speaks=True),
+    _K("golden_box_invalid", 422, "Bad box", "A known box lies in the image; there are 64 at most.", speaks=True),
     _K("image_missing", 404, "Image missing", "The item's image was never sent to the model at that revision, or is no longer kept."),
     # Search
     _K("filter_invalid", 422, "Bad filter", "Nothing can be searched for like that.", speaks=True),
@@ -303,6 +304,7 @@ RENAMED = MappingProxyType(
         "item_missing": "not_found",
         "item_id_malformed": "not_found",
         "hold_missing": "not_found",
+        "golden_missing": "not_found",
         "region_missing": "not_found",
         "region_id_malformed": "not_found",
         "task_missing": "not_found",

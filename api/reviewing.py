@@ -11,6 +11,7 @@ from api.schemas import review as bodies
 from api.schemas.items import ErrorBody
 from api.security.principal import Principal, require
 from worker.moderation.identifiers import item_id
+from worker.moderation.opening import shown_kind
 from worker.moderation.outcomes import OutcomeKind, Verdict, ZoomPath
 from worker.moderation.policy import Action, Route
 from worker.moderation.release import HONESTY
@@ -51,13 +52,13 @@ def claimant_of(principal: Principal) -> Claimant:
 
 
 def describe_task(task: ReviewTaskRow, answers: int) -> bodies.Task:
-    """A task without what it is about."""
+    """A task without what it is about. A golden one is not told from what it stands in for."""
     return bodies.Task(
         id=task.id,
         queue=task.queue,
         item_id=item_id(task.batch_id, task.ordinal),
         revision=task.revision,
-        kind=TaskKind(task.kind),
+        kind=shown_kind(TaskKind(task.kind), Route(task.route)),
         route=Route(task.route),
         reason=task.reason,
         priority=task.priority,
@@ -66,7 +67,7 @@ def describe_task(task: ReviewTaskRow, answers: int) -> bodies.Task:
         state=TaskState(task.state),
         state_reason=task.state_reason,
         held_until=task.held_until,
-        assigned_to=task.assigned_to,
+        assigned_to=task.assigned_to if task.kind != TaskKind.GOLDEN else None,
         version=task.version,
         due_at=task.due_at,
         created_at=task.created_at,

@@ -20,7 +20,8 @@ from worker.store.task_standings import TaskStanding
 
 router = APIRouter(prefix="/v1/tasks", tags=["review"])
 
-OF_ANSWER = ("not_found", "claim_lost", "task_alone", "review_exists", "decision_conflict")
+UNDER_CLAIM = ("not_found", "claim_lost", "task_alone", "review_exists", "decision_conflict")
+OF_ANSWER = ("clause_unknown", "clause_required", "reason_required")
 
 
 @router.get(
@@ -40,17 +41,17 @@ def list_duplicates(task_id: TaskId, principal: Watcher, services: Services) -> 
     "/{task_id:segment}:decide-duplicates",
     operation_id="decideDuplicates",
     response_model=bodies.DecidedTogetherList,
-    responses=problems(*OF_ANSWER),
+    responses=problems(*UNDER_CLAIM, *OF_ANSWER),
 )
 def decide_duplicates(task_id: TaskId, body: bodies.DuplicatesDecided, principal: Reviewer, services: Services) -> Response:
     """Give your answer to a task also to tasks of its duplicates, each as a review of its own. Those that merely look alike need a lead.
 
     All in one transaction; sent twice, it is given once. Every task is named with what became of it.
     """
-    answer = Answer(verdict=ReviewVerdict(body.verdict), action=Action(body.action), note=body.note)
+    answer = Answer(verdict=ReviewVerdict(body.verdict), action=Action(body.action), note=body.note, clause=body.clause)
     seen = {task.task_id: task.version for task in body.tasks}
     with transaction(services.engine) as session:
-        done = answer_together(session, claimant_of(principal), task_id, body.lease_token, answer, seen)
+        done = answer_together(session, claimant_of(principal), task_id, body.lease_token, answer, seen, undo_seconds=body.undo_seconds)
     return written(bodies.DecidedTogetherList(results=[_together(one) for one in done]))
 
 
@@ -95,4 +96,5 @@ def _together(one: Together) -> bodies.DecidedTogether:
         task_state=one.submitted.task_state if one.submitted else None,
         review_id=one.submitted.review_id if one.submitted else None,
         decision_id=one.submitted.decision_id if one.submitted else None,
+        final_at=one.submitted.final_at if one.submitted else None,
     )

@@ -63,10 +63,11 @@ def save_filter(
     status_code=204,
     responses=problems("not_found", "filter_not_yours"),
 )
-def remove_filter(name: FilterName, principal: Watcher, services: Services) -> None:
+def remove_filter(name: FilterName, principal: Watcher, services: Services) -> Response:
     """Remove a saved filter of yours; leads, also a shared one."""
     with transaction(services.engine) as session:
         found(store.remove_filter, session, claimant_of(principal), name)
+    return Response(status_code=204)  # FastAPI's own would call nothing JSON
 
 
 def _filter(row: SavedFilterRow, principal: Principal) -> bodies.SavedFilter:

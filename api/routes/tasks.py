@@ -59,7 +59,7 @@ def list_page(
     cursor: Cursor = None,
 ) -> Response:
     """List review tasks: unfinished ones in the order in which they are offered, `done` and `withdrawn` ones newest first."""
-    wanted = Wanted(queue=queue, state=TaskState(state) if state else None, assigned_to=assigned_to)
+    wanted = Wanted(queue=queue, state=TaskState(state) if state else None, assigned_to=assigned_to, viewer=principal.actor)
     listing = f"tasks/{queue}/{state}/{assigned_to}"
     after = _position(read_cursor(listing, cursor)) if cursor else None
     with transaction(services.engine) as session:

@@ -1,12 +1,14 @@
 """Duplicates of a task's image, and one answer to several of their tasks."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
 
 from api.schemas.base import WHOLE, Answer, RequestBody
-from api.schemas.review import Held, TaskDecision
+from api.schemas.decisions import ClauseId
+from api.schemas.review import Held, TaskDecision, UndoSeconds
 from worker.moderation.duplicates import TogetherResult
 from worker.moderation.outcomes import Verdict
 from worker.moderation.review import TaskState
@@ -52,16 +54,21 @@ class DuplicateList(Answer):
 class SeenTask(RequestBody):
     """A task that was ticked, and the version that was seen of it."""
 
-    task_id: Annotated[int, Field(ge=1, le=2**63 - 1), WHOLE]
+    task_id: Annotated[int, Field(ge=1, le=2**53 - 1), WHOLE]  # what every reader of JSON holds exactly
     version: Annotated[int, Field(ge=1, le=2**31 - 1), WHOLE]
 
 
 class DuplicatesDecided(Held):
-    """An answer to tasks of duplicates. `lease_token` is that of your claim on the task in the path, answered or not."""
+    """An answer to tasks of duplicates. `lease_token` is that of your claim on the task in the path, answered or not.
+
+    Taking back your answer to that task takes back these, too, for `undo_seconds`.
+    """
 
     verdict: Literal["real", "generated"]
     action: Literal["none", "label", "restrict", "remove"] = "none"
     note: str = Field("", max_length=4_000, description="Why, in the reviewer's words")
+    clause: ClauseId | None = None
+    undo_seconds: UndoSeconds = 0
     tasks: list[SeenTask] = Field(min_length=1, max_length=MOST_TOGETHER, description="One that is named twice counts as it is named last")
 
 
@@ -74,6 +81,7 @@ class DecidedTogether(Answer):
     task_state: TaskState | None = Field(description="As it is now; null for one that was not answered")
     review_id: UUID | None
     decision_id: UUID | None
+    final_at: datetime | None = Field(description="Until then it can be taken back, and has no effect yet")
 
 
 class DecidedTogetherList(Answer):

@@ -34,9 +34,9 @@ def _create_words() -> None:
     op.execute(
         f"""
         CREATE VIEW outcome_texts AS
-        SELECT o.batch_id, o.ordinal, o.revision, left(concat_ws(E'\\n', o.explanation, r.said), {LONGEST}) AS said
+        SELECT o.batch_id, o.ordinal, o.revision, left(concat_ws(' · ', o.explanation, r.said), {LONGEST}) AS said
           FROM outcomes AS o
-         CROSS JOIN LATERAL (SELECT string_agg(concat_ws(E'\\n', g.reason, g.finding), E'\\n' ORDER BY g.position) AS said
+         CROSS JOIN LATERAL (SELECT string_agg(concat_ws(' · ', g.reason, g.finding), ' · ' ORDER BY g.position) AS said
                                FROM regions AS g
                               WHERE (g.batch_id, g.ordinal, g.revision) = (o.batch_id, o.ordinal, o.revision)) AS r
         """

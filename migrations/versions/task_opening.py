@@ -18,6 +18,7 @@ depends_on = None
 
 KINDS = ("routing", "qa", "appeal", "golden")
 PLAIN_ID = "nextval('review_tasks_id_seq')"
+IS_GOLDEN = "OR EXISTS (SELECT FROM golden_items WHERE batch_id = of_batch AND ordinal = of_ordinal AND retired_at IS NULL)"
 UNFINISHED_GOLDEN = sa.text("kind = 'golden' AND state IN ('open', 'held', 'escalated')")
 GOLDEN_ANSWERS = """
     SELECT t.id AS task_id, t.tenant_id, t.queue, t.batch_id, t.ordinal,
@@ -70,9 +71,7 @@ def upgrade() -> None:
     _widen_policies()
     _widen_tasks()
     _create_golden()
-    _create_until(
-        "OR EXISTS (SELECT FROM golden_items AS g WHERE g.batch_id = of_batch AND g.ordinal = of_ordinal AND g.retired_at IS NULL)"
-    )
+    _create_until(IS_GOLDEN)
     _replace_view("review_live", "WHERE t.state IN", "WHERE t.kind <> 'golden' AND t.state IN")
     _replace_view("region_current", "WHERE t.batch_id = r.batch_id", "WHERE t.kind <> 'golden' AND t.batch_id = r.batch_id")
     op.execute("COMMENT ON COLUMN moderation_v1.review_live.kind IS 'routing | qa | appeal'")
@@ -183,11 +182,13 @@ def _create_golden() -> None:
         "golden_tasks",
         sa.Column("task_id", sa.BigInteger(), autoincrement=False, nullable=False, comment="The task, of kind golden"),
         sa.Column("reviewer", sa.Text(), nullable=False, comment="Whom alone it was made for"),
+        sa.Column("policy_version", sa.Text(), nullable=False, comment="The version that is shown: of the task that it stands in for"),
         sa.Column(
-            "policy_version", sa.Text(), nullable=False, comment="Which version it is said to come from: that of the task it stands in for"
-        ),
-        sa.Column(
-            "made_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False, comment="When it really was made"
+            "made_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+            comment="When it was made: the task does not say",
         ),
         sa.ForeignKeyConstraint(["task_id"], ["review_tasks.id"], name=op.f("fk_golden_tasks_task_id_review_tasks")),
         sa.PrimaryKeyConstraint("task_id", name=op.f("pk_golden_tasks")),

@@ -44,7 +44,7 @@ def test_everything_that_is_needed_to_judge_is_in_view(reviewer: Page, seeded: S
         crop.scroll_into_view_if_needed()
         assert crop.evaluate("(image) => image.decode().then(() => image.naturalWidth)") > 0
     chair.task.get_by_text("Provenance, versions, metadata").click()
-    for fact in ("qwen2.5-vl-7b-tuned", "default@1", "browser/portrait.jpg", "user-17"):
+    for fact in ("qwen2.5-vl-7b-tuned", "default@1", "browser/astronaut-regenerated.jpg", "user-17"):
         expect(chair.task.locator(".provenance")).to_contain_text(fact)
     expect(chair.task.get_by_role("link", name="Trace")).to_have_attribute(
         "href", f"/review/items/{seeded.item(PORTRAIT)}/trace?revision=1"

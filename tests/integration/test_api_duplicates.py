@@ -101,7 +101,7 @@ async def test_another_tenant_s_copies_are_not_seen_and_its_tasks_are_no_duplica
     assert problem(await stranger.get(f"/v1/tasks/{task_of(room, mine)}/duplicates")) == (404, "not_found")
     claim = await claim_of(room, ann, task_of(room, mine))
     foreign = task_of(room, theirs)
-    assert results(await together(ann, claim, [(foreign, 1), (2**63 - 1, 1)])) == ["not_a_duplicate", "not_a_duplicate"]
+    assert results(await together(ann, claim, [(foreign, 1), (2**53 - 1, 1)])) == ["not_a_duplicate", "not_a_duplicate"]
     assert room.world.value("SELECT state FROM review_tasks WHERE id = :id", id=foreign) == "open"
     assert problem(
         await stranger.post(f"{claim.path}:decide-duplicates", {**claim.token, "verdict": "real", "tasks": [{"task_id": 1, "version": 1}]})
@@ -283,8 +283,9 @@ async def test_two_reviewers_who_tick_the_same_copies_decide_each_once(room: Roo
     copies = [(task_of(room, batch_id, ordinal), 1) for ordinal in range(2, 22)]
     first, second = await claim_of(room, ann, task_of(room, batch_id)), await claim_of(room, bob, task_of(room, batch_id, 1))
     answers = await asyncio.gather(together(ann, first, copies), together(bob, second, copies[::-1]))
-    told = [results(answer) for answer in answers]
-    assert sorted(told) == [["decided"] * 20, ["finished"] * 20]
+    told = zip(results(answers[0]), results(answers[1])[::-1], strict=True)
+    others = {"finished", "claimed_by_other"}
+    assert all("decided" in pair and others & set(pair) for pair in told)
     assert room.world.value("SELECT count(*) FROM reviews WHERE task_id = ANY(:ids)", ids=[task for task, _ in copies]) == 20
 
 
@@ -300,3 +301,54 @@ def test_the_database_numbers_bands_as_the_look_up_does(engine: Engine) -> None:
         numbered = World(engine).value("SELECT perceptual_bands(CAST(:value AS bigint))", value=value)
         assert len(numbered) == BANDS
         assert set(numbered) <= set(bands_nearby(value))
+
+
+async def test_taking_the_answer_back_takes_back_what_was_answered_together_with_it(room: Room) -> None:
+    ann, bob, one = room.person(), room.person(), a_picture()
+    batch_id = judged(room, *[one] * 4)
+    anchor, second, third, held = (task_of(room, batch_id, ordinal) for ordinal in range(4))
+    claim = await claim_of(room, ann, anchor)
+    given = await ann.answer(claim, {**GENERATED, "undo_seconds": 60})
+    first = await together(ann, claim, [(second, 1), (third, 1), (held, 1)], undo_seconds=60)
+    assert results(first) == ["decided"] * 3
+    assert all(told["final_at"] and told["decision_id"] is None for told in first.json()["results"])
+    assert (await together(ann, claim, [(second, 1)], undo_seconds=60)).json()["results"][0] == first.json()["results"][0]
+    room.world.rows("UPDATE review_tasks SET state = 'held' WHERE id = :id", id=held)  # by a lead, say: its answer stands
+    back = await ann.post(f"/v1/reviews/{given.json()['review_id']}:undo")
+    assert (back.status_code, back.json()["task"]["id"]) == (200, anchor)
+    standing = "SELECT task_id FROM reviews WHERE answered_with = :id AND taken_back_at IS NULL"
+    assert [row.task_id for row in room.world.rows(standing, id=anchor)] == [held]
+    assert [held["task"]["id"] for held in (await ann.get("/v1/claims")).json()["claims"]] == [anchor]
+    await claim_of(room, bob, second)  # it is anybody's again
+    anew = Claimed(anchor, {"lease_token": back.json()["lease_token"]}, back.headers["etag"], None)
+    assert results(await together(ann, anew, [(second, 1), (third, 1)], verdict="real", action="none")) == ["claimed_by_other", "decided"]
+    actions = "SELECT count(*) FROM audit_events WHERE action = 'review.taken_back' AND detail ->> 'answered_with' = CAST(:id AS text)"
+    assert room.world.value(actions, id=anchor) == 2
+
+
+async def test_what_takes_two_people_is_not_decided_together_and_grounds_are_asked_for(room: Room) -> None:
+    admin, ann, one = room.person(Scope.ADMIN), room.person(), a_picture()
+    version = {"bands": [], "reason_required": True, "four_eyes": ["remove"]}
+    made = await admin.post("/v1/policies/default/versions", version)
+    assert made.status_code == 201, made.text
+    await admin.post(f"/v1/policies/default/versions/{made.json()['version']}:promote")
+    batch_id = judged(room, one, one)
+    anchor, other = task_of(room, batch_id), task_of(room, batch_id, 1)
+    claim = await claim_of(room, ann, anchor)
+    assert results(await together(ann, claim, [(other, 1)], action="remove")) == ["needs_second_reviewer"]
+    assert problem(await together(ann, claim, [(other, 1)], note="")) == (422, "reason_required")
+    assert problem(await together(ann, claim, [(other, 1)], clause="nudity")) == (422, "clause_unknown")
+    assert results(await together(ann, claim, [(other, 1)])) == ["decided"]
+
+
+async def test_a_task_whose_answer_is_known_cannot_be_told_from_one_without_duplicates(room: Room) -> None:
+    ann, bob, one = room.person(), room.person(), a_picture()
+    batch_id = judged(room, one, one, one)
+    anchor, golden, other = (task_of(room, batch_id, ordinal) for ordinal in range(3))
+    room.world.rows("UPDATE review_tasks SET kind = 'golden' WHERE id = :id", id=golden)
+    claim = await claim_of(room, ann, anchor)
+    assert [copy["task"] and copy["task"]["id"] for copy in (await found(ann, anchor))["exact"]] == [other, None]
+    assert results(await together(ann, claim, [(golden, 1)])) == ["not_a_duplicate"]
+    claim = await claim_of(room, bob, golden)
+    assert await found(bob, golden) == {"exact": [], "near": [], "more": False}
+    assert results(await together(bob, claim, [(other, 1)])) == ["not_a_duplicate"]

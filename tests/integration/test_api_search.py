@@ -55,7 +55,7 @@ async def test_a_search_shows_all_that_is_known_and_where_its_words_are(room: Ro
     assert page["filter"] == "words=fingers&verdict=generated&score_from=0.5"
     assert page["next_cursor"] is None
     headline = item.pop("headline")
-    assert headline["text"] == "A hand with six fingers hand six fingers"
+    assert headline["text"] == "A hand with six fingers · hand · six fingers"
     assert [headline["text"][start:end] for start, end in headline["matches"]] == ["fingers", "fingers"]
     decision, judged_at = item.pop("decision"), item.pop("judged_at")
     assert (decision["verdict"], decision["action"], decision["basis"]) == ("generated", "label", "review")

@@ -29,5 +29,5 @@ def perceptual_hash(pixels: Image.Image) -> int | None:
     if max(map(abs, waves)) < FLATTEST:
         return None
     above = median(waves) + MARGIN
-    bits = sum((strength > above) << place for place, strength in enumerate(strengths))
+    bits: int = sum((strength > above) << place for place, strength in enumerate(strengths))
     return bits - (1 << 64) if bits >> 63 else bits

@@ -6,6 +6,7 @@ version's key can foretell which images will be looked at.
 
 import hashlib
 from dataclasses import dataclass
+from typing import Literal
 from uuid import UUID
 
 from worker.moderation.outcomes import Outcome
@@ -13,6 +14,7 @@ from worker.moderation.policy import PolicyVersion, Route, Routing, stages_agree
 from worker.moderation.review import TaskKind
 
 SAMPLED = "sampled for quality"  # all that a reviewer is told of why: not that it passed, nor by how much
+ShownKind = Literal[TaskKind.ROUTING, TaskKind.QA, TaskKind.APPEAL]
 LOT_BYTES = 6  # 48 bits: every value is a float exactly, and none rounds up to 1
 
 
@@ -44,12 +46,12 @@ def question(outcome: Outcome, routing: Routing | None, version: PolicyVersion, 
     if routing.route is Route.PASS:
         if not drawn("qa", opening.qa_share, version, place):
             return None
-        return Question(kind=TaskKind.QA, queue=version.queue, route=Route.PASS, reason=SAMPLED)
+        return Question(kind=TaskKind.QA, queue=queue_of(outcome, routing, version), route=Route.PASS, reason=reason_of(routing))
     return Question(
         kind=TaskKind.ROUTING,
-        queue=_queue(outcome, routing, version),
+        queue=queue_of(outcome, routing, version),
         route=routing.route,
-        reason=routing.reason,
+        reason=reason_of(routing),
         more_slots=int(drawn("double", opening.double_share, version, place)),
     )
 
@@ -63,8 +65,20 @@ def drawn(purpose: str, share: float, version: PolicyVersion, place: OutcomePlac
     return int.from_bytes(digest) / 2 ** (8 * LOT_BYTES) < share
 
 
-def _queue(outcome: Outcome, routing: Routing, version: PolicyVersion) -> str:
-    """A disagreement is more telling than a flag: it says that the stages need looking at, whatever the score."""
+def reason_of(routing: Routing) -> str:
+    """What a reviewer is told of why they are asked."""
+    return SAMPLED if routing.route is Route.PASS else routing.reason
+
+
+def shown_kind(kind: TaskKind, route: Route) -> ShownKind:
+    """What people are told of a task's kind: a golden one is shown as what it stands in for."""
+    if kind is TaskKind.GOLDEN:
+        return TaskKind.QA if route is Route.PASS else TaskKind.ROUTING
+    return kind
+
+
+def queue_of(outcome: Outcome, routing: Routing, version: PolicyVersion) -> str:
+    """Where it waits. A disagreement is more telling than a flag: it says that the stages need looking at, whatever the score."""
     opening = version.opening
     if opening.disagreement_queue is not None and not stages_agree(outcome):
         return opening.disagreement_queue

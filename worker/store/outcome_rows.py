@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from worker.moderation.outcomes import Outcome, Region, StageTrace
+from sqlalchemy import Row
+
+from worker.moderation.outcomes import Outcome, OutcomeKind, Region, StageTrace, Verdict
 
 LATER = ("perceptual_hash",)  # columns of outcomes that were added when there were rows
 
@@ -38,6 +40,17 @@ def outcome_rows(outcome: Outcome, place: Place) -> OutcomeRows:
     regions = [storable({**key, **_region_columns(region, position)}) for position, region in enumerate(outcome.regions, 1)]
     traces = [storable({**key, **_trace_columns(trace)}) for trace in outcome.traces]
     return OutcomeRows(outcome=row, regions=regions, traces=traces, digest=digest(row, regions, traces))
+
+
+def judged(row: Row[Any]) -> Outcome:
+    """An outcome as far as routing looks at it, from a row with its ordinal, kind, verdict, p_generated and scan_verdict."""
+    return Outcome(
+        ordinal=row.ordinal,
+        kind=OutcomeKind(row.kind),
+        verdict=Verdict(row.verdict) if row.verdict else None,
+        p_generated=row.p_generated,
+        scan_verdict=Verdict(row.scan_verdict) if row.scan_verdict else None,
+    )
 
 
 def digest(outcome: Mapping[str, Any], regions: Sequence[Mapping[str, Any]], traces: Sequence[Mapping[str, Any]]) -> str:

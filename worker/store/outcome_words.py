@@ -35,4 +35,4 @@ def keep_words(session: Session, place: Place, rows: Sequence[OutcomeRows]) -> N
 def _said(row: OutcomeRows) -> str:
     """What the view outcome_texts makes of the rows."""
     parts = [row.outcome["explanation"], *(region[name] for region in row.regions for name in ("reason", "finding"))]
-    return "\n".join(part for part in parts if part is not None)[:LONGEST]
+    return " · ".join(part for part in parts if part is not None)[:LONGEST]

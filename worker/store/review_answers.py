@@ -14,11 +14,13 @@ from worker.moderation.review import UNFINISHED_TASKS, ClaimState, JudgementKind
 from worker.store.models import RegionJudgementRow, ReviewClaimRow, ReviewRow, ReviewTaskRow
 from worker.store.review_tasks import Claimant
 
-# The rule of `visible_reviews` in SQL: whether :viewer, a lead or not, may see the answers of review_tasks AS t.
+# The rule of `visible_reviews` in SQL: whether :viewer, a lead or not, may see reviews AS r of review_tasks AS t. Answers to golden tasks
+# are nobody's to find: who knows of them knows which images are golden.
 VISIBLE = f"""
-    (:lead OR t.state NOT IN ({", ".join(repr(state.value) for state in UNFINISHED_TASKS)})
-           OR EXISTS (SELECT FROM reviews AS mine WHERE mine.task_id = t.id AND mine.reviewer = :viewer
-                                                              AND mine.taken_back_at IS NULL))
+    r.taken_back_at IS NULL AND t.kind <> '{TaskKind.GOLDEN}'
+    AND (:lead OR t.state NOT IN ({", ".join(repr(state.value) for state in UNFINISHED_TASKS)}) OR r.reviewer = :viewer
+               OR EXISTS (SELECT FROM reviews AS mine WHERE mine.task_id = t.id AND mine.reviewer = :viewer
+                                                        AND mine.taken_back_at IS NULL AND mine.pending_until IS NULL))
 """
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from worker.moderation.errors import FencedError, RejectedError
 from worker.moderation.review import ClaimState, TaskState
+from worker.store.golden_offers import stand_in, withdraw_stale
 from worker.store.review_queues import find_queue
 from worker.store.review_tasks import Claimant, end_all_claims, find_task, lock_task, note
 
@@ -140,10 +141,12 @@ def claim_task(session: Session, claimant: Claimant, queue: str, *, task_id: int
     who = {"tenant_id": claimant.tenant_id, "reviewer": claimant.reviewer}
     session.execute(ALONE, {**who, "locks": CLAIM_LOCKS})
     session.execute(EXPIRE)
+    withdraw_stale(session)
     if len(held_claims(session, claimant)) >= MOST_CLAIMS:
         raise RejectedError("claims_too_many", f"You hold {MOST_CLAIMS} tasks already. Answer one, or give it back.")
     wanted = {**who, "queue": queue, "lead": claimant.lead, "task_id": task_id}
     while (chosen := session.execute(CHOOSE, wanted).scalar_one_or_none()) is not None:
+        chosen = chosen if task_id is not None else (stand_in(session, claimant, chosen) or chosen)
         # Its last slot may have been taken between CHOOSE's snapshot and its lock. Locked, it is not chosen again.
         if (claim := take_slot(session, claimant, chosen)) is not None:
             note(session, find_task(session, claim.task_id, claimant), claimant, "review.claimed", {"slot": claim.slot})

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from worker.moderation.errors import RejectedError
@@ -74,7 +74,8 @@ def submit_review(
 def undo_review(session: Session, claimant: Claimant, review_id: UUID) -> Claim:
     """Takes the claimant's own answer back while it has no effect yet: a claim on the task, to answer it anew.
 
-    Twice is the same as once. Raises RejectedError: review_missing; undo_too_late, also when the task was held or reassigned meanwhile.
+    What was answered together with it, see `worker.store.reviews_together`, is taken back with it. Twice is the same as once.
+    Raises RejectedError: review_missing; undo_too_late, also when the task was held or reassigned meanwhile.
     """
     mine = (
         select(ReviewRow.task_id)
@@ -100,7 +101,25 @@ def undo_review(session: Session, claimant: Claimant, review_id: UUID) -> Claim:
     if claim is None:
         raise RuntimeError(f"the slot of review {review_id} was given back and is not free")
     note(session, task, claimant, "review.taken_back", {"review": str(review_id), "slot": claim.slot})
+    _take_back_repeats(session, claimant, task_id)
     return claim
+
+
+def _take_back_repeats(session: Session, claimant: Claimant, task_id: int) -> None:
+    """What was answered together with the task, too, as far as it has no effect yet. Those tasks are open again, and nobody's."""
+    repeats = select(ReviewTaskRow).join(ReviewRow, ReviewRow.task_id == ReviewTaskRow.id).with_for_update(of=ReviewTaskRow)
+    repeats = repeats.filter(
+        ReviewRow.answered_with == task_id, ReviewRow.reviewer == claimant.reviewer, ReviewRow.pending_until > func.now()
+    )
+    open_ones = repeats.where(ReviewTaskRow.state == TaskState.OPEN).order_by(ReviewTaskRow.id)
+    for task in session.execute(open_ones.execution_options(populate_existing=True)).scalars().all():
+        pending = update(ReviewRow).filter_by(task_id=task.id, answered_with=task_id).where(ReviewRow.pending_until > func.now())
+        taken_back = pending.values(pending_until=None, taken_back_at=func.now()).returning(ReviewRow.id)
+        review_id = session.execute(taken_back).scalar_one_or_none()
+        if review_id is None:
+            continue
+        return_slot(session, task.id, claimant)
+        note(session, task, claimant, "review.taken_back", {"review": str(review_id), "bulk": True, "answered_with": task_id})
 
 
 def _again(session: Session, task: ReviewTaskRow, given: WrittenReview, answer: Answer) -> Submitted:

@@ -46,8 +46,8 @@ FOUND = text(
       LEFT JOIN decisions AS d ON (d.batch_id, d.ordinal) = (k.batch_id, k.ordinal)
            AND NOT EXISTS (SELECT FROM decisions AS later WHERE later.supersedes = d.id)
       LEFT JOIN LATERAL (SELECT array_agg(DISTINCT r.reviewer ORDER BY r.reviewer) AS reviewers
-                           FROM review_tasks AS t JOIN reviews AS r ON r.task_id = t.id AND r.taken_back_at IS NULL
-                          WHERE (t.batch_id, t.ordinal) = (k.batch_id, k.ordinal) AND t.kind <> 'golden' AND {VISIBLE}) AS v ON true
+                           FROM review_tasks AS t JOIN reviews AS r ON r.task_id = t.id
+                          WHERE (t.batch_id, t.ordinal) = (k.batch_id, k.ordinal) AND {VISIBLE}) AS v ON true
      ORDER BY k.place
     """  # noqa: S608  constants of ours
 )

@@ -36,7 +36,8 @@ TASKS = text(
                                  AND (c.state = 'submitted' OR (c.state = 'active' AND c.expires_at > now()))) AS taken
       FROM review_tasks AS t
       JOIN outcomes AS o ON o.batch_id = t.batch_id AND o.ordinal = t.ordinal AND o.revision = t.revision
-     WHERE t.id = ANY(:ids) AND t.tenant_id = :tenant_id AND (t.batch_id, t.ordinal) <> (:batch_id, :ordinal)
+     WHERE t.id = ANY(:ids) AND t.tenant_id = :tenant_id AND t.kind <> 'golden'
+       AND (t.batch_id, t.ordinal) <> (:batch_id, :ordinal)
     """
 )
 
@@ -60,10 +61,10 @@ def task_image(session: Session, task: ReviewTaskRow) -> Row[Any] | None:
 def task_standings(session: Session, anchor: ReviewTaskRow, claimant: Claimant, seen: Mapping[int, int | None]) -> dict[int, TaskStanding]:
     """How each of these tasks, by the version that was seen of it, stands to the anchor's image.
 
-    Left out are those that are of no other item of the tenant's.
+    Left out are those that are of no other item of the tenant's, and all where the anchor must be answered by itself.
     """
     image = task_image(session, anchor)
-    if image is None:
+    if image is None or anchor.kind != TaskKind.ROUTING:
         return {}
     parameters = {
         "ids": list(seen),

@@ -53,5 +53,5 @@ class GoldenTaskRow(Base):
         ForeignKey("review_tasks.id"), primary_key=True, autoincrement=False, comment="The task, of kind golden"
     )
     reviewer: Mapped[str] = mapped_column(comment="Whom alone it was made for")
-    policy_version: Mapped[str] = mapped_column(comment="Which version it is said to come from: that of the task it stands in for")
-    made_at: Mapped[Now] = mapped_column(comment="When it really was made")
+    policy_version: Mapped[str] = mapped_column(comment="The version that is shown: of the task that it stands in for")
+    made_at: Mapped[Now] = mapped_column(comment="When it was made: the task does not say")

@@ -22,8 +22,8 @@ export class Deck {
   get current() { return this.paused ? null : this.tasks[0] ?? null; }
 
   begin() {
+    this.prepare(); // first, or the page would say for a moment that nothing waits
     this.show();
-    this.prepare();
     setInterval(() => { if (!this.tasks.length && !document.hidden && !this.paused) this.prepare(); }, POLL_SECONDS * 1000);
   }
 
