@@ -62,20 +62,24 @@ def conclude(session: Session, task: ReviewTaskRow, final: Sequence[UUID]) -> UU
     task.version += int(task.state != before)
     session.flush()
     decision_id = None if decision is None else _decide(session, task, decision)
+    if task.kind == TaskKind.GOLDEN:
+        return None
     told = {"task_id": task.id, "item_id": item_id(task.batch_id, task.ordinal), "task_state": task.state}
-    for review_id in final if task.kind != TaskKind.GOLDEN else ():  # nobody but leads hears of those
+    for review_id in final:
         outbox.publish(session, task.tenant_id, EventType.REVIEW_COMPLETED, {"review_id": str(review_id), **told})
     return decision_id
 
 
 def _weigh(session: Session, task: ReviewTaskRow) -> NewDecision | None:
-    """The decision that the task's answers make together; None while some are missing, somebody else is asked, too, or it only measures."""
+    """The decision that the answers make together; None while some are missing, when somebody else is asked, or the task only measures."""
     query = select(ReviewRow).filter_by(task_id=task.id, taken_back_at=None).order_by(ReviewRow.created_at, ReviewRow.id)
     reviews = session.execute(query.execution_options(populate_existing=True)).scalars().all()
-    if len(reviews) < task.slots or any(review.pending_until is not None for review in reviews):
+    if any(review.pending_until is not None for review in reviews):
         return None
     if task.kind == TaskKind.GOLDEN:
         task.state, task.closed_at = TaskState.DONE, func.now()
+        return None
+    if len(reviews) < task.slots:
         return None
     last = reviews[-1]
     alike = [review for review in reviews if (review.verdict, review.action) == (last.verdict, last.action)]

@@ -21,7 +21,7 @@ JUDGED = text(
     WITH newest AS (
         SELECT r.id, t.batch_id, t.ordinal, t.revision
           FROM reviews AS r JOIN review_tasks AS t ON t.id = r.task_id
-         WHERE r.created_at >= :since AND r.taken_back_at IS NULL
+         WHERE r.created_at >= :since AND r.taken_back_at IS NULL AND t.kind <> 'golden'
            AND t.tenant_id = :tenant_id AND (CAST(:queue AS text) IS NULL OR t.queue = :queue)
            AND EXISTS (SELECT FROM region_judgements AS j WHERE j.review_id = r.id)
          ORDER BY r.created_at DESC LIMIT :newest
