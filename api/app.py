@@ -21,7 +21,10 @@ from api.middleware.guard import Guard, response_of
 from api.middleware.request_ids import RequestIds
 from api.queries import plain_query
 from api.readiness import Readiness
+from api.review_page import case_lists, cases, judging
+from api.review_page import duplicates as review_duplicates
 from api.review_page import queues as review_queues
+from api.review_page import searching as review_searching
 from api.review_page.static_files import PREFIX as STATIC_FILES
 from api.review_page.static_files import PageFiles
 from api.routes import (
@@ -29,8 +32,10 @@ from api.routes import (
     audit,
     batches,
     decisions,
+    duplicates,
     erasures,
     events,
+    golden_items,
     items,
     legal_holds,
     people,
@@ -38,7 +43,10 @@ from api.routes import (
     queues,
     regions,
     results,
+    review_figures,
     reviews,
+    saved_filters,
+    search,
     sign_in,
     statements,
     storage_checks,
@@ -67,9 +75,14 @@ ROUTERS = (
     queues.router,
     tasks.router,
     reviews.router,
+    duplicates.router,
+    review_figures.router,
+    golden_items.router,
     decisions.router,
     appeals.router,
     statements.router,
+    search.router,
+    saved_filters.router,
     sign_in.router,
     people.router,
     webhook_endpoints.router,
@@ -79,7 +92,14 @@ ROUTERS = (
     erasures.router,
     legal_holds.router,
 )
-PAGES = (review_queues.router,)
+PAGES = (
+    review_queues.router,
+    judging.router,
+    review_duplicates.router,
+    review_searching.router,
+    case_lists.router,
+    cases.router,
+)
 METRICS_PATH = "/metrics"
 
 

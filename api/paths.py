@@ -33,4 +33,6 @@ EventId = Annotated[str, Path(pattern="^evt_[0-9a-f]{32}$", description="An even
 AuditId = Annotated[int, Path(ge=1, le=2**63 - 1, description="An audit event's or a seal's id.")]
 RegionId = Annotated[str, Path(pattern="^region_[0-9a-f]{32}_[0-9]{1,10}_[0-9]{1,5}_[0-9]{1,5}$", description="A region's id.")]
 QueueName = Annotated[str, Path(pattern=f"^{NAME.pattern}$", description="A review queue's name.", examples=["default"])]
+FILTER_NAME = r"^\w(?:[\w .,()+-]{0,58}[\w.,()+-])?$"  # what people call a search; never "." or "..", which browsers take for paths
+FilterName = Annotated[str, Path(pattern=FILTER_NAME, description="What a saved filter is called.", examples=["six fingers"])]
 TaskId = Annotated[int, Path(ge=1, le=2**63 - 1, description="A review task's id.")]

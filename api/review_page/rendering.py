@@ -9,8 +9,10 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from api.review_page.visitors import Visit
+from worker.moderation.identifiers import item_id
 from worker.moderation.release import HONESTY, Training
 from worker.moderation.text import clean
+from worker.store.models import DecisionRow
 
 # Nothing but our own files, and no inline script or style: text that got past the escaping could still run and load nothing.
 CONTENT_SECURITY_POLICY = (
@@ -49,11 +51,16 @@ def person(actor: str) -> str:
     return f"{kind} {name[:8]}" if kind in {"person", "key"} and name else clean(actor, 40)
 
 
+def item(row: DecisionRow) -> str:
+    """The public id of what a decision is about."""
+    return item_id(row.batch_id, row.ordinal)
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("api.review_page"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"untrusted": untrusted, "moment": moment, "person": person}
+    environment.filters |= {"untrusted": untrusted, "moment": moment, "person": person, "item": item}
     environment.globals |= {"honesty": {training.value: text for training, text in HONESTY.items()}, "trained": Training.TRAINED.value}
     return environment

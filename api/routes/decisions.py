@@ -30,6 +30,7 @@ from worker.store.session import transaction
 router = APIRouter(prefix="/v1", tags=["decisions"])
 
 LISTING = "decisions"
+OF_POLICY = ("clause_unknown", "clause_required", "four_eyes_required")  # a lead's decision always has a reason
 DecisionId = Annotated[UUID, Path(description="A decision's id.")]
 FOLLOW: Mapping[str, Any] = {
     "decision": link("readDecision", decision_id="$response.body#/id"),
@@ -88,12 +89,14 @@ def list_item_decisions(item_id: ItemId, principal: Reader, services: Services) 
     operation_id="decideItem",
     status_code=201,
     responses=answers(201, "Decided", links=FOLLOW, headers={"Location": "The decision"})
-    | problems("not_found", "decision_superseded", "decision_conflict", "appeal_open", "item_not_judged", "item_erased"),
+    | problems("not_found", "decision_superseded", "decision_conflict", "appeal_open", "item_not_judged", "item_erased", *OF_POLICY),
 )
 def decide_item(item_id: ItemId, body: bodies.Overriding, principal: Lead, services: Services, response: Response) -> bodies.Decision:
     """Decide as a lead, over the decision that you saw. Open review tasks of the item are withdrawn."""
     place = parse_item_id(item_id)
-    wanted = Override(verdict=Verdict(body.verdict), action=Action(body.action), reason=body.reason, supersedes=body.supersedes)
+    wanted = Override(
+        verdict=Verdict(body.verdict), action=Action(body.action), reason=body.reason, clause=body.clause, supersedes=body.supersedes
+    )
     with transaction(services.engine) as session:
         check_item(session, principal.tenant, *place)
         made = override(session, principal.tenant, place, wanted, lead=principal.actor)
@@ -138,6 +141,7 @@ def _body(row: DecisionRow, *, current: bool) -> bodies.Decision:
         reason=row.reason,
         decided_by=row.decided_by,
         policy_version=row.policy_version,
+        clause=row.clause,
         supersedes=row.supersedes,
         current=current,
         created_at=row.created_at,

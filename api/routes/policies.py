@@ -18,7 +18,7 @@ from api.services import Services
 from worker.moderation.errors import RejectedError
 from worker.moderation.identifiers import MAX_ORDINAL
 from worker.moderation.outcomes import Verdict
-from worker.moderation.policy import NAME, Action, AutomaticAction, Band, Said
+from worker.moderation.policy import NAME, Action, AutomaticAction, Band, Clause, Opening, Said
 from worker.moderation.scopes import Scope
 from worker.store import policies as store
 from worker.store import policy_reading as reading
@@ -114,7 +114,7 @@ def list_versions(
     operation_id="writePolicyVersion",
     status_code=201,
     responses=answers(201, "Written", links=OF_VERSION, headers={"Location": "The version"})
-    | problems("not_found", "queue_missing", "band_invalid", "band_repeated"),
+    | problems("not_found", "queue_missing", "band_invalid", "band_repeated", "clause_repeated", "four_eyes_invalid"),
 )
 def write_version(
     policy: PolicyName, body: bodies.VersionSubmitted, principal: Writer, services: Services, response: Response
@@ -236,7 +236,22 @@ def _draft(body: bodies.VersionSubmitted) -> store.Draft:
         raise ProblemError("band_repeated")
     said = body.automatic
     automatic = None if said is None else AutomaticAction(Action(said.action), said.opted_in_by, said.reason)
-    return store.Draft(bands=bands, queue=body.queue, automatic=automatic, note=body.note)
+    opening = Opening(
+        flag_queue=body.flag_queue,
+        disagreement_queue=body.disagreement_queue,
+        qa_share=body.qa_share,
+        double_share=body.double_share,
+    )
+    return store.Draft(
+        bands=bands,
+        queue=body.queue,
+        automatic=automatic,
+        clauses=tuple(Clause(clause.id, clause.title, clause.reason) for clause in body.clauses),
+        reason_required=body.reason_required,
+        four_eyes=frozenset(map(Action, body.four_eyes)),
+        note=body.note,
+        opening=opening,
+    )
 
 
 def _policy(found: reading.Policy) -> bodies.Policy:
@@ -254,7 +269,14 @@ def _version(found: reading.WrittenVersion) -> bodies.Version:
             for said, band in sorted(version.bands.items(), key=lambda pair: (pair[0].verdict, not pair[0].agreed))
         ],
         queue=version.queue,
+        flag_queue=version.opening.flag_queue,
+        disagreement_queue=version.opening.disagreement_queue,
+        qa_share=version.opening.qa_share,
+        double_share=version.opening.double_share,
         automatic=_automatic(version.automatic),
+        clauses=[bodies.Clause(id=clause.id, title=clause.title, reason=clause.reason) for clause in version.clauses],
+        reason_required=version.reason_required,
+        four_eyes=sorted(action.value for action in version.four_eyes),
         note=found.note,
         created_by=found.created_by,
         created_at=found.created_at,

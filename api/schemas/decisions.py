@@ -7,11 +7,13 @@ from uuid import UUID
 from pydantic import Field
 
 from api.schemas.base import Answer, RequestBody
+from worker.moderation.policy import NAME
 
 Verdict = Literal["real", "generated"]
 Action = Literal["none", "label", "restrict", "remove"]
 # An id of another resource in a body: strict JSON knows no UUIDs.
 Id = Annotated[UUID, Field(strict=False)]
+ClauseId = Annotated[str, Field(pattern=f"^{NAME.pattern}$", description="Which clause of the policy version it rests on")]
 
 
 class Decision(Answer):
@@ -26,6 +28,7 @@ class Decision(Answer):
     reason: str = Field(description="For people: untrusted text")
     decided_by: str
     policy_version: str | None = Field(description="Under which version the outcome had been routed")
+    clause: str | None = Field(description="Which clause of that version it rests on")
     supersedes: UUID | None
     current: bool = Field(description="Whether no other supersedes it")
     created_at: datetime
@@ -50,6 +53,7 @@ class Overriding(RequestBody):
     verdict: Verdict
     action: Action
     reason: str = Field(min_length=1, max_length=2_000, pattern=r"\S", description="Why, for people")
+    clause: ClauseId | None = None
     supersedes: Id | None = Field(description="The decision that you saw to stand; null: there was none")
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from api.schemas.base import Answer, PersonsName, RequestBody
-from worker.moderation.policy import NAME
+from worker.moderation.policy import LONGEST_REASON, LONGEST_TITLE, MOST_CLAUSES, NAME
 
 Name = Annotated[str, Field(pattern=f"^{NAME.pattern}$", examples=["default"])]
 Chance = Annotated[float, Field(ge=0, le=1)]
@@ -14,6 +14,7 @@ Verdict = Literal["real", "generated"]
 Route = Literal["pass", "review", "flag"]
 State = Literal["draft", "shadow", "live", "retired"]
 Note = Annotated[str, Field(max_length=2_000)]
+Restricting = Literal["label", "restrict", "remove"]
 
 
 class BandBody(RequestBody):
@@ -28,11 +29,19 @@ class BandBody(RequestBody):
 class AutomaticBody(RequestBody):
     """An opt-in: what is flagged is acted on without a person."""
 
-    action: Literal["label", "restrict", "remove"]
+    action: Restricting
     opted_in_by: PersonsName = Field(
         description="Who answers for it, by a name of yours, which does not begin with `person:`, `key:` or `policy:`"
     )
     reason: str = Field(min_length=1, max_length=2_000, pattern=r"\S", description="Why")
+
+
+class ClauseBody(RequestBody):
+    """What a decision can rest on."""
+
+    id: Name = Field(examples=["synthetic-undisclosed"], description="Answers and decisions name it")
+    title: str = Field(min_length=1, max_length=LONGEST_TITLE, pattern=r"\S", description="What it says, for people")
+    reason: str = Field("", max_length=LONGEST_REASON, description="What the reviewer's reason begins as")
 
 
 class PolicySubmitted(RequestBody):
@@ -47,7 +56,16 @@ class VersionSubmitted(RequestBody):
 
     bands: list[BandBody] = Field(max_length=4)
     queue: Name = Field("default", description="Review queue that takes what it sends to review")
+    flag_queue: Name | None = Field(None, description="Review queue of what is flagged; null: `queue`")
+    disagreement_queue: Name | None = Field(
+        None, description="Review queue of what scan and zoom disagree on, flagged or not; null: as if they agreed"
+    )
+    qa_share: Chance = Field(0.0, description="Of what passes, this share is asked about all the same, by chance")
+    double_share: Chance = Field(0.0, description="Of what is reviewed or flagged, this share is asked one reviewer more")
     automatic: AutomaticBody | None = None
+    clauses: list[ClauseBody] = Field([], max_length=MOST_CLAUSES, description="Where there are any, whoever decides names one")
+    reason_required: bool = Field(default=False, description="Whether who says real or generated must say why")
+    four_eyes: list[Restricting] = Field([], max_length=3, description="What takes two people to decide; none of them can be automatic")
     note: Note = Field("", description="What changed, for people")
 
 
@@ -79,8 +97,16 @@ class Band(Answer):
 class Automatic(Answer):
     """As it was submitted."""
 
-    action: Literal["label", "restrict", "remove"]
+    action: Restricting
     opted_in_by: str
+    reason: str
+
+
+class Clause(Answer):
+    """As it was submitted."""
+
+    id: str
+    title: str
     reason: str
 
 
@@ -92,7 +118,14 @@ class Version(Answer):
     state: State
     bands: list[Band]
     queue: str
+    flag_queue: str | None
+    disagreement_queue: str | None
+    qa_share: float
+    double_share: float
     automatic: Automatic | None
+    clauses: list[Clause]
+    reason_required: bool
+    four_eyes: list[Restricting]
     note: str
     created_by: str
     created_at: datetime

@@ -7,21 +7,39 @@ from uuid import UUID
 from pydantic import Field
 
 from api.schemas.base import WHOLE, Answer, Moment, RequestBody
+from api.schemas.decisions import ClauseId
 from api.schemas.items import ErrorBody, RegionBody
+from worker.moderation.opening import ShownKind
 from worker.moderation.outcomes import OutcomeKind, Verdict, ZoomPath
 from worker.moderation.policy import NAME, Action, Route
 from worker.moderation.release import Training
-from worker.moderation.review import AppealState, DecisionBasis, JudgementKind, ReviewVerdict, TaskKind, TaskState
+from worker.moderation.review import (
+    LONGEST_UNDO_SECONDS,
+    AppealState,
+    DecisionBasis,
+    JudgementKind,
+    ReviewVerdict,
+    TaskState,
+)
 
-MOST_JUDGEMENTS = 64  # as worker.store.reviews
+MOST_JUDGEMENTS = 64  # as worker.store.review_checks
+EXPOSURE = "How long the picture was visible unblurred, as the page measured it"
 Slots = Annotated[int, Field(ge=1, le=5, description="Reviewers per task, who do not see each other's answers"), WHOLE]
 LeaseSeconds = Annotated[int, Field(ge=30, le=86_400, description="A claim without a heartbeat expires after this"), WHOLE]
 DueHours = Annotated[int, Field(ge=1, le=8_760, description="A task is due this long after it was made"), WHOLE]
+GoldenShare = Annotated[
+    float, Field(ge=0, le=0.5, description="Of claims, this share is of images whose answer is known (golden items), to measure reviewers")
+]
 Guidance = Annotated[str, Field(max_length=10_000, description="What reviewers of this queue are told")]
 Reviewer = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^\S+$", examples=["person:0198c7a0000070008000000000000000"])]
 Reason = Annotated[str, Field(min_length=1, max_length=1_000, pattern=r"\S", description="Why, for people")]
 Token = Annotated[UUID, Field(strict=False, description="The claim's")]
 Position = Annotated[int, Field(ge=1, le=32_767, description="Which of the outcome's regions"), WHOLE]
+UndoSeconds = Annotated[
+    int,
+    Field(ge=0, le=LONGEST_UNDO_SECONDS, description="So long it can be taken back, and takes effect only then; 0: at once"),
+    WHOLE,
+]
 Side = Annotated[int, Field(ge=0, le=100_000), WHOLE]
 Corners = Annotated[
     list[Side], Field(min_length=4, max_length=4, description="[x0, y0, x1, y1] in pixels of the original after EXIF orientation")
@@ -36,6 +54,7 @@ class QueueSubmitted(RequestBody):
     lease_seconds: LeaseSeconds = 300
     due_hours: DueHours = 24
     guidance: Guidance = ""
+    golden_share: GoldenShare = 0.0
 
 
 class QueueChange(RequestBody):
@@ -45,6 +64,7 @@ class QueueChange(RequestBody):
     lease_seconds: LeaseSeconds | None = None
     due_hours: DueHours | None = None
     guidance: Guidance | None = None
+    golden_share: GoldenShare | None = None
 
 
 class Waiting(Answer):
@@ -65,6 +85,7 @@ class Queue(Answer):
     lease_seconds: int
     due_hours: int
     guidance: str
+    golden_share: float
     version: int
     created_at: datetime
     waiting: Waiting
@@ -84,7 +105,7 @@ class Task(Answer):
     queue: str
     item_id: str
     revision: int
-    kind: TaskKind
+    kind: ShownKind = Field(description="Why a person is asked: `qa` was drawn by chance from what passes")
     route: Route = Field(description="How the policy version routed the outcome")
     reason: str = Field(description="Why a person is asked")
     priority: int = Field(description="Higher is offered first")
@@ -154,6 +175,7 @@ class TaskDecision(Answer):
     action: Action
     decided_by: str
     reason: str
+    clause: str | None
     created_at: datetime
 
 
@@ -169,11 +191,22 @@ class TaskAppeal(Answer):
     due_at: datetime
 
 
+class TaskClause(Answer):
+    """What an answer can rest on."""
+
+    id: str
+    title: str = Field(description="What it says, for people")
+    reason: str = Field(description="What the reviewer's reason begins as")
+
+
 class WholeTask(Task):
     """A task with everything that is needed to judge it, and nothing of what other reviewers have answered."""
 
     guidance: str = Field(description="What reviewers of its queue are told")
     policy_version: str | None = Field(description="Which version routed the outcome")
+    clauses: list[TaskClause] = Field(description="Of that version: where there are any, `real` and `generated` name one")
+    reason_required: bool = Field(description="Whether that version asks `real` and `generated` for a note")
+    four_eyes: list[Action] = Field(description="What takes two people to decide under that version")
     item: TaskItem
     outcome: TaskOutcome | None = Field(description="Null when it is no longer kept")
     regions: list[TaskRegion]
@@ -191,7 +224,7 @@ class Claim(Answer):
 
 
 class ClaimList(Answer):
-    """What the caller holds, oldest first; three at most."""
+    """What the caller holds, oldest first: three at most, and those that came back with an answer."""
 
     claims: list[Claim]
 
@@ -272,16 +305,20 @@ class ReviewSubmitted(Held):
     verdict: Literal["real", "generated", "unsure"]
     action: Literal["none", "label", "restrict", "remove"] = "none"
     note: str = Field("", max_length=4_000, description="Why, in the reviewer's words")
+    clause: ClauseId | None = None
     judgements: list[Judgement] = Field([], max_length=MOST_JUDGEMENTS, description="Of single boxes; each is judged once")
+    exposure_seconds: Annotated[float, Field(ge=0, le=86_400)] | None = Field(None, description=EXPOSURE)
+    undo_seconds: UndoSeconds = 0
 
 
 class Submitted(Answer):
-    """What an answer brought about. `decision_id` is null while the task waits for other reviewers, or for a lead."""
+    """What an answer brought about. `decision_id` is null while the task waits: for `final_at`, for other reviewers, or for a lead."""
 
     review_id: UUID
     task_id: int
     task_state: TaskState
     decision_id: UUID | None
+    final_at: datetime | None = Field(description="Until then the answer can be taken back; null when it has taken effect")
 
 
 class JudgementBody(Answer):
@@ -301,8 +338,11 @@ class Review(Answer):
     action: Action
     note: str
     judgements: list[JudgementBody]
+    clause: str | None = Field(description="Which clause of the policy version it rests on")
     seconds: float = Field(description="From the claim to the answer")
+    exposure_seconds: float | None = Field(description=EXPOSURE)
     created_at: datetime
+    final_at: datetime | None = Field(description="Until then its reviewer can take it back; null when it has taken effect")
 
 
 class ReviewList(Answer):

@@ -1,11 +1,14 @@
 """Images as a scan leaves them: real pictures, the pixels that a model was sent of them, and what it said; hostile words among them."""
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from worker.images.prepare import Evidence, cut_crops, prepare_scan
+from PIL import Image
+
+from worker.images.prepare import Crop, Evidence, ScanImage, cut_crops, prepare_scan
 from worker.images.resize import PixelLimits
 from worker.moderation.boxes import Box
 from worker.moderation.outcomes import Outcome, OutcomeKind, Region, SourceFacts, Stage, StageSeconds, StageTrace, Verdict, ZoomPath
@@ -42,6 +45,8 @@ class Case:
     scan_said: Verdict = Verdict.GENERATED
     explanation: str = ""
     regions: tuple[Said, ...] = ()
+    metadata: str = "spring"
+    enlarged: int = 1  # times the sample's sides
 
     @property
     def verdict(self) -> Verdict:
@@ -89,6 +94,7 @@ CASES = (
         name=HOSTILE_TEXT,
         picture="coffee-regenerated.jpg",
         score=0.58,
+        metadata=HOSTILE,
         explanation=(HOSTILE * (LONGEST // len(HOSTILE) + 1))[:LONGEST],
         regions=(Said((366, 265, 568, 364), HOSTILE, HOSTILE), Said((20, 20, 100, 90), "x" * 400, "word " * 200)),
     ),
@@ -128,18 +134,15 @@ class Judged:
 
 def body_of(case: Case) -> bytes:
     """The bytes that were submitted."""
-    return _sample(case.picture) if case.picture else b"no image"
+    return _sample(case.picture, case.enlarged) if case.picture else b"no image"
 
 
-@cache
 def judged(case: Case, ordinal: int) -> Judged:
     """As a worker would have it, once the model had answered this."""
     if case.picture is None:
         error = Outcome(ordinal=ordinal, kind=OutcomeKind.FAILED, error_code="image_corrupt", error_message="The image is damaged.")
         return Judged(error, ())
-    body = body_of(case)
-    scan = prepare_scan(body, SCAN)
-    crops = cut_crops(body, [crop_box(Box(*said.box), scan.original, CROP) for said in case.regions], CROP)
+    scan, crops = _sent(case.picture, case.enlarged, tuple(said.box for said in case.regions))
     sent = (scan.evidence, *(crop.evidence for crop in crops))
     outcome = Outcome(
         ordinal=ordinal,
@@ -167,15 +170,18 @@ def judged(case: Case, ordinal: int) -> Judged:
         traces=tuple(_trace(stage, sent) for stage in Stage),
         evidence=tuple({one.facts.sha256: one.facts for one in sent}.values()),
         sent_sha256=scan.evidence.facts.sha256,
-        source=SourceFacts(sha256=scan.evidence.facts.sha256, etag="e", byte_count=len(body), media_type="image/jpeg", size=scan.original),
+        source=SourceFacts(
+            sha256=scan.evidence.facts.sha256, etag="e", byte_count=len(body_of(case)), media_type="image/jpeg", size=scan.original
+        ),
         seconds=StageSeconds(fetch=0.02, decode=0.05, scan=1.4, zoom=1.1),
     )
     return Judged(outcome, sent)
 
 
 def _trace(stage: Stage, sent: Sequence[Evidence]) -> StageTrace:
-    images = [one.facts.sha256 for one in (sent[:1] if stage is Stage.SCAN else sent)]
-    request: Mapping[str, object] = {"system": "You examine images.", "turns": [{"images": images, "text": f"Please {stage} <b>now</b>."}]}
+    images = [{"image": one.facts.sha256, "size": [560, 560]} for one in (sent[:1] if stage is Stage.SCAN else sent)]
+    turns = [{"role": "user", "parts": [*images, f"Please {stage} <b>now</b>."]}]
+    request: Mapping[str, object] = {"turns": turns, "max_tokens": 800, "temperature": 0.0}
     return StageTrace(
         stage=stage,
         attempt=1,
@@ -191,5 +197,19 @@ def _trace(stage: Stage, sent: Sequence[Evidence]) -> StageTrace:
 
 
 @cache
-def _sample(name: str) -> bytes:
-    return (files("worker.local") / "samples" / name).read_bytes()
+def _sent(picture: str, enlarged: int, boxes: tuple[tuple[int, int, int, int], ...]) -> tuple[ScanImage, tuple[Crop, ...]]:
+    """The pixels that the model was sent."""
+    body = _sample(picture, enlarged)
+    scan = prepare_scan(body, SCAN)
+    return scan, cut_crops(body, [crop_box(Box(*box), scan.original, CROP) for box in boxes], CROP)
+
+
+@cache
+def _sample(name: str, enlarged: int) -> bytes:
+    body = (files("worker.local") / "samples" / name).read_bytes()
+    if enlarged == 1:
+        return body
+    larger = io.BytesIO()
+    with Image.open(io.BytesIO(body)) as image:
+        image.resize((image.width * enlarged, image.height * enlarged), Image.Resampling.BICUBIC).save(larger, "JPEG", quality=92)
+    return larger.getvalue()

@@ -11,10 +11,14 @@ ABORTED = "net::ERR_ABORTED"  # the page itself went on, or cancelled what it ha
 OWN_PICTURES = ("blob:", "data:")  # no network
 
 
+NO_ANSWER = 0  # the status of a request that none came to
+
+
 @dataclass(frozen=True, slots=True)
 class _Expected:
     status: int
     path: re.Pattern[str]
+    needed: bool
 
     def fits(self, status: int, url: str) -> bool:
         return status == self.status and self.path.search(url) is not None
@@ -40,18 +44,24 @@ class Watch:
 
     def expect(self, status: int, path: str) -> None:
         """Answers of this status from addresses that match the pattern are what the test is about; it fails when there is none."""
-        self._expected.append(_Expected(status, re.compile(path)))
+        self._expected.append(_Expected(status, re.compile(path), needed=True))
+
+    def allow(self, status: int, path: str) -> None:
+        """As `expect`, for what may come of it or not."""
+        self._expected.append(_Expected(status, re.compile(path), needed=False))
 
     def check(self) -> None:
         """Raises AssertionError that names everything that happened and must not, and what was expected and did not happen."""
-        missed = [f"expected a {one.status} from {one.path.pattern}, and none came" for one in self._expected if not self._met[one]]
+        missed = [
+            f"expected a {one.status} from {one.path.pattern}, and none came" for one in self._expected if one.needed and not self._met[one]
+        ]
         faults = "\n".join([*self.faults, *missed])
         assert not faults, f"on the pages of this test:\n{faults}"
 
     def _console(self, message: ConsoleMessage) -> None:
         # Chromium says each refused answer in the console, too, under the answer's address
-        refused = re.match(r"Failed to load resource: the server responded with a status of (\d+)", message.text)
-        if refused and self._is_expected(int(refused[1]), message.location["url"]):
+        refused = re.match(r"Failed to load resource: (?:the server responded with a status of (\d+)|net::)", message.text)
+        if refused and self._is_expected(int(refused[1] or NO_ANSWER), message.location["url"]):
             return
         if message.type in LOUD:
             self.faults.append(f"console {message.type}: {message.text} ({message.location['url']})")
@@ -65,7 +75,7 @@ class Watch:
             self.faults.append(f"a request left the origin: {request.method} {request.url} ({request.resource_type})")
 
     def _failed(self, request: Request) -> None:
-        if request.failure != ABORTED:
+        if request.failure != ABORTED and not self._is_expected(NO_ANSWER, request.url):
             self.faults.append(f"failed: {request.method} {request.url}: {request.failure}")
 
     def _response(self, response: Response) -> None:

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from tests.integration.queue_world import World
+from tests.integration.review_desk import GENERATED, Desk
 from tests.integration.review_world import judged_batch
 from worker.moderation.events import EventType
 from worker.moderation.settings import Settings
@@ -155,6 +156,31 @@ def test_cancelled_batch_is_settled_and_ended_by_turns(world: World, dispatcher:
         pass
     assert world.value("SELECT state FROM batches WHERE id = :id", id=batch_id) == "cancelled"
     assert world.counts(batch_id) == {"cancelled": 100}
+
+
+def test_a_turn_lets_answers_take_effect_that_can_no_longer_be_taken_back(world: World, dispatcher: Dispatcher, engine: Engine) -> None:
+    desk = Desk(engine)
+    batch_id = desk.batch(0.6)
+    done = desk.answer(desk.claim("ann"), GENERATED, undo=60)
+    dispatcher.turn()
+    assert desk.decisions(batch_id) == []
+    desk.too_late(done)
+    dispatcher.turn()
+    assert [decision.decided_by for decision in desk.decisions(batch_id)] == ["ann"]
+
+
+def test_answers_that_cannot_be_concluded_hold_up_no_others(world: World, dispatcher: Dispatcher, engine: Engine) -> None:
+    desk = Desk(engine)
+    batch_id = desk.batch(0.6, 0.6)
+    done = [desk.answer(desk.claim("ann"), GENERATED, undo=60) for _ in range(2)]
+    desk.too_late(*done)
+    version = "UPDATE review_tasks SET version = :version WHERE batch_id = :id AND ordinal = 0"
+    world.rows(version, version=2**31 - 1, id=batch_id)  # it cannot be raised any more
+    dispatcher.turn()
+    assert [decision.ordinal for decision in desk.decisions(batch_id)] == [1]
+    world.rows(version, version=1, id=batch_id)
+    dispatcher.turn()
+    assert [decision.ordinal for decision in desk.decisions(batch_id)] == [1, 0]
 
 
 def test_a_sweep_shows_what_waits_for_people_and_for_the_sender(world: World, dispatcher: Dispatcher) -> None:

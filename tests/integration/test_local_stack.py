@@ -181,6 +181,12 @@ def test_a_manifest_that_is_submitted_over_http_is_read_by_the_stacks_own_intake
             assert answer.status_code == 202, answer.text
             until(lambda: client.get(answer.headers["location"]).json()["state"] == "running")
             assert client.get(answer.headers["location"]).json()["rows"] == {"accepted": 3, "rejected": 0}
+            first = client.get("/v1/policies/default/versions/1").json()
+            assert ([clause["id"] for clause in first["clauses"]], first["reason_required"], first["state"]) == (
+                ["synthetic-undisclosed", "synthetic-deceptive", "authentic"],
+                True,
+                "live",
+            )
 
 
 def test_a_second_start_is_refused_with_the_pid_of_the_first(services: Services) -> None:

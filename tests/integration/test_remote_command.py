@@ -225,9 +225,17 @@ def test_policies_are_written_back_tested_compared_and_promoted_from_afar(
         assert "default@1" in run("policies", "list").out
     file = tmp_path / "version.json"
     bands = [{"verdict": verdict, "pass_below": 0.1, "flag_from": 0.5} for verdict in ("generated", "real")]
-    file.write_text(json.dumps({"bands": bands, "note": "stricter"}))
+    clauses = [
+        {"id": "synthetic", "title": "Synthetic", "reason": "Made by a model: "},
+        {"id": "authentic", "title": "Authentic", "reason": ""},
+    ]
+    asked = {"clauses": clauses, "reason_required": True, "four_eyes": ["remove"]}
+    file.write_text(json.dumps({"bands": bands, **asked, "note": "stricter"}))
     assert users.remote("policies", "write", "default", "--file", str(file)).out == "default@2\n"
-    assert users.remote("policies", "show", "default@2").out == users.local("policies", "show", "default@2").out
+    for options in ((), ("--json",)):
+        shown = users.remote("policies", "show", "default@2", *options).out
+        assert shown == users.local("policies", "show", "default@2", *options).out
+    assert {name: json.loads(shown)[name] for name in asked} == asked
     tested = users.remote("policies", "backtest", "default@2", "--since", "1h", "--json")
     assert "4 outcomes, 4 of them routed by default@2 for the first time." in tested.err
     assert (json.loads(tested.out)["outcomes"], json.loads(tested.out)["changed"]) == (4, 2)

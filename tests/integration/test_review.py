@@ -3,78 +3,22 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
-from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Engine, text
 
-from tests.integration.queue_world import World
+from tests.integration.review_desk import GENERATED, REAL, UNSURE, Desk
 from tests.integration.review_world import judged_batch
 from worker.moderation.boxes import Box
 from worker.moderation.errors import FencedError, RejectedError
-from worker.moderation.policy import Action
-from worker.moderation.review import DEFAULT_QUEUE, ESCALATED_BECAUSE, JudgementKind, RegionJudgement, ReviewVerdict, TaskState
+from worker.moderation.review import ESCALATED_BECAUSE, JudgementKind, RegionJudgement, ReviewVerdict, TaskState
 from worker.store.appeals import NewAppeal, open_appeal
 from worker.store.decisions import current_decision
 from worker.store.review_answers import Answer
-from worker.store.review_claims import Claim, claim_task, hold_task, release_claim, renew_claim, skip_task
-from worker.store.review_queues import read_queue
+from worker.store.review_claims import hold_task, release_claim, renew_claim, skip_task
 from worker.store.review_tasks import Claimant, reassign_task, reopen_task
-from worker.store.reviews import Submitted, submit_review
+from worker.store.reviews import submit_review
 from worker.store.session import transaction
-
-GENERATED = Answer(verdict=ReviewVerdict.GENERATED, action=Action.LABEL, note="six fingers")
-REAL = Answer(verdict=ReviewVerdict.REAL, note="a photograph")
-UNSURE = Answer(verdict=ReviewVerdict.UNSURE)
-
-
-class Desk:
-    """A tenant of its own for each test, with reviewers who claim and answer."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.world = World(engine)
-        self.tenant = f"desk-{uuid4().hex[:8]}"
-
-    def batch(self, *scores: float) -> UUID:
-        """Judged images; 0.6 goes to review, 0.95 is flagged."""
-        return judged_batch(self.world, dict(enumerate(scores)), tenant=self.tenant)
-
-    def who(self, name: str, *, lead: bool = False) -> Claimant:
-        return Claimant(tenant_id=self.tenant, reviewer=name, lead=lead)
-
-    def claim(self, name: str, queue: str = DEFAULT_QUEUE, *, lead: bool = False) -> Claim | None:
-        with transaction(self.world.engine) as session:
-            return claim_task(session, self.who(name, lead=lead), queue)
-
-    def answer(self, claim: Claim | None, answer: Answer, *, lead: bool = False) -> Submitted:
-        assert claim is not None
-        with transaction(self.world.engine) as session:
-            return submit_review(session, self.who(claim.reviewer, lead=lead), claim.task_id, claim.token, answer, version=claim.version)
-
-    def slots(self, number: int) -> None:
-        """How many reviewers tasks made from here on need."""
-        self.world.rows("UPDATE review_queues SET slots = :slots WHERE tenant_id = :tenant", slots=number, tenant=self.tenant)
-
-    def task(self, batch_id: UUID, ordinal: int = 0) -> Any:
-        return self.world.rows("SELECT * FROM review_tasks WHERE batch_id = :id AND ordinal = :o ORDER BY id", id=batch_id, o=ordinal)[-1]
-
-    def decisions(self, batch_id: UUID) -> list[Any]:
-        return list(self.world.rows("SELECT * FROM decisions WHERE batch_id = :id ORDER BY created_at, id", id=batch_id))
-
-    def waiting(self) -> tuple[int, int, int]:
-        """How many tasks are counted as open, held and escalated."""
-        with transaction(self.world.engine) as session:
-            waiting = read_queue(session, self.tenant, DEFAULT_QUEUE).waiting
-        return waiting.open, waiting.held, waiting.escalated
-
-    def expire(self, claim: Claim | None) -> None:
-        assert claim is not None
-        self.world.rows("UPDATE review_claims SET expires_at = now() - interval '1 second' WHERE token = :token", token=claim.token)
-
-    def actions(self, batch_id: UUID) -> list[str]:
-        sql = "SELECT action FROM audit_events WHERE batch_id = :id AND action NOT LIKE 'outcome%' ORDER BY id"
-        return [row.action for row in self.world.rows(sql, id=batch_id)]
 
 
 @pytest.fixture

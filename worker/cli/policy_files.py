@@ -7,7 +7,7 @@ import msgspec
 
 from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import Verdict
-from worker.moderation.policy import Action, AutomaticAction, Band, Said
+from worker.moderation.policy import Action, AutomaticAction, Band, Clause, Opening, Said
 from worker.moderation.review import DEFAULT_QUEUE
 from worker.store.policies import Draft
 
@@ -44,12 +44,47 @@ class AutomaticPart(msgspec.Struct, forbid_unknown_fields=True):
         return AutomaticAction(Action(self.action), self.opted_in_by, self.reason)
 
 
-class VersionFile(msgspec.Struct, forbid_unknown_fields=True):
+class ClausePart(msgspec.Struct, forbid_unknown_fields=True):
+    """What a decision can rest on."""
+
+    id: str
+    title: str
+    reason: str = ""
+
+    @property
+    def value(self) -> Clause:
+        """The clause. Raises RejectedError `clause_invalid`."""
+        return Clause(self.id, self.title, self.reason)
+
+
+class OpeningPart(msgspec.Struct, kw_only=True):
+    """Which questions are opened beside those of the bands, and where: of a file, and of the API's answer."""
+
+    flag_queue: str | None = None
+    disagreement_queue: str | None = None
+    qa_share: float = 0.0
+    double_share: float = 0.0
+
+    @property
+    def opening(self) -> Opening:
+        """The value. Raises RejectedError `share_invalid`."""
+        return Opening(
+            flag_queue=self.flag_queue,
+            disagreement_queue=self.disagreement_queue,
+            qa_share=self.qa_share,
+            double_share=self.double_share,
+        )
+
+
+class VersionFile(OpeningPart, forbid_unknown_fields=True, kw_only=True):
     """A whole file."""
 
     bands: list[BandPart]
     queue: str = DEFAULT_QUEUE
     automatic: AutomaticPart | None = None
+    clauses: list[ClausePart] = []
+    reason_required: bool = False
+    four_eyes: list[Literal["label", "restrict", "remove"]] = []
     note: str = ""
 
 
@@ -64,15 +99,36 @@ def read_draft(path: Path) -> Draft:
     bands = {band.said: band.value for band in found.bands}
     if len(bands) < len(found.bands):
         raise RejectedError("band_repeated", f"{path}: there is one band for each verdict and agreement.")
-    return Draft(bands=bands, queue=found.queue, automatic=found.automatic.value if found.automatic else None, note=found.note)
+    return Draft(
+        bands=bands,
+        queue=found.queue,
+        automatic=found.automatic.value if found.automatic else None,
+        clauses=tuple(clause.value for clause in found.clauses),
+        reason_required=found.reason_required,
+        four_eyes=frozenset(map(Action, found.four_eyes)),
+        note=found.note,
+        opening=found.opening,
+    )
 
 
 def draft_body(draft: Draft) -> dict[str, Any]:
     """The version as plain JSON, as a file and the API have it."""
-    opt_in = draft.automatic
+    opt_in, opening = draft.automatic, draft.opening
     automatic = None if opt_in is None else {"action": opt_in.action.value, "opted_in_by": opt_in.opted_in_by, "reason": opt_in.reason}
     bands = [
         {"verdict": said.verdict.value, "agreed": said.agreed, "pass_below": band.pass_below, "flag_from": band.flag_from}
         for said, band in sorted(draft.bands.items(), key=lambda pair: (pair[0].verdict, not pair[0].agreed))
     ]
-    return {"bands": bands, "queue": draft.queue, "automatic": automatic, "note": draft.note}
+    return {
+        "bands": bands,
+        "queue": draft.queue,
+        "flag_queue": opening.flag_queue,
+        "disagreement_queue": opening.disagreement_queue,
+        "qa_share": opening.qa_share,
+        "double_share": opening.double_share,
+        "automatic": automatic,
+        "clauses": [{"id": clause.id, "title": clause.title, "reason": clause.reason} for clause in draft.clauses],
+        "reason_required": draft.reason_required,
+        "four_eyes": sorted(action.value for action in draft.four_eyes),
+        "note": draft.note,
+    }

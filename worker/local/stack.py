@@ -11,6 +11,7 @@ from typing import Self
 
 import httpx
 
+from worker.local import first_policy
 from worker.local.addresses import Addresses, environment, inherited, publish, withdraw
 from worker.local.child import Command
 from worker.local.issuer import first_person
@@ -63,7 +64,7 @@ class Stack:
 
     def __init__(self, settings: Settings, *, worker: bool = True) -> None:
         self._services = Services(settings)
-        embedded = settings.database_url is None
+        self._embedded = embedded = settings.database_url is None
         sealable = settings.secrets_key is not None or embedded  # the embedded database has a key of its own
         sending = settings.dsa_url is not None and settings.dsa_token is not None
         # An issuer that asks for no password is for the people of this machine's own database.
@@ -108,6 +109,8 @@ class Stack:
                 "metrics_port": claim_port(named.api_host, named.metrics_port, "ZOOMIN_METRICS_PORT"),
             }
             self._services.prepare()
+            if self._embedded:
+                first_policy.provide(self.settings)
             settings = self._signing_in(self.settings.model_copy(update=ports))
             for role in self._roles:
                 self._services.supervisor.start(_command(role, settings))

@@ -8,11 +8,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from uuid import UUID
 
 from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import Outcome, OutcomeKind, RetentionClass, Verdict
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+MOST_CLAUSES = 50  # people pick from them
+LONGEST_TITLE, LONGEST_REASON = 200, 1_000  # characters
 
 
 class Route(StrEnum):
@@ -91,15 +94,75 @@ class AutomaticAction:
             raise RejectedError("opt_in_incomplete", "An automatic action names what is done, who opted in, and why.")
 
 
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """What a decision can rest on. A reviewer who picks it begins with its `reason`, and may change that."""
+
+    id: str
+    title: str
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        """Raises RejectedError `clause_invalid`."""
+        if not NAME.fullmatch(self.id):
+            raise RejectedError(
+                "clause_invalid", f"{self.id[:80]!r} is no id of a clause: lower-case letters, digits and hyphens, 63 at most."
+            )
+        if not self.title.strip() or len(self.title) > LONGEST_TITLE or len(self.reason) > LONGEST_REASON:
+            raise RejectedError(
+                "clause_invalid", f"Clause {self.id}: a title of 1 to {LONGEST_TITLE} characters, a reason of {LONGEST_REASON} at most."
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """Which questions are opened beside those that the bands ask for, and where; see `worker.moderation.opening`.
+
+    `key` is the version's own and shown to nobody: without it nobody can foretell what is sampled.
+    """
+
+    flag_queue: str | None = None  # takes what is flagged; None: the version's queue does
+    disagreement_queue: str | None = None  # takes what scan and zoom disagree on, flagged or not; None: as if they agreed
+    qa_share: float = 0.0  # of what passes: looked at by a person all the same
+    double_share: float = 0.0  # of what is reviewed or flagged: asked one reviewer more
+    key: UUID = field(default=UUID(int=0), compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Raises RejectedError `share_invalid`."""
+        for name, share in (("qa_share", self.qa_share), ("double_share", self.double_share)):
+            if not 0.0 <= share <= 1.0:
+                raise RejectedError("share_invalid", f"{name} is a share, from 0 to 1: {share} is none.")
+
+
+PLAIN = Opening()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyVersion:
-    """One version of a tenant's policy. What `bands` does not mention is always reviewed; `queue` takes what is reviewed."""
+    """One version of a tenant's policy. What `bands` does not mention is always reviewed; `queue` takes what is reviewed.
+
+    Whoever decides names one of the `clauses`, where there are any; gives a reason when `reason_required`; and is not alone when the
+    action is one of `four_eyes`.
+    """
 
     policy: str
     version: int
     bands: Mapping[Said, Band] = field(default_factory=dict)
     queue: str = "default"
     automatic: AutomaticAction | None = None
+    clauses: tuple[Clause, ...] = ()
+    reason_required: bool = False
+    four_eyes: frozenset[Action] = frozenset()
+    opening: Opening = PLAIN
+
+    def __post_init__(self) -> None:
+        """Raises RejectedError: clauses_too_many, clause_repeated, four_eyes_invalid."""
+        if len(self.clauses) > MOST_CLAUSES:
+            raise RejectedError("clauses_too_many", f"A version has {MOST_CLAUSES} clauses at most; this one has {len(self.clauses)}.")
+        if len({clause.id for clause in self.clauses}) < len(self.clauses):
+            raise RejectedError("clause_repeated", "Each clause of a version has an id of its own.")
+        if Action.NONE in self.four_eyes or (self.automatic is not None and self.automatic.action in self.four_eyes):
+            raise RejectedError("four_eyes_invalid", "Two people decide on label, restrict or remove, and then nothing does so by itself.")
 
     @property
     def name(self) -> str:
@@ -132,11 +195,16 @@ def route(outcome: Outcome, policy: PolicyVersion, *, scores_mean_something: boo
         return Routing(Route.REVIEW, f"no verdict: {outcome.kind}")
     if not scores_mean_something:
         return Routing(Route.REVIEW, "the release is untrained or zero-shot: its scores decide nothing")
-    agreed = outcome.scan_verdict in {None, outcome.verdict}
+    agreed = stages_agree(outcome)
     routing = policy.band(Said(outcome.verdict, agreed)).route(outcome.p_generated)
     if agreed:
         return routing
     return Routing(routing.route, f"scan said {outcome.scan_verdict}, zoom said {outcome.verdict}; {routing.reason}")
+
+
+def stages_agree(outcome: Outcome) -> bool:
+    """Whether the scan had said what the zoom says, as far as both said anything."""
+    return outcome.scan_verdict in {None, outcome.verdict}
 
 
 def retention_class(routing: Routing | None) -> RetentionClass:

@@ -15,7 +15,9 @@ class TaskKind(StrEnum):
     """Why a person is asked."""
 
     ROUTING = "routing"  # a policy version routed the outcome to review or flag
+    QA = "qa"  # it passed, and was sampled: decided on like any other
     APPEAL = "appeal"  # a decision is contested
+    GOLDEN = "golden"  # the answer is known: measures the reviewer, decides nothing, and looks like one of the first two
 
 
 class TaskState(StrEnum):
@@ -29,6 +31,7 @@ class TaskState(StrEnum):
 
 
 UNFINISHED_TASKS = (TaskState.OPEN, TaskState.HELD, TaskState.ESCALATED)
+LONGEST_UNDO_SECONDS = 60  # an answer that waits longer would be a decision that nobody hears of
 ESCALATED_BECAUSE = "its reviewers differ, or one is unsure"
 
 
@@ -37,7 +40,7 @@ class ClaimState(StrEnum):
 
     ACTIVE = "active"
     SUBMITTED = "submitted"
-    RELEASED = "released"  # given back, or taken away by hold and reassign; the same reviewer may claim again
+    RELEASED = "released"  # given back, with or without an answer, or taken away by hold and reassign; the same reviewer may claim again
     SKIPPED = "skipped"  # not for this reviewer, who says why; never offered to them again
     EXPIRED = "expired"  # no heartbeat came in time
 

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from worker.moderation.errors import TransientError
 from worker.moderation.settings import Settings
 from worker.queue import metrics
+from worker.queue.concluding import conclude_answers
 from worker.queue.doorbell import Doorbell
 from worker.queue.retaining import Retainer
 from worker.queue.sealing import Sealer
@@ -96,6 +97,7 @@ class Dispatcher:
 
     def turn(self) -> bool:
         """Ends what is over, announces what workers have room for: whether cancelled chunks may be left to settle."""
+        conclude_answers(self._engine, actor=ACTOR)
         with transaction(self._engine) as session:
             settled = settle_cancelled(session, actor=ACTOR)
         with transaction(self._engine) as session:

@@ -56,6 +56,7 @@ class NewDecision:
     action: Action
     decided_by: str
     reason: str
+    clause: str | None = None
     task_id: int | None = None
 
 
@@ -122,6 +123,7 @@ def decide_over(session: Session, new: NewDecision, before: DecisionRow | None) 
         action=new.action,
         decided_by=new.decided_by,
         reason=new.reason,
+        clause=new.clause,
         policy_version=routed,
         supersedes=before.id if before else None,
     )

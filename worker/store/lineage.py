@@ -22,7 +22,7 @@ REJECTED = text(
     """
     -- rejected: regions that a reviewer of the decision's task said show nothing
     SELECT DISTINCT j.position FROM region_judgements AS j JOIN reviews AS r ON r.id = j.review_id
-     WHERE r.task_id = :task_id AND j.kind = 'reject'
+     WHERE r.task_id = :task_id AND r.taken_back_at IS NULL AND j.kind = 'reject'
     """
 )
 KEEP = text(

@@ -14,6 +14,7 @@ from worker.store import audit
 from worker.store.models import PersonRow
 from worker.store.models.people import LIVE
 from worker.store.people_sessions import end_sessions
+from worker.store.saved_filters import forget_filters
 from worker.store.tenants import ensure_tenant
 
 BIND = text(
@@ -86,6 +87,7 @@ def disable_person(session: Session, tenant_id: str, who: UUID | str, *, actor: 
         session.execute(update(PersonRow).where(PersonRow.id == row.id).values(disabled_at=func.now()))
         session.refresh(row)
         _record(session, "person.disabled", row, actor, sessions=end_sessions(session, row.id))
+        forget_filters(session, tenant_id, f"person:{row.id}", actor=actor)
     return row
 
 

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from worker.moderation.errors import MisconfiguredError, RejectedError
 from worker.moderation.outcomes import Verdict
-from worker.moderation.policy import NAME, Action, AutomaticAction, Band, PolicyVersion, Said
+from worker.moderation.policy import NAME, PLAIN, Action, AutomaticAction, Band, Clause, Opening, PolicyVersion, Said
 from worker.store import audit
-from worker.store.models import BatchRow, PolicyBandRow, PolicyRow, PolicyVersionRow, ReviewQueueRow
+from worker.store.models import BatchRow, PolicyBandRow, PolicyClauseRow, PolicyRow, PolicyVersionRow, ReviewQueueRow
 from worker.store.models.policies import VersionState
 
 IN_FORCE = (VersionState.LIVE, VersionState.SHADOW)
@@ -40,7 +40,25 @@ class Draft:
     bands: Mapping[Said, Band]
     queue: str
     automatic: AutomaticAction | None = None
+    clauses: tuple[Clause, ...] = ()
+    reason_required: bool = False
+    four_eyes: frozenset[Action] = frozenset()
     note: str = ""
+    opening: Opening = PLAIN
+
+    def version(self, policy: str, number: int) -> PolicyVersion:
+        """As it will be. Raises RejectedError as `PolicyVersion`."""
+        return PolicyVersion(
+            policy=policy,
+            version=number,
+            bands=self.bands,
+            queue=self.queue,
+            automatic=self.automatic,
+            clauses=self.clauses,
+            reason_required=self.reason_required,
+            four_eyes=self.four_eyes,
+            opening=self.opening,
+        )
 
 
 def create_policy(session: Session, tenant_id: str, name: str, *, description: str, actor: str) -> None:
@@ -56,31 +74,45 @@ def create_policy(session: Session, tenant_id: str, name: str, *, description: s
 
 
 def write_version(session: Session, tenant_id: str, policy: str, draft: Draft, *, actor: str) -> PolicyVersion:
-    """The next version of a policy, as a draft. Raises RejectedError: policy_missing, queue_missing."""
+    """The next version of a policy, as a draft. Raises RejectedError: policy_missing, queue_missing, and those of `PolicyVersion`."""
     _lock_policy(session, tenant_id, policy)
-    if session.get(ReviewQueueRow, (tenant_id, draft.queue)) is None:
-        raise RejectedError("queue_missing", f"There is no review queue {draft.queue[:80]!r}.")
+    _check_queues(session, tenant_id, draft)
     last = session.execute(select(func.max(PolicyVersionRow.version)).filter_by(tenant_id=tenant_id, policy=policy)).scalar_one()
-    version = PolicyVersion(policy=policy, version=(last or 0) + 1, bands=draft.bands, queue=draft.queue, automatic=draft.automatic)
-    key = {"tenant_id": tenant_id, "policy": policy, "version": version.version}
+    version = draft.version(policy, (last or 0) + 1)
+    insert_version(session, tenant_id, version, state=VersionState.DRAFT, note=draft.note, actor=actor)
+    detail = {
+        "version": version.name,
+        "automatic": version.automatic.action if version.automatic else None,
+        "clauses": len(version.clauses),
+        "four_eyes": sorted(version.four_eyes),
+    }
+    audit.record(session, actor=actor, action="policy.version_written", tenant_id=tenant_id, detail=detail)
+    return version
+
+
+def insert_version(session: Session, tenant_id: str, version: PolicyVersion, *, state: VersionState, note: str = "", actor: str) -> None:
+    """Writes the rows of a version, and nothing beside."""
+    key = {"tenant_id": tenant_id, "policy": version.policy, "version": version.version}
     opt_in = version.automatic
     session.execute(
         insert(PolicyVersionRow).values(
             **key,
-            state=VersionState.DRAFT,
+            state=state,
             queue=version.queue,
             automatic_action=opt_in.action if opt_in else None,
             opted_in_by=opt_in.opted_in_by if opt_in else None,
             opted_in_reason=opt_in.reason if opt_in else None,
-            note=draft.note,
+            reason_required=version.reason_required,
+            four_eyes=sorted(version.four_eyes),
+            note=note,
             created_by=actor,
+            **_opening_columns(version.opening),
         )
     )
-    if draft.bands:
-        session.execute(insert(PolicyBandRow), [{**key, **_band_columns(said, band)} for said, band in draft.bands.items()])
-    detail = {"version": version.name, "automatic": opt_in.action if opt_in else None}
-    audit.record(session, actor=actor, action="policy.version_written", tenant_id=tenant_id, detail=detail)
-    return version
+    if version.bands:
+        session.execute(insert(PolicyBandRow), [{**key, **_band_columns(said, band)} for said, band in version.bands.items()])
+    if version.clauses:
+        session.execute(insert(PolicyClauseRow), [{**key, **_clause_columns(*pair)} for pair in enumerate(version.clauses, 1)])
 
 
 def move_version(session: Session, tenant_id: str, policy: str, version: int, state: VersionState, *, actor: str) -> None:
@@ -145,10 +177,17 @@ def values_of(session: Session, rows: Sequence[PolicyVersionRow]) -> list[Policy
     numbers = [row.version for row in rows]
     found = select(PolicyBandRow).filter_by(tenant_id=tenant_id, policy=policy).where(PolicyBandRow.version.in_(numbers))
     bands = list(session.execute(found).scalars())
-    return [_value(row, [band for band in bands if band.version == row.version]) for row in rows]
+    ordered = select(PolicyClauseRow).filter_by(tenant_id=tenant_id, policy=policy).order_by(PolicyClauseRow.number)
+    clauses = list(session.execute(ordered.where(PolicyClauseRow.version.in_(numbers))).scalars())
+
+    def of(row: PolicyVersionRow) -> PolicyVersion:
+        number = row.version
+        return _value(row, [band for band in bands if band.version == number], [clause for clause in clauses if clause.version == number])
+
+    return [of(row) for row in rows]
 
 
-def _value(row: PolicyVersionRow, bands: Iterable[PolicyBandRow]) -> PolicyVersion:
+def _value(row: PolicyVersionRow, bands: Iterable[PolicyBandRow], clauses: Iterable[PolicyClauseRow]) -> PolicyVersion:
     opt_in = None
     if row.automatic_action is not None:
         opt_in = AutomaticAction(Action(row.automatic_action), row.opted_in_by or "", row.opted_in_reason or "")
@@ -158,8 +197,38 @@ def _value(row: PolicyVersionRow, bands: Iterable[PolicyBandRow]) -> PolicyVersi
         bands={Said(Verdict(band.verdict), band.agreed): Band(band.pass_below, band.flag_from) for band in bands},
         queue=row.queue,
         automatic=opt_in,
+        clauses=tuple(Clause(clause.clause, clause.title, clause.reason) for clause in clauses),
+        reason_required=row.reason_required,
+        four_eyes=frozenset(map(Action, row.four_eyes)),
+        opening=Opening(
+            flag_queue=row.flag_queue,
+            disagreement_queue=row.disagreement_queue,
+            qa_share=row.qa_share,
+            double_share=row.double_share,
+            key=row.sampling_key,
+        ),
     )
+
+
+def _opening_columns(opening: Opening) -> dict[str, object]:
+    """All but the key, which the database draws."""
+    return {
+        "flag_queue": opening.flag_queue,
+        "disagreement_queue": opening.disagreement_queue,
+        "qa_share": opening.qa_share,
+        "double_share": opening.double_share,
+    }
+
+
+def _check_queues(session: Session, tenant_id: str, draft: Draft) -> None:
+    for name in (draft.queue, draft.opening.flag_queue, draft.opening.disagreement_queue):
+        if name is not None and session.get(ReviewQueueRow, (tenant_id, name)) is None:
+            raise RejectedError("queue_missing", f"There is no review queue {name[:80]!r}.")
 
 
 def _band_columns(said: Said, band: Band) -> dict[str, object]:
     return {"verdict": said.verdict, "agreed": said.agreed, "pass_below": band.pass_below, "flag_from": band.flag_from}
+
+
+def _clause_columns(number: int, clause: Clause) -> dict[str, object]:
+    return {"clause": clause.id, "number": number, "title": clause.title, "reason": clause.reason}

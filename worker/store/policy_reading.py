@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
@@ -23,6 +24,16 @@ COMPARE = text(
                            AND live.mode = 'live'
      WHERE shadow.policy_version = :version AND shadow.mode = 'shadow'
      GROUP BY 1, 2 ORDER BY 1, 2
+    """
+)
+ROUTED_BY = text(
+    """
+    -- routed by: the version that was live when the outcome was judged. Routings name it policy@version
+    SELECT v.tenant_id, v.policy, v.version
+      FROM routings AS r
+      JOIN policy_versions AS v ON v.tenant_id = :tenant_id AND v.policy = split_part(r.policy_version, '@', 1)
+                               AND v.version = split_part(r.policy_version, '@', 2)::integer
+     WHERE r.batch_id = :batch_id AND r.ordinal = :ordinal AND r.revision = :revision AND r.mode = 'live'
     """
 )
 
@@ -92,6 +103,13 @@ def read_version(session: Session, tenant_id: str, policy: str, version: int) ->
     if row is None:
         raise RejectedError("version_missing", f"There is no {policy[:80]}@{version}.")
     return _written(session, [row])[0]
+
+
+def routed_by(session: Session, tenant_id: str, *, batch_id: UUID, ordinal: int, revision: int) -> PolicyVersion | None:
+    """The version that routed an outcome; None when none did, as of cancelled items."""
+    place = {"batch_id": batch_id, "ordinal": ordinal, "revision": revision}
+    key = session.execute(ROUTED_BY, {"tenant_id": tenant_id, **place}).one_or_none()
+    return None if key is None else values_of(session, [session.get_one(PolicyVersionRow, tuple(key))])[0]
 
 
 def compare(session: Session, tenant_id: str, policy: str, version: int) -> list[Change]:

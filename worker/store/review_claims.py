@@ -13,10 +13,13 @@ from sqlalchemy.orm import Session
 
 from worker.moderation.errors import FencedError, RejectedError
 from worker.moderation.review import ClaimState, TaskState
+from worker.store.golden_offers import stand_in, withdraw_stale
 from worker.store.review_queues import find_queue
 from worker.store.review_tasks import Claimant, end_all_claims, find_task, lock_task, note
 
-MOST_CLAIMS = 3  # of one reviewer at a time: the task in front of them, and the next ones, which their page fetches ahead
+# Of one reviewer at a time: the task in front of them, and the next ones, which their page fetches ahead. What comes back with an answer
+# that was taken back comes beside: an undo must not fail for what was fetched ahead.
+MOST_CLAIMS = 3
 CLAIM_LOCKS = 1_919_509_865  # a class of advisory locks: "revi" in ASCII
 
 ALONE = text(
@@ -34,10 +37,10 @@ EXPIRE = text(
 )
 CHOOSE = text(
     """
-    -- choose: the most pressing task of the queue that has a free slot for this reviewer. Nobody answers twice, nor judges an appeal
-    -- that they opened, or against a decision they had a part in.
+    -- choose: the most pressing task of the queue, or the one that is named, if it has a free slot for this reviewer. Nobody answers
+    -- twice, nor judges an appeal that they opened, or against a decision they had a part in.
     SELECT t.id FROM review_tasks AS t
-     WHERE t.tenant_id = :tenant_id AND t.queue = :queue
+     WHERE t.tenant_id = :tenant_id AND t.queue = :queue AND (CAST(:task_id AS bigint) IS NULL OR t.id = :task_id)
        AND (t.state IN ('open', 'escalated') OR (t.state = 'held' AND t.held_until <= now())) AND (NOT t.escalated OR :lead)
        AND (t.assigned_to IS NULL OR t.assigned_to = :reviewer)
        AND NOT EXISTS (SELECT FROM review_claims AS c
@@ -84,6 +87,13 @@ RENEW = text(
     RETURNING c.expires_at
     """
 )
+RETURN = text(
+    """
+    -- return: the slot of an answer that was taken back is free
+    UPDATE review_claims SET state = 'released', ended_at = now(), reason = 'the answer was taken back'
+     WHERE task_id = :task_id AND reviewer = :reviewer AND state = 'submitted'
+    """
+)
 END = text(
     """
     -- end: an active claim stops
@@ -122,8 +132,8 @@ class Ended:
     seconds: float
 
 
-def claim_task(session: Session, claimant: Claimant, queue: str) -> Claim | None:
-    """The queue's most pressing task that this reviewer may answer; None when there is none.
+def claim_task(session: Session, claimant: Claimant, queue: str, *, task_id: int | None = None) -> Claim | None:
+    """The queue's most pressing task that this reviewer may answer, or the named one; None when it is not to be had.
 
     Raises RejectedError: queue_missing, claims_too_many.
     """
@@ -131,20 +141,42 @@ def claim_task(session: Session, claimant: Claimant, queue: str) -> Claim | None
     who = {"tenant_id": claimant.tenant_id, "reviewer": claimant.reviewer}
     session.execute(ALONE, {**who, "locks": CLAIM_LOCKS})
     session.execute(EXPIRE)
+    withdraw_stale(session)
     if len(held_claims(session, claimant)) >= MOST_CLAIMS:
         raise RejectedError("claims_too_many", f"You hold {MOST_CLAIMS} tasks already. Answer one, or give it back.")
-    while (task_id := session.execute(CHOOSE, {**who, "queue": queue, "lead": claimant.lead}).scalar_one_or_none()) is not None:
+    wanted = {**who, "queue": queue, "lead": claimant.lead, "task_id": task_id}
+    while (chosen := session.execute(CHOOSE, wanted).scalar_one_or_none()) is not None:
+        chosen = chosen if task_id is not None else (stand_in(session, claimant, chosen) or chosen)
         # Its last slot may have been taken between CHOOSE's snapshot and its lock. Locked, it is not chosen again.
-        row = session.execute(CLAIM, {"reviewer": claimant.reviewer, "task_id": task_id}).one_or_none()
-        if row is not None:
-            claim = Claim(task_id=task_id, reviewer=claimant.reviewer, **row._asdict())
-            note(session, find_task(session, task_id, claimant), claimant, "review.claimed", {"slot": claim.slot})
+        if (claim := take_slot(session, claimant, chosen)) is not None:
+            note(session, find_task(session, claim.task_id, claimant), claimant, "review.claimed", {"slot": claim.slot})
             return claim
     return None
 
 
+def claim_this_task(session: Session, claimant: Claimant, task_id: int) -> Claim | None:
+    """The reviewer's claim on a task: the one they hold, else a new one; None when it is not to be had.
+
+    Raises RejectedError: task_missing, claims_too_many.
+    """
+    queue = find_task(session, task_id, claimant).queue
+    held = (claim for claim in held_claims(session, claimant) if claim.task_id == task_id)
+    return next(held, None) or claim_task(session, claimant, queue, task_id=task_id)
+
+
+def take_slot(session: Session, claimant: Claimant, task_id: int) -> Claim | None:
+    """A claim on the lowest free slot of a locked task; None when all are taken."""
+    row = session.execute(CLAIM, {"reviewer": claimant.reviewer, "task_id": task_id}).one_or_none()
+    return None if row is None else Claim(task_id=task_id, reviewer=claimant.reviewer, **row._asdict())
+
+
+def return_slot(session: Session, task_id: int, claimant: Claimant) -> None:
+    """The slot that the claimant answered in is free again."""
+    session.execute(RETURN, {"task_id": task_id, "reviewer": claimant.reviewer})
+
+
 def held_claims(session: Session, claimant: Claimant) -> list[Claim]:
-    """What the reviewer holds at this moment, oldest first; at most MOST_CLAIMS."""
+    """What the reviewer holds at this moment, oldest first; at most MOST_CLAIMS, and those that came back with an answer."""
     return [Claim(**row._asdict()) for row in session.execute(HELD, {"tenant_id": claimant.tenant_id, "reviewer": claimant.reviewer})]
 
 

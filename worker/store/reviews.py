@@ -1,44 +1,28 @@
-"""Reviews: a reviewer's answer to a task, and what follows when the last slot is filled: a decision, or a lead is asked."""
+"""Reviews: a reviewer's answer to a task, given under a claim, and taken back while it has no effect yet."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from worker.moderation.errors import RejectedError
-from worker.moderation.events import EventType
-from worker.moderation.identifiers import item_id, new_uuid7
-from worker.moderation.outcomes import Verdict
-from worker.moderation.policy import Action
-from worker.moderation.review import (
-    ESCALATED_BECAUSE,
-    ClaimState,
-    DecisionBasis,
-    JudgementKind,
-    RegionJudgement,
-    ReviewVerdict,
-    TaskKind,
-    TaskState,
-    agreed_verdict,
-)
-from worker.store import audit, outbox
-from worker.store.appeals import settle_appeal
-from worker.store.decisions import NewDecision, decide
-from worker.store.models import DecisionRow, OutcomeRow, RegionJudgementRow, RegionRow, ReviewRow, ReviewTaskRow
+from worker.moderation.identifiers import new_uuid7
+from worker.moderation.review import ClaimState, JudgementKind, RegionJudgement, TaskState
+from worker.store.models import DecisionRow, RegionJudgementRow, ReviewRow, ReviewTaskRow
 from worker.store.review_answers import Answer, WrittenReview, find_answer
-from worker.store.review_claims import end_claim
-from worker.store.review_tasks import Claimant, check_task, lock_any_task
-
-MOST_JUDGEMENTS = 64  # boxes a review may speak of; the model is allowed far fewer
+from worker.store.review_checks import check_answer
+from worker.store.review_claims import Claim, Ended, end_claim, held_claims, return_slot, take_slot
+from worker.store.review_conclusion import conclude
+from worker.store.review_tasks import Claimant, check_task, lock_any_task, note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submitted:
-    """What an answer brought about. `decision_id` is None while the task waits for others, or for a lead.
+    """What an answer brought about. `decision_id` is None while the task waits for others, for a lead, or for `final_at`.
 
+    `final_at`: until then the answer can be taken back; None when it has taken effect.
     `repeated`: the very answer had been given under this claim before, and was not written again.
     """
 
@@ -46,33 +30,96 @@ class Submitted:
     task_state: TaskState
     task_version: int
     decision_id: UUID | None
+    final_at: datetime | None = None
     repeated: bool = False
 
 
-def submit_review(session: Session, claimant: Claimant, task_id: int, token: UUID, answer: Answer, *, version: int) -> Submitted:
-    """Records the answer under the claim, and with the last one decides the task, or asks a lead when reviewers differ.
+def submit_review(
+    session: Session,
+    claimant: Claimant,
+    task_id: int,
+    token: UUID,
+    answer: Answer,
+    *,
+    version: int,
+    undo_seconds: int = 0,
+    answered_with: int | None = None,
+) -> Submitted:
+    """Records the answer under the claim. It takes effect at once, or after `undo_seconds`, in which it can be taken back.
 
-    Raises FencedError; RejectedError: task_missing, task_finished, task_changed, region_unknown, region_judgement_invalid,
-    judgements_too_many, lead_unsure, review_exists.
+    `answered_with`: the task whose answer it repeats, see `worker.store.reviews_together`.
+
+    Raises FencedError; RejectedError: task_missing, task_finished, task_changed, review_exists, and those of `check_answer`.
     """
     task = lock_any_task(session, task_id, claimant)
     if (given := find_answer(session, task_id, claimant.reviewer, token)) is not None:
         return _again(session, task, given, answer)
     check_task(task, version=version)
-    _check_judgements(session, task, answer.judgements)
+    check_answer(session, task, claimant, answer)
     claim = end_claim(session, claimant, task_id, token, ClaimState.SUBMITTED, reason=None)
-    review_id = new_uuid7()
-    review = {"id": review_id, "task_id": task_id, "slot": claim.slot, "reviewer": claimant.reviewer, "seconds": claim.seconds}
-    session.execute(insert(ReviewRow).values(**review, verdict=answer.verdict, action=answer.action, note=answer.note))
-    if answer.judgements:
-        session.execute(insert(RegionJudgementRow), [_columns(review_id, *pair) for pair in enumerate(answer.judgements, 1)])
-    before = task.state
-    decision = _conclude(session, task, claimant)
-    task.version += int(task.state != before)
+    review_id, final_at = _write(session, task, claimant, claim, answer, undo_seconds, answered_with)
+    decision_id = conclude(session, task, [review_id]) if final_at is None else None
+    detail = {"review": str(review_id), "verdict": answer.verdict, "judgements": len(answer.judgements), "undo_seconds": undo_seconds}
+    detail |= {"bulk": True, "answered_with": answered_with} if answered_with is not None else {}
+    note(session, task, claimant, "review.submitted", detail)
+    return Submitted(
+        review_id=review_id,
+        task_state=TaskState(task.state),
+        task_version=task.version,
+        decision_id=decision_id,
+        final_at=final_at,
+    )
+
+
+def undo_review(session: Session, claimant: Claimant, review_id: UUID) -> Claim:
+    """Takes the claimant's own answer back while it has no effect yet: a claim on the task, to answer it anew.
+
+    What was answered together with it, see `worker.store.reviews_together`, is taken back with it. Twice is the same as once.
+    Raises RejectedError: review_missing; undo_too_late, also when the task was held or reassigned meanwhile.
+    """
+    mine = (
+        select(ReviewRow.task_id)
+        .join(ReviewTaskRow, ReviewTaskRow.id == ReviewRow.task_id)
+        .filter(ReviewRow.id == review_id, ReviewRow.reviewer == claimant.reviewer)
+    )
+    task_id = session.execute(mine.where(ReviewTaskRow.tenant_id == claimant.tenant_id)).scalar_one_or_none()
+    if task_id is None:
+        raise RejectedError("review_missing", f"There is no review {review_id} of yours.")
+    task = lock_any_task(session, task_id, claimant)
+    review = session.get_one(ReviewRow, review_id, populate_existing=True)
+    held = [claim for claim in held_claims(session, claimant) if claim.task_id == task_id]
+    if review.taken_back_at is not None and held:
+        return held[0]
+    if not session.execute(select(ReviewRow.pending_until > func.now()).filter_by(id=review_id)).scalar_one():
+        raise RejectedError("undo_too_late", "The answer has taken effect. A lead can decide again, and an appeal can be opened.")
+    if task.state == TaskState.HELD or task.assigned_to not in {None, claimant.reviewer}:
+        raise RejectedError("undo_too_late", f"Task {task_id} was held, or given to somebody else, meanwhile: the answer stands.")
+    review.pending_until, review.taken_back_at = None, func.now()
     session.flush()
-    decision_id = None if decision is None else _decide(session, task, decision)
-    _tell(session, task, claimant, review_id, answer)
-    return Submitted(review_id=review_id, task_state=TaskState(task.state), task_version=task.version, decision_id=decision_id)
+    return_slot(session, task_id, claimant)
+    claim = take_slot(session, claimant, task_id)
+    if claim is None:
+        raise RuntimeError(f"the slot of review {review_id} was given back and is not free")
+    note(session, task, claimant, "review.taken_back", {"review": str(review_id), "slot": claim.slot})
+    _take_back_repeats(session, claimant, task_id)
+    return claim
+
+
+def _take_back_repeats(session: Session, claimant: Claimant, task_id: int) -> None:
+    """What was answered together with the task, too, as far as it has no effect yet. Those tasks are open again, and nobody's."""
+    repeats = select(ReviewTaskRow).join(ReviewRow, ReviewRow.task_id == ReviewTaskRow.id).with_for_update(of=ReviewTaskRow)
+    repeats = repeats.filter(
+        ReviewRow.answered_with == task_id, ReviewRow.reviewer == claimant.reviewer, ReviewRow.pending_until > func.now()
+    )
+    open_ones = repeats.where(ReviewTaskRow.state == TaskState.OPEN).order_by(ReviewTaskRow.id)
+    for task in session.execute(open_ones.execution_options(populate_existing=True)).scalars().all():
+        pending = update(ReviewRow).filter_by(task_id=task.id, answered_with=task_id).where(ReviewRow.pending_until > func.now())
+        taken_back = pending.values(pending_until=None, taken_back_at=func.now()).returning(ReviewRow.id)
+        review_id = session.execute(taken_back).scalar_one_or_none()
+        if review_id is None:
+            continue
+        return_slot(session, task.id, claimant)
+        note(session, task, claimant, "review.taken_back", {"review": str(review_id), "bulk": True, "answered_with": task_id})
 
 
 def _again(session: Session, task: ReviewTaskRow, given: WrittenReview, answer: Answer) -> Submitted:
@@ -85,79 +132,42 @@ def _again(session: Session, task: ReviewTaskRow, given: WrittenReview, answer: 
         task_state=TaskState(task.state),
         task_version=task.version,
         decision_id=session.execute(newest).scalar_one_or_none(),
+        final_at=given.pending_until,
         repeated=True,
     )
 
 
-def _conclude(session: Session, task: ReviewTaskRow, claimant: Claimant) -> NewDecision | None:
-    """The decision that the task's reviews make together; None while some are missing, or when a lead must settle it."""
-    reviews = session.execute(select(ReviewRow).filter_by(task_id=task.id).order_by(ReviewRow.created_at, ReviewRow.id)).scalars().all()
-    last = reviews[-1]
-    if task.state == TaskState.ESCALATED:
-        if last.verdict == ReviewVerdict.UNSURE:
-            raise RejectedError(
-                "lead_unsure", "An escalated task is settled with real or generated. Hold it, or skip it, to leave it open."
-            )
-        return _closed(task, Verdict(last.verdict), Action(last.action), claimant.reviewer, last.note, DecisionBasis.LEAD)
-    if len(reviews) < task.slots:
-        return None
-    verdict = agreed_verdict([ReviewVerdict(review.verdict) for review in reviews])
-    if verdict is None or len({review.action for review in reviews}) > 1:
-        task.state, task.state_reason, task.escalated = TaskState.ESCALATED, ESCALATED_BECAUSE, True
-        task.slots, task.assigned_to = task.slots + 1, None
-        return None
-    names = ", ".join(sorted(review.reviewer for review in reviews))
-    return _closed(task, verdict, Action(last.action), names, last.note, DecisionBasis.REVIEW)
-
-
-def _closed(task: ReviewTaskRow, verdict: Verdict, action: Action, by: str, note: str, basis: DecisionBasis) -> NewDecision:
-    task.state, task.state_reason, task.closed_at = TaskState.DONE, None, func.now()
-    return NewDecision(
-        tenant_id=task.tenant_id,
-        batch_id=task.batch_id,
-        ordinal=task.ordinal,
-        revision=task.revision,
-        basis=DecisionBasis.APPEAL if task.kind == TaskKind.APPEAL else basis,
-        verdict=verdict,
-        action=action,
-        decided_by=by,
-        reason=note,
-        task_id=task.id,
-    )
-
-
-def _decide(session: Session, task: ReviewTaskRow, decision: NewDecision) -> UUID:
-    if task.appeal_id is None:
-        return decide(session, decision)
-    return settle_appeal(session, task.appeal_id, decision)
-
-
-def _check_judgements(session: Session, task: ReviewTaskRow, judgements: Sequence[RegionJudgement]) -> None:
-    if len(judgements) > MOST_JUDGEMENTS:
-        raise RejectedError("judgements_too_many", f"A review may judge {MOST_JUDGEMENTS} boxes; this one judges {len(judgements)}.")
-    place: dict[str, Any] = {"batch_id": task.batch_id, "ordinal": task.ordinal, "revision": task.revision}
-    known = set(session.execute(select(RegionRow.position).filter_by(**place)).scalars())
-    named = [judgement.position for judgement in judgements if judgement.position is not None]
-    if unknown := sorted(set(named) - known):
-        raise RejectedError("region_unknown", f"The outcome of task {task.id} has no region {unknown[0]}.")
-    if len(set(named)) < len(named):
-        raise RejectedError("region_judgement_invalid", "A box is judged once in a review.")
-    width, height = session.execute(select(OutcomeRow.width, OutcomeRow.height).filter_by(**place)).one()
-    for judgement in judgements:
-        box = judgement.box
-        if box is not None and not (0 <= box.x0 < box.x1 <= (width or 0) and 0 <= box.y0 < box.y1 <= (height or 0)):
-            raise RejectedError("region_judgement_invalid", f"{judgement.kind}: the box {box.corners()} does not lie in the image.")
+def _write(
+    session: Session,
+    task: ReviewTaskRow,
+    claimant: Claimant,
+    claim: Ended,
+    answer: Answer,
+    undo_seconds: int,
+    answered_with: int | None,
+) -> tuple[UUID, datetime | None]:
+    """The answer's rows: its id, and until when it waits."""
+    review = {
+        "id": new_uuid7(),
+        "task_id": task.id,
+        "slot": claim.slot,
+        "reviewer": claimant.reviewer,
+        "verdict": answer.verdict,
+        "action": answer.action,
+        "note": answer.note,
+        "clause": answer.clause,
+        "seconds": claim.seconds,
+        "exposure_seconds": answer.exposure_seconds,
+        "pending_until": func.now() + func.make_interval(0, 0, 0, 0, 0, 0, undo_seconds) if undo_seconds else None,
+        "answered_with": answered_with,
+    }
+    row = session.execute(insert(ReviewRow).values(**review).returning(ReviewRow.id, ReviewRow.pending_until)).one()
+    if answer.judgements:
+        session.execute(insert(RegionJudgementRow), [_columns(row.id, *pair) for pair in enumerate(answer.judgements, 1)])
+    return row.id, row.pending_until
 
 
 def _columns(review_id: UUID, number: int, judgement: RegionJudgement) -> dict[str, object]:
     corners = judgement.box.corners() if judgement.kind in (JudgementKind.ADD, JudgementKind.MOVE) and judgement.box else (None,) * 4
     box = dict(zip(("x0", "y0", "x1", "y1"), corners, strict=True))
     return {"review_id": review_id, "number": number, "kind": judgement.kind, "position": judgement.position, **box}
-
-
-def _tell(session: Session, task: ReviewTaskRow, claimant: Claimant, review_id: UUID, answer: Answer) -> None:
-    place: dict[str, Any] = {"batch_id": task.batch_id, "ordinal": task.ordinal, "revision": task.revision}
-    told = {"review_id": str(review_id), "task_id": task.id, "item_id": item_id(task.batch_id, task.ordinal), "task_state": task.state}
-    outbox.publish(session, task.tenant_id, EventType.REVIEW_COMPLETED, told)
-    detail = {"review": str(review_id), "task": task.id, "verdict": answer.verdict, "judgements": len(answer.judgements)}
-    audit.record(session, actor=claimant.reviewer, action="review.submitted", **place, detail=detail)

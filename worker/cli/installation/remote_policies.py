@@ -9,8 +9,8 @@ import msgspec
 from worker.cli.installation.answers import reader
 from worker.cli.installation.asking import Backtested
 from worker.cli.installation.http import Api
-from worker.cli.policy_files import AutomaticPart, BandPart, draft_body
-from worker.moderation.policy import PolicyVersion, Route
+from worker.cli.policy_files import AutomaticPart, BandPart, ClausePart, OpeningPart, draft_body
+from worker.moderation.policy import Action, PolicyVersion, Route
 from worker.store.backtests import Reach
 from worker.store.models.policies import VersionState
 from worker.store.policies import Draft
@@ -31,7 +31,7 @@ class PolicyPage(msgspec.Struct):
     next_cursor: str | None
 
 
-class VersionAnswer(msgspec.Struct):
+class VersionAnswer(OpeningPart, kw_only=True):
     """A version, written and moved."""
 
     policy: str
@@ -40,6 +40,9 @@ class VersionAnswer(msgspec.Struct):
     bands: list[BandPart]
     queue: str
     automatic: AutomaticPart | None
+    clauses: list[ClausePart]
+    reason_required: bool
+    four_eyes: list[Action]
     note: str
     created_by: str
     created_at: datetime
@@ -53,6 +56,10 @@ class VersionAnswer(msgspec.Struct):
             bands={band.said: band.value for band in self.bands},
             queue=self.queue,
             automatic=self.automatic.value if self.automatic else None,
+            clauses=tuple(clause.value for clause in self.clauses),
+            reason_required=self.reason_required,
+            four_eyes=frozenset(self.four_eyes),
+            opening=self.opening,
         )
         return WrittenVersion(
             version=version,

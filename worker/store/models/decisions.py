@@ -55,6 +55,7 @@ class DecisionRow(Base):
     decided_by: Mapped[str] = mapped_column(comment="A reviewer, a lead, or the policy version")
     reason: Mapped[str] = mapped_column(comment="Why, for people")
     policy_version: Mapped[str | None] = mapped_column(comment="Under which version the outcome had been routed")
+    clause: Mapped[str | None] = mapped_column(comment="Which clause of that version it rests on; null where it has none")
     supersedes: Mapped[UUID | None] = mapped_column(
         ForeignKey("decisions.id"), comment="The decision it replaces; null for an item's first"
     )

@@ -1,0 +1,9 @@
+// The page of one image: hovering links sentences, crops and boxes; what changes something goes to the API, and the page is made anew.
+import "../viewer.js";
+import { link } from "./linking.js";
+import { listen } from "./changes.js";
+import { prepare } from "./statement.js";
+
+link(document.querySelector("main.case"));
+listen();
+for (const form of document.querySelectorAll("form[data-statement]")) prepare(form);
