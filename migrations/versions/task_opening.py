@@ -26,7 +26,7 @@ GOLDEN_ANSWERS = """
            g.verdict AS expected, r.verdict AS answered, r.verdict = g.verdict AS correct, b.box_iou, r.seconds,
            r.created_at AS answered_at
       FROM review_tasks AS t
-      JOIN reviews AS r ON r.task_id = t.id AND r.taken_back_at IS NULL
+      JOIN reviews AS r ON r.task_id = t.id AND r.taken_back_at IS NULL AND r.pending_until IS NULL
       JOIN golden_items AS g ON g.batch_id = t.batch_id AND g.ordinal = t.ordinal
       LEFT JOIN LATERAL (
            SELECT avg(best.iou) AS box_iou

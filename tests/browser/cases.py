@@ -1,9 +1,12 @@
 """Images as a scan leaves them: real pictures, the pixels that a model was sent of them, and what it said; hostile words among them."""
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+
+from PIL import Image
 
 from worker.images.prepare import Crop, Evidence, ScanImage, cut_crops, prepare_scan
 from worker.images.resize import PixelLimits
@@ -43,6 +46,7 @@ class Case:
     explanation: str = ""
     regions: tuple[Said, ...] = ()
     metadata: str = "spring"
+    enlarged: int = 1  # times the sample's sides
 
     @property
     def verdict(self) -> Verdict:
@@ -130,7 +134,7 @@ class Judged:
 
 def body_of(case: Case) -> bytes:
     """The bytes that were submitted."""
-    return _sample(case.picture) if case.picture else b"no image"
+    return _sample(case.picture, case.enlarged) if case.picture else b"no image"
 
 
 def judged(case: Case, ordinal: int) -> Judged:
@@ -138,7 +142,7 @@ def judged(case: Case, ordinal: int) -> Judged:
     if case.picture is None:
         error = Outcome(ordinal=ordinal, kind=OutcomeKind.FAILED, error_code="image_corrupt", error_message="The image is damaged.")
         return Judged(error, ())
-    scan, crops = _sent(case.picture, tuple(said.box for said in case.regions))
+    scan, crops = _sent(case.picture, case.enlarged, tuple(said.box for said in case.regions))
     sent = (scan.evidence, *(crop.evidence for crop in crops))
     outcome = Outcome(
         ordinal=ordinal,
@@ -193,13 +197,19 @@ def _trace(stage: Stage, sent: Sequence[Evidence]) -> StageTrace:
 
 
 @cache
-def _sent(picture: str, boxes: tuple[tuple[int, int, int, int], ...]) -> tuple[ScanImage, tuple[Crop, ...]]:
+def _sent(picture: str, enlarged: int, boxes: tuple[tuple[int, int, int, int], ...]) -> tuple[ScanImage, tuple[Crop, ...]]:
     """The pixels that the model was sent."""
-    body = _sample(picture)
+    body = _sample(picture, enlarged)
     scan = prepare_scan(body, SCAN)
     return scan, cut_crops(body, [crop_box(Box(*box), scan.original, CROP) for box in boxes], CROP)
 
 
 @cache
-def _sample(name: str) -> bytes:
-    return (files("worker.local") / "samples" / name).read_bytes()
+def _sample(name: str, enlarged: int) -> bytes:
+    body = (files("worker.local") / "samples" / name).read_bytes()
+    if enlarged == 1:
+        return body
+    larger = io.BytesIO()
+    with Image.open(io.BytesIO(body)) as image:
+        image.resize((image.width * enlarged, image.height * enlarged), Image.Resampling.BICUBIC).save(larger, "JPEG", quality=92)
+    return larger.getvalue()

@@ -9,9 +9,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 APT = ("apt-get", "-qq", "-y", "--no-install-recommends", "install", "chromium", "fonts-dejavu-core")  # the font has Hebrew and Arabic, too
@@ -37,9 +38,14 @@ def chromium() -> Path:
     raise ChromiumMissingError(HELP.format(python=sys.executable, names=", ".join(NAMES)))
 
 
-def needs_no_sandbox() -> bool:
-    """Whether we are root, for whom Chromium starts without its sandbox only."""
-    return os.geteuid() == 0
+@contextmanager
+def running() -> Iterator[Browser]:
+    """The browser, until the end of the block. As root it starts without its sandbox only."""
+    executable = chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, chromium_sandbox=os.geteuid() != 0)
+        yield browser
+        browser.close()
 
 
 def install() -> Path:

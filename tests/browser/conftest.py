@@ -3,16 +3,15 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, StorageState, expect, sync_playwright
+from playwright.sync_api import Browser, Page, StorageState, expect
 from sqlalchemy import Engine
 
-from tests.browser.chromium import chromium, needs_no_sandbox
-from tests.browser.people import WAIT_MS, House, invite_everybody
+from tests.browser.chromium import running
+from tests.browser.people import WAIT_MS, House, invite_everybody, opened
 from tests.browser.watching import Watch
 from tests.browser.world import Seeded, seed
-from tests.integration.sign_in_world import api_server, local_issuer, signing_in
+from tests.integration.sign_in_world import api_server, local_issuer
 from worker.intake.storage import Storage
-from worker.local.ports import free_ports
 from worker.moderation.settings import Settings
 
 
@@ -20,18 +19,14 @@ from worker.moderation.settings import Settings
 def browser() -> Iterator[Browser]:
     """One Chromium. Not the session's: Playwright's loop runs in this thread as long as it lives, and asynchronous tests want their own."""
     expect.set_options(timeout=WAIT_MS)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), chromium_sandbox=not needs_no_sandbox())
+    with running() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
 def site_settings(settings: Settings) -> Settings:
     """The module's services, with an API and a local issuer on ports of their own."""
-    issuer_port, api_port = free_ports(2)
-    quiet = {"api_rate_per_second": 0.0, "log_level": "WARNING"}
-    return signing_in(settings, f"http://127.0.0.1:{issuer_port}", api_port).model_copy(update=quiet)
+    return opened(settings)
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, StorageState, Vie
 from sqlalchemy import Engine
 
 from tests.browser.watching import Watch
-from tests.integration.sign_in_world import invited
+from tests.integration.sign_in_world import invited, signing_in
+from worker.local.ports import free_ports
 from worker.moderation.people import Role
+from worker.moderation.settings import Settings
 
 WAIT_MS = 15_000  # a busy machine is no fault of the page
 DESK = ViewportSize(width=1280, height=800)
@@ -32,6 +34,13 @@ PEOPLE: Mapping[str, Somebody] = {
     "auditor": Somebody("Ada Auditor", "ada@example.org", Role.AUDITOR),
     "admin": Somebody("Ali Admin", "ali@example.org", Role.ADMIN),
 }
+
+
+def opened(settings: Settings) -> Settings:
+    """The settings of a site that people can sign in to: an API and a local issuer on free ports."""
+    issuer_port, api_port = free_ports(2)
+    quiet = {"api_rate_per_second": 0.0, "log_level": "WARNING"}
+    return signing_in(settings, f"http://127.0.0.1:{issuer_port}", api_port).model_copy(update=quiet)
 
 
 def invite_everybody(engine: Engine) -> dict[str, str]:

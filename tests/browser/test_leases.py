@@ -1,12 +1,14 @@
 """What goes wrong in mid-decision: lost leases, double clicks, ended sessions, no network. Nothing that was typed is lost."""
 
+from collections.abc import Callable
+
 import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import Engine
 
 from tests.browser.cases import BRIDGE, PORTRAIT
 from tests.browser.judging import Chair, sit_down
-from tests.browser.people import PEOPLE, choose
+from tests.browser.people import PEOPLE, WAIT_MS, choose
 from tests.browser.seeing import screenshot
 from tests.browser.watching import NO_ANSWER, Watch
 from tests.browser.world import TENANT, Seeded
@@ -16,6 +18,7 @@ from worker.store.review_tasks import Claimant, reassign_task
 from worker.store.session import transaction
 
 WORDS = "I looked at the letters for a long time."
+PAUSE = 50  # milliseconds
 A_SECOND = 1_100  # milliseconds, until a server looks a session up again
 
 
@@ -117,7 +120,7 @@ def test_an_answer_that_is_sent_twice_is_recorded_once(chair: Chair, seeded: See
 
 
 def test_whoever_was_signed_out_signs_in_and_finds_their_place_and_their_words(chair: Chair, seeded: Seeded, watch: Watch) -> None:
-    seeded.world.rows("UPDATE people_sessions SET expires_at = now() WHERE ended_at IS NULL")
+    seeded.world.rows("UPDATE people_sessions SET ended_at = now() WHERE ended_at IS NULL")
     chair.page.wait_for_timeout(A_SECOND)
     watch.expect(401, "/reviews$")
     watch.allow(401, "/(claims|v1/tasks/.*:release)$")
@@ -161,9 +164,21 @@ def test_without_a_network_the_answer_waits_for_another_try(chair: Chair, seeded
 
 
 def test_an_abandoned_page_gives_back_what_it_had_fetched_ahead(chair: Chair, seeded: Seeded) -> None:
-    with chair.page.expect_request("**:release"):
-        chair.page.goto("/review")
+    held = "SELECT array_agg(task_id) FROM review_claims WHERE state = 'active'"
+    assert len(seeded.world.value(held)) == 2
+    chair.page.goto("/review")
+    assert eventually(chair.page, lambda: seeded.world.value(held) == [seeded.task(PORTRAIT)])
+    chair.page.reload()
     expect(chair.page.get_by_text("You hold 1 task")).to_be_visible()
+
+
+def eventually(page: Page, holds: Callable[[], bool]) -> bool:
+    """Whether it becomes true before long; the page goes on meanwhile."""
+    for _ in range(WAIT_MS // PAUSE):
+        if holds():
+            return True
+        page.wait_for_timeout(PAUSE)
+    return holds()
 
 
 def reassigned(seeded: Seeded, actors: dict[str, str], to: str) -> None:

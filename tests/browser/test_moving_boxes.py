@@ -151,5 +151,5 @@ def test_a_box_outside_the_image_is_refused_and_nothing_that_was_typed_is_lost(c
     assert seeded.reviews(PORTRAIT) == []
     chair.page.unroute("**/reviews")
     chair.keys("Escape", "n")
-    expect(chair.notices).to_contain_text("Recorded")
+    expect(chair.notices).to_contain_text("takes effect")
     assert [note for _, _, note in seeded.reviews(PORTRAIT)] == ["My own words."]

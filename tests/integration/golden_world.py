@@ -75,11 +75,13 @@ class GoldenWorld:
         with transaction(self.world.engine) as session:
             return claim_task(session, self.who(name), queue)
 
-    def answer(self, claim: Claim | None, verdict: ReviewVerdict = ReviewVerdict.GENERATED, **said: Any) -> Submitted:
+    def answer(
+        self, claim: Claim | None, verdict: ReviewVerdict = ReviewVerdict.GENERATED, *, undo_seconds: int = 0, **said: Any
+    ) -> Submitted:
         assert claim is not None
-        answer = Answer(verdict=verdict, **said)
+        who, answer = self.who(claim.reviewer), Answer(verdict=verdict, **said)
         with transaction(self.world.engine) as session:
-            return submit_review(session, self.who(claim.reviewer), claim.task_id, claim.token, answer, version=claim.version)
+            return submit_review(session, who, claim.task_id, claim.token, answer, version=claim.version, undo_seconds=undo_seconds)
 
     def task(self, claim: Claim | None) -> Any:
         assert claim is not None

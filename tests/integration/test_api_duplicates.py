@@ -345,7 +345,9 @@ async def test_a_task_whose_answer_is_known_cannot_be_told_from_one_without_dupl
     ann, bob, one = room.person(), room.person(), a_picture()
     batch_id = judged(room, one, one, one)
     anchor, golden, other = (task_of(room, batch_id, ordinal) for ordinal in range(3))
-    room.world.rows("UPDATE review_tasks SET kind = 'golden' WHERE id = :id", id=golden)
+    room.world.rows("UPDATE review_tasks SET kind = 'golden', assigned_to = :bob WHERE id = :id", id=golden, bob=bob.name)
+    made = "INSERT INTO golden_tasks (task_id, reviewer, policy_version) VALUES (:id, :bob, 'default@1')"
+    room.world.rows(made, id=golden, bob=bob.name)
     claim = await claim_of(room, ann, anchor)
     assert [copy["task"] and copy["task"]["id"] for copy in (await found(ann, anchor))["exact"]] == [other, None]
     assert results(await together(ann, claim, [(golden, 1)])) == ["not_a_duplicate"]

@@ -13,6 +13,8 @@ from tests.integration.review_room import CLAIM, GENERATED, Person, Room, a_room
 from worker.moderation.identifiers import item_id
 from worker.moderation.scopes import Scope
 from worker.moderation.settings import Settings
+from worker.store.review_conclusion import conclude_due
+from worker.store.session import transaction
 
 KNOWN = {"verdict": "generated", "boxes": [[1, 2, 30, 40]], "note": "<b>made by us</b>"}
 
@@ -149,8 +151,13 @@ async def test_a_golden_task_looks_like_another_wherever_its_reviewer_looks(room
     )
     assert (await ann.get("/v1/tasks", assigned_to=ann.name)).json()["tasks"] == []
     assert (await ann.get(f"{golden.path}/reviews")).json() == {"reviews": []}
-    answer = await ann.answer(golden)
-    assert (answer.status_code, answer.json()["decision_id"]) == (201, None)
+    undone = {**GENERATED, "undo_seconds": 30}
+    answers = [(await ann.answer(claim, undone)).json() for claim in (golden, genuine)]
+    assert [(one["task_state"], one["decision_id"], bool(one["final_at"])) for one in answers] == [("open", None, True)] * 2
+    assert shape((await ann.get(golden.path)).json()) == shape((await ann.get(genuine.path)).json())
+    room.world.rows("UPDATE reviews SET pending_until = now() WHERE id = CAST(:id AS uuid)", id=answers[0]["review_id"])
+    with transaction(room.world.engine) as session:
+        conclude_due(session, golden.task, actor="dispatcher")
     after = (await ann.get(golden.path)).json()
     assert (after["state"], after["kind"], after["decisions"], after["assigned_to"]) == ("done", "routing", [], None)
 

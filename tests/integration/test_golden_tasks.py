@@ -23,8 +23,10 @@ from worker.store.golden import golden_accuracy
 from worker.store.golden_items import Known, put_golden, retire_golden
 from worker.store.overrides import Override, override
 from worker.store.review_claims import hold_task, release_claim, skip_task
+from worker.store.review_conclusion import conclude_due, due_tasks
 from worker.store.review_queues import QueueSettings, create_queue, read_queue, review_demand
 from worker.store.review_tasks import find_task, reassign_task
+from worker.store.reviews import undo_review
 from worker.store.session import transaction
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -346,3 +348,20 @@ def test_an_erased_image_leaves_the_set_and_nothing_said_of_it_stays(gold: Golde
     assert gold.task(gold.claim("bob")).kind == "routing"
     with transaction(gold.world.engine) as session, pytest.raises(RejectedError, match="was erased"):
         put_golden(session, gold.tenant, (known, 0), Known(verdict=Verdict.REAL), actor="keeper")
+
+
+def test_an_answer_that_can_be_taken_back_is_measured_once_it_cannot(gold: GoldenWorld) -> None:
+    gold.known(FLAGGED)
+    gold.judged(FLAGGED)
+    first = gold.answer(gold.claim(), ReviewVerdict.REAL, undo_seconds=30)
+    assert (first.task_state, first.decision_id, gold.answers()) == (TaskState.OPEN, None, [])
+    with transaction(gold.world.engine) as session:
+        again = undo_review(session, gold.who("ann"), first.review_id)
+    second = gold.answer(again, ReviewVerdict.GENERATED, undo_seconds=30)
+    gold.world.rows("UPDATE reviews SET pending_until = now() WHERE id = :id", id=second.review_id)
+    with transaction(gold.world.engine) as session:
+        assert again.task_id in due_tasks(session, limit=10)
+        assert conclude_due(session, again.task_id, actor="dispatcher") is None
+    assert gold.task(again).state == "done"
+    assert [answer.answered for answer in gold.answers()] == ["generated"]
+    assert gold.world.value("SELECT count(*) FROM outbox WHERE tenant_id = :t", t=gold.tenant) == 0

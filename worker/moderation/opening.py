@@ -16,6 +16,7 @@ from worker.moderation.review import TaskKind
 SAMPLED = "sampled for quality"  # all that a reviewer is told of why: not that it passed, nor by how much
 ShownKind = Literal[TaskKind.ROUTING, TaskKind.QA, TaskKind.APPEAL]
 LOT_BYTES = 6  # 48 bits: every value is a float exactly, and none rounds up to 1
+LOTS = 1 << 8 * LOT_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def drawn(purpose: str, share: float, version: PolicyVersion, place: OutcomePlac
         return False
     text = f"{purpose}/{version.name}/{place.batch_id}/{place.ordinal}/{place.revision}"
     digest = hashlib.blake2b(text.encode(), key=version.opening.key.bytes, digest_size=LOT_BYTES).digest()
-    return int.from_bytes(digest) / 2 ** (8 * LOT_BYTES) < share
+    return int.from_bytes(digest) / LOTS < share
 
 
 def reason_of(routing: Routing) -> str:

@@ -43,8 +43,8 @@ FOUND = """
               JOIN batches AS b ON b.id = c.batch_id AND b.tenant_id = :tenant_id
               LEFT JOIN LATERAL (
                    SELECT t.id FROM review_tasks AS t
-                    WHERE t.batch_id = c.batch_id AND t.ordinal = c.ordinal AND t.state IN ('open', 'held', 'escalated')
-                      AND t.kind <> 'golden'
+                    WHERE t.batch_id = c.batch_id AND t.ordinal = c.ordinal AND t.kind <> 'golden'
+                      AND t.state IN ('open', 'held', 'escalated')
                     ORDER BY t.kind = 'routing' DESC, t.id DESC LIMIT 1) AS t ON true
              WHERE (c.batch_id, c.ordinal) <> (:batch_id, :ordinal)
                AND NOT EXISTS (SELECT FROM outcomes AS n

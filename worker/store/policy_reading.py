@@ -10,8 +10,7 @@ from sqlalchemy.orm import Session
 
 from worker.moderation.errors import RejectedError
 from worker.moderation.policy import PolicyVersion, Route
-from worker.moderation.review import TaskKind
-from worker.store.models import GoldenTaskRow, PolicyRow, PolicyVersionRow, ReviewTaskRow
+from worker.store.models import PolicyRow, PolicyVersionRow
 from worker.store.models.policies import VersionState
 from worker.store.policies import values_of
 
@@ -111,14 +110,6 @@ def routed_by(session: Session, tenant_id: str, *, batch_id: UUID, ordinal: int,
     place = {"batch_id": batch_id, "ordinal": ordinal, "revision": revision}
     key = session.execute(ROUTED_BY, {"tenant_id": tenant_id, **place}).one_or_none()
     return None if key is None else values_of(session, [session.get_one(PolicyVersionRow, tuple(key))])[0]
-
-
-def asked_by(session: Session, task: ReviewTaskRow) -> PolicyVersion | None:
-    """The version whose question a task is; None when none asked. Of a golden task, that of the task it stands in for."""
-    if task.kind != TaskKind.GOLDEN:
-        return routed_by(session, task.tenant_id, batch_id=task.batch_id, ordinal=task.ordinal, revision=task.revision)
-    policy, _, version = session.get_one(GoldenTaskRow, task.id).policy_version.rpartition("@")
-    return values_of(session, [session.get_one(PolicyVersionRow, (task.tenant_id, policy, int(version)))])[0]
 
 
 def compare(session: Session, tenant_id: str, policy: str, version: int) -> list[Change]:

@@ -12,9 +12,9 @@ from worker.moderation.release import Training
 from worker.moderation.review import TaskKind
 from worker.store.items import ItemStanding, find_item, item_regions
 from worker.store.models import AppealRow, DecisionRow, OutcomeRow, RegionRow, ReleaseRow, ReviewQueueRow, ReviewTaskRow
-from worker.store.policy_reading import asked_by
 from worker.store.review_listing import count_answers
 from worker.store.review_tasks import Claimant, find_task
+from worker.store.task_policies import asked_under
 
 MOST_DECISIONS = 50  # an item's newest
 
@@ -23,8 +23,8 @@ MOST_DECISIONS = 50  # an item's newest
 class Case:
     """Rows as they were written; never another reviewer's answer.
 
-    `outcome` is None when it is no longer kept; `policy` is the version that asks, if one does. A golden task's case has the policy version
-    of what it stands in for, and no decisions: they would tell the answer.
+    `outcome` is None when it is no longer kept; `policy` is the version under which the task asks, if there is one. A golden task's case
+    has no decisions: they would tell the answer.
     """
 
     task: ReviewTaskRow
@@ -56,7 +56,7 @@ def read_case(session: Session, task_id: int, claimant: Claimant) -> Case:
         outcome=outcome,
         training=Training(release.training) if release is not None else None,
         regions=item_regions(session, task.batch_id, task.ordinal, task.revision),
-        policy=asked_by(session, task),
+        policy=asked_under(session, task),
         decisions=session.execute(decided.order_by(DecisionRow.created_at.desc(), DecisionRow.id.desc())).scalars().all(),
         appeal=session.get(AppealRow, task.appeal_id) if task.appeal_id is not None else None,
     )

@@ -43,9 +43,14 @@ def due_tasks(session: Session, *, limit: int) -> list[int]:
 
 
 def conclude_due(session: Session, task_id: int, *, actor: str) -> UUID | None:
-    """Lets the task's answers take effect whose time is over: the decision that they come to, if they do."""
-    query = select(ReviewTaskRow).filter_by(id=task_id).with_for_update().execution_options(populate_existing=True)
-    task = session.execute(query).scalar_one()
+    """Lets the task's answers take effect whose time is over: the decision that they come to, if they do.
+
+    A task that is locked is left for the next time: whoever waited for it would keep all others waiting.
+    """
+    query = select(ReviewTaskRow).filter_by(id=task_id).with_for_update(skip_locked=True)
+    task = session.execute(query.execution_options(populate_existing=True)).scalar_one_or_none()
+    if task is None:
+        return None
     due = update(ReviewRow).filter_by(task_id=task_id).where(ReviewRow.pending_until <= func.now()).values(pending_until=None)
     reviews = session.execute(due.returning(ReviewRow.id)).scalars().all()
     decision_id = conclude(session, task, sorted(reviews))
@@ -62,20 +67,24 @@ def conclude(session: Session, task: ReviewTaskRow, final: Sequence[UUID]) -> UU
     task.version += int(task.state != before)
     session.flush()
     decision_id = None if decision is None else _decide(session, task, decision)
+    if task.kind == TaskKind.GOLDEN:
+        return None
     told = {"task_id": task.id, "item_id": item_id(task.batch_id, task.ordinal), "task_state": task.state}
-    for review_id in final if task.kind != TaskKind.GOLDEN else ():  # nobody but leads hears of those
+    for review_id in final:
         outbox.publish(session, task.tenant_id, EventType.REVIEW_COMPLETED, {"review_id": str(review_id), **told})
     return decision_id
 
 
 def _weigh(session: Session, task: ReviewTaskRow) -> NewDecision | None:
-    """The decision that the task's answers make together; None while some are missing, somebody else is asked, too, or it only measures."""
+    """The decision that the answers make together; None while some are missing, when somebody else is asked, or the task only measures."""
     query = select(ReviewRow).filter_by(task_id=task.id, taken_back_at=None).order_by(ReviewRow.created_at, ReviewRow.id)
     reviews = session.execute(query.execution_options(populate_existing=True)).scalars().all()
-    if len(reviews) < task.slots or any(review.pending_until is not None for review in reviews):
+    if any(review.pending_until is not None for review in reviews):
         return None
     if task.kind == TaskKind.GOLDEN:
         task.state, task.closed_at = TaskState.DONE, func.now()
+        return None
+    if len(reviews) < task.slots:
         return None
     last = reviews[-1]
     alike = [review for review in reviews if (review.verdict, review.action) == (last.verdict, last.action)]
