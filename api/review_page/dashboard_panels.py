@@ -11,7 +11,7 @@ from api.review_page.golden_panel import golden_panel
 from api.review_page.model_panels import model_panels
 from api.review_page.panels import Panel, Table, Tile
 from api.review_page.rendering import person
-from api.review_page.wording import TENTATIVE, age, between, coefficient, duration, percent, plural, reliability, resting, seconds
+from api.review_page.wording import TENTATIVE, age, coefficient, duration, grounds, percent, plural, reliability, seconds
 from worker.moderation.shares import Share
 from worker.store.review_figures.depth import QueueDepth
 from worker.store.review_figures.reading import ReviewFigures
@@ -38,12 +38,12 @@ def tiles(figures: ReviewFigures) -> list[Tile]:
             "answers",
             "Answers",
             f"{pace.answers:,}",
-            f"median {seconds(pace.median_seconds)}, {percent(unsure.value)} unsure",
+            f"median {seconds(pace.median_seconds)}, {percent(unsure.value)} unsure" if pace.answers else "none yet",
         ),
-        Tile("overrides", "Overridden", percent(overridden.value), f"{between(overridden)}, {resting(overridden)}"),
+        Tile("overrides", "Overridden", percent(overridden.value), grounds(overridden)),
         Tile("agreement", "Agreement α", coefficient(alpha), reliability(alpha) if alpha.units else "no task with two blind answers", tone),
-        Tile("boxes", "Boxes right", percent(boxes.value), f"{between(boxes)}, {resting(boxes)}"),
-        Tile("stages", "Scan ≠ zoom", percent(stages.value), f"{between(stages)}, {resting(stages)}"),
+        Tile("boxes", "Boxes right", percent(boxes.value), grounds(boxes)),
+        Tile("stages", "Scan ≠ zoom", percent(stages.value), grounds(stages)),
     ]
 
 

@@ -278,6 +278,22 @@ async def test_figures_are_a_tenant_s_own(room: Room) -> None:
     assert (seen["overrides"]["total"]["rate"]["whole"], seen["stages"], seen["throughput"]["reviewers"]) == (0, [], [])
 
 
+async def test_the_page_takes_a_form_s_empty_choice_for_all_queues_and_tells_a_bad_one(room: Room) -> None:
+    ann = room.person()
+    html = {**ann.headers, "Accept": "text/html"}
+
+    async def look(**parameters: str) -> tuple[int, str]:
+        answer = await room.api.get("/review/dashboard", params=parameters, headers=html)
+        return answer.status_code, answer.text
+
+    assert (await look(days="30", queue=""))[0] == (await look(queue="default"))[0] == 200
+    for parameters, status, code in (({"queue": "none"}, 404, "not_found"), ({"days": "0"}, 422, "request_invalid")):
+        found = await look(**parameters)
+        assert (found[0], code in found[1]) == (status, True)
+    stranger = await room.api.get("/review/dashboard", headers={**room.person(Scope.AUDIT).headers, "Accept": "text/html"})
+    assert stranger.status_code == 403
+
+
 async def test_what_cannot_be_asked_is_refused(room: Room) -> None:
     ann = room.person()
     for days in ("0", "91", "-1", "1.0", "x", "1e1"):
