@@ -16,7 +16,7 @@ from worker.moderation.release import Training
 from worker.moderation.review import DecisionBasis
 from worker.moderation.search import Filter
 from worker.store.results import address_of
-from worker.store.review_answers import VISIBLE
+from worker.store.review_answers import CONCEALED, VISIBLE
 from worker.store.review_tasks import Claimant
 from worker.store.search import Key
 
@@ -45,9 +45,11 @@ FOUND = text(
       LEFT JOIN erasures AS e ON (e.batch_id, e.ordinal) = (k.batch_id, k.ordinal)
       LEFT JOIN decisions AS d ON (d.batch_id, d.ordinal) = (k.batch_id, k.ordinal)
            AND NOT EXISTS (SELECT FROM decisions AS later WHERE later.supersedes = d.id)
+           AND (k.batch_id, k.ordinal) NOT IN ({CONCEALED})
       LEFT JOIN LATERAL (SELECT array_agg(DISTINCT r.reviewer ORDER BY r.reviewer) AS reviewers
                            FROM review_tasks AS t JOIN reviews AS r ON r.task_id = t.id
-                          WHERE (t.batch_id, t.ordinal) = (k.batch_id, k.ordinal) AND {VISIBLE}) AS v ON true
+                          WHERE (t.batch_id, t.ordinal) = (k.batch_id, k.ordinal) AND {VISIBLE}
+                            AND (k.batch_id, k.ordinal) NOT IN ({CONCEALED})) AS v ON true
      ORDER BY k.place
     """  # noqa: S608  constants of ours
 )
