@@ -1,12 +1,15 @@
 """The judging page, from a reviewer's chair."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.people import WAIT_MS
+
 REASON = "Looked at twice."
+PAUSE = 50  # milliseconds between two looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +90,12 @@ def sit_down(page: Page, queue: str = "default") -> Chair:
     chair = Chair(page)
     expect(chair.task.or_(page.locator("#empty:not([hidden])"))).to_be_visible()
     return chair
+
+
+def eventually(page: Page, holds: Callable[[], bool]) -> bool:
+    """Whether it becomes true before long; the page goes on meanwhile."""
+    for _ in range(WAIT_MS // PAUSE):
+        if holds():
+            return True
+        page.wait_for_timeout(PAUSE)
+    return holds()

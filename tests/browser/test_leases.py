@@ -1,14 +1,12 @@
 """What goes wrong in mid-decision: lost leases, double clicks, ended sessions, no network. Nothing that was typed is lost."""
 
-from collections.abc import Callable
-
 import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import Engine
 
 from tests.browser.cases import BRIDGE, PORTRAIT
-from tests.browser.judging import Chair, sit_down
-from tests.browser.people import PEOPLE, WAIT_MS, choose
+from tests.browser.judging import Chair, eventually, sit_down
+from tests.browser.people import PEOPLE, choose
 from tests.browser.seeing import screenshot
 from tests.browser.watching import NO_ANSWER, Watch
 from tests.browser.world import TENANT, Seeded
@@ -18,7 +16,6 @@ from worker.store.review_tasks import Claimant, reassign_task
 from worker.store.session import transaction
 
 WORDS = "I looked at the letters for a long time."
-PAUSE = 50  # milliseconds
 A_SECOND = 1_100  # milliseconds, until a server looks a session up again
 
 
@@ -170,15 +167,6 @@ def test_an_abandoned_page_gives_back_what_it_had_fetched_ahead(chair: Chair, se
     assert eventually(chair.page, lambda: seeded.world.value(held) == [seeded.task(PORTRAIT)])
     chair.page.reload()
     expect(chair.page.get_by_text("You hold 1 task")).to_be_visible()
-
-
-def eventually(page: Page, holds: Callable[[], bool]) -> bool:
-    """Whether it becomes true before long; the page goes on meanwhile."""
-    for _ in range(WAIT_MS // PAUSE):
-        if holds():
-            return True
-        page.wait_for_timeout(PAUSE)
-    return holds()
 
 
 def reassigned(seeded: Seeded, actors: dict[str, str], to: str) -> None:

@@ -18,13 +18,14 @@ export class Deck {
     this.last = null; // the last answer: {task, reviewId, notice}
     this.paused = false;
     this.preparing = null;
+    this.exhausted = false; // the queue has said that it has no more; until then, nothing says that nothing waits
   }
 
   get current() { return this.paused ? null : this.tasks[0] ?? null; }
 
   begin() {
-    this.prepare(); // first, or the page would say for a moment that nothing waits
     this.show();
+    this.prepare();
     setInterval(() => { if (!this.tasks.length && !document.hidden && !this.paused) this.prepare(); }, POLL_SECONDS * 1000);
   }
 
@@ -40,11 +41,12 @@ export class Deck {
       try {
         answer = await send("POST", `/review/queues/${this.queue}/claims`);
       } catch (error) {
-        if (error.code === "claims_too_many") return;
-        this.#cannot("The next image could not be fetched", error, () => this.prepare());
+        this.exhausted = error.code === "claims_too_many";
+        if (!this.exhausted) this.#cannot("The next image could not be fetched", error, () => this.prepare());
         return;
       }
-      if (answer.status === 204) return;
+      this.exhausted = answer.status === 204;
+      if (this.exhausted) return;
       this.tasks.push(this.#made(answer.body));
       this.show();
     }
@@ -61,7 +63,7 @@ export class Deck {
   show() {
     const [first, ...others] = this.tasks;
     for (const task of others) task.hide();
-    document.getElementById("empty").hidden = Boolean(first) || this.paused || Boolean(this.preparing);
+    document.getElementById("empty").hidden = Boolean(first) || this.paused || !this.exhausted;
     document.getElementById("paused").hidden = !this.paused;
     if (!first || this.paused || !first.article.hidden) return;
     first.show();
