@@ -12,7 +12,7 @@ from tests.browser.cases import BROKEN, CONTESTED, FLOWER, GONE, HOSTILE_TEXT, P
 from tests.browser.people import House
 from tests.browser.seeing import check_accessible, screenshot
 from tests.browser.watching import Watch
-from tests.browser.world import STATEMENT, TENANT, Seeded, ordinal_of
+from tests.browser.world import STATEMENT, TENANT, Seeded
 from worker.moderation.outcomes import Verdict
 from worker.moderation.policy import Action
 from worker.store.overrides import Override, override
@@ -29,7 +29,7 @@ def decided(engine: Engine, seeded: Seeded, case: str) -> UUID:
     """Labelled, by somebody who is not here today."""
     with transaction(engine) as session:
         wanted = Override(verdict=Verdict.GENERATED, action=Action.LABEL, reason="The seeds melt.", supersedes=None)
-        return override(session, TENANT, (seeded.batch_id, ordinal_of(case)), wanted, lead="person:earlier")
+        return override(session, TENANT, (seeded.batch_id, seeded.ordinal(case)), wanted, lead="person:earlier")
 
 
 def opened(page: Page, seeded: Seeded, case: str) -> Page:
@@ -176,11 +176,11 @@ def test_an_auditor_reads_the_trail_and_a_reviewer_may_only_look(auditor: Page, 
         expect(reviewer.get_by_role("button", name=name)).to_have_count(0)
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 768)])
-def test_pictures_of_the_page(house: House, seeded: Seeded, engine: Engine, scheme: Any, width: int) -> None:
+@pytest.mark.parametrize(("name", "scheme", "width"), [("case", "light", 1280), ("case-tablet-dark", "dark", 768)])
+def test_pictures_of_the_page(house: House, seeded: Seeded, engine: Engine, name: str, scheme: Any, width: int) -> None:
     page = house.sign_in("lead", scheme=scheme, size={"width": width, "height": 900 if width > 1000 else 1024})
     opened(page, seeded, CONTESTED)
     drawn(page)
     page.locator("section[id^=appeal]").scroll_into_view_if_needed()
     page.wait_for_load_state("networkidle")
-    screenshot(page, f"case-{scheme}-{width}")
+    screenshot(page, name)

@@ -54,6 +54,7 @@ class ItemLife:
     statements: Sequence[StatementRow]
     holds: Sequence[LegalHoldRow]
     erasure: ErasureRow | None
+    concealed: bool  # what people said of it, from who is being asked about it as a golden image
 
     @property
     def decision(self) -> DecisionRow | None:
@@ -89,6 +90,7 @@ def read_life(session: Session, claimant: Claimant, batch_id: UUID, ordinal: int
         statements=session.execute(statements).scalars().all(),
         holds=session.execute(holds.order_by(LegalHoldRow.placed_at)).scalars().all(),
         erasure=session.get(ErasureRow, (batch_id, ordinal)),
+        concealed=concealed,
     )
 
 
@@ -96,14 +98,12 @@ def _tasks(session: Session, place: Mapping[str, Any], claimant: Claimant) -> tu
     """Tasks as far as they may be told of, and whether what people said must be concealed."""
     query = select(ReviewTaskRow).filter_by(**place, tenant_id=claimant.tenant_id).order_by(ReviewTaskRow.id.desc()).limit(MOST_TASKS)
     every = list(reversed(session.execute(query).scalars().all()))
-    if claimant.lead:
-        return every, False
     waiting = [task.id for task in every if task.kind == TaskKind.GOLDEN and task.state in UNFINISHED_TASKS]
     asked = select(GoldenTaskRow.task_id).filter_by(reviewer=claimant.reviewer).where(GoldenTaskRow.task_id.in_(waiting))
     own = set(session.execute(asked).scalars())
     if own:
         return [task for task in every if task.id in own], True
-    return [task for task in every if task.kind != TaskKind.GOLDEN], False
+    return every if claimant.lead else [task for task in every if task.kind != TaskKind.GOLDEN], False
 
 
 def _regions(session: Session, place: Mapping[str, Any]) -> dict[int, list[RegionRow]]:

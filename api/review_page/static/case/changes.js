@@ -101,8 +101,9 @@ async function sign(form) {
   again(`statement-${form.dataset.sign}`);
 }
 
-// Listens to every form and button that changes something.
+// Listens to every form and button that changes something; until then they are off.
 export function listen() {
+  for (const button of document.querySelectorAll("[data-change]")) button.disabled = false;
   document.addEventListener("submit", (event) => {
     const form = event.target;
     event.preventDefault();

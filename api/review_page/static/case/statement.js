@@ -38,4 +38,5 @@ export function prepare(form) {
     form.dispatchEvent(new Event("input"));
   });
   show();
+  sign.disabled = sign.dataset.signable !== "yes";
 }
