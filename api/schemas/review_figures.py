@@ -179,7 +179,7 @@ class ArtefactPrecision(Answer):
 
 
 class Boxes(Answer):
-    """What the window's newest 10,000 reviews with judgements made of the model's boxes."""
+    """What the window's newest 5,000 reviews with judgements made of the model's boxes."""
 
     precision: Rate
     artefacts: list[ArtefactPrecision]

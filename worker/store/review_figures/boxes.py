@@ -15,7 +15,7 @@ from worker.moderation.review import JudgementKind
 from worker.moderation.shares import Share
 from worker.store.review_figures.scope import FigureScope
 
-NEWEST = 10_000  # reviews with judgements that are looked at: enough for intervals of ±1 %, whatever the window
+NEWEST = 5_000  # reviews with judgements that are looked at: enough for intervals of ±1.5 %, whatever the window
 WORDS = 200  # characters of a text that are read: what it is about stands at its beginning
 
 JUDGED = text(

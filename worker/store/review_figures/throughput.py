@@ -21,8 +21,8 @@ ANSWERS = text(
     SELECT at, reviewer, grouping(at) AS of_reviewer, took, count(*) AS answers, count(*) FILTER (WHERE verdict = 'unsure') AS unsure,
            count(exposure_seconds) AS measured, coalesce(sum(exposure_seconds), 0) AS exposed
       FROM (SELECT date_bin(:step, r.created_at, :since) AS at, r.reviewer, r.verdict, r.exposure_seconds,
-                   CASE WHEN r.answered_with IS NULL
-                        THEN round(r.seconds::numeric, CASE WHEN r.seconds < 100 THEN 0 ELSE -1 END)::integer END AS took
+                   (CASE WHEN r.answered_with IS NOT NULL THEN NULL WHEN r.seconds < 100 THEN round(r.seconds)
+                         ELSE round(r.seconds / 10) * 10 END)::integer AS took
               FROM reviews AS r JOIN review_tasks AS t ON t.id = r.task_id
              WHERE r.created_at >= :since AND r.taken_back_at IS NULL
                AND t.tenant_id = :tenant_id AND (CAST(:queue AS text) IS NULL OR t.queue = :queue)) AS a
