@@ -21,7 +21,7 @@ from api.middleware.guard import Guard, response_of
 from api.middleware.request_ids import RequestIds
 from api.queries import plain_query
 from api.readiness import Readiness
-from api.review_page import case_lists, cases, judging
+from api.review_page import case_lists, cases, dashboard, judging
 from api.review_page import duplicates as review_duplicates
 from api.review_page import queues as review_queues
 from api.review_page import searching as review_searching
@@ -95,6 +95,7 @@ ROUTERS = (
 PAGES = (
     review_queues.router,
     judging.router,
+    dashboard.router,
     review_duplicates.router,
     review_searching.router,
     case_lists.router,

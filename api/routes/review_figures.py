@@ -18,6 +18,7 @@ from worker.moderation.agreement import Agreement
 from worker.moderation.policy import NAME
 from worker.moderation.scopes import Scope
 from worker.moderation.shares import Share
+from worker.store.golden import GoldenAccuracy, ReviewersAccuracy
 from worker.store.review_figures.boxes import Boxes
 from worker.store.review_figures.depth import AGES, QueueDepth
 from worker.store.review_figures.overrides import Overridden, Overrides
@@ -39,7 +40,7 @@ Queue = Annotated[str | None, Query(pattern=f"^{NAME.pattern}$", description="Of
 
 @router.get("", operation_id="readReviewFigures", response_model=bodies.ReviewFigures, responses=problems("not_found"))
 def read_review_figures(principal: Watcher, services: Services, days: Days = DEFAULT_DAYS, queue: Queue = None) -> Response:
-    """See how review goes: depth and age of queues, throughput, overrides, agreement, precision of boxes, scan against zoom.
+    """See how review goes: depth, age, throughput, overrides, agreement, golden accuracy, precision of boxes, scan against zoom.
 
     Team figures are for everybody here; single reviewers' are for leads and admins, and one's own for oneself.
     """
@@ -72,6 +73,7 @@ def describe_figures(figures: ReviewFigures) -> bodies.ReviewFigures:
                 bodies.PairAgreement(one=pair.one, other=pair.other, kappa=_coefficient(pair.kappa)) for pair in figures.agreement.pairs
             ],
         ),
+        golden=_golden(figures.golden) if figures.golden is not None else None,
         boxes=_boxes(figures.boxes),
         stages=[_stages(release) for release in figures.stages],
     )
@@ -108,6 +110,14 @@ def _overrides(overrides: Overrides) -> bodies.Overrides:
         steps=[bodies.OverriddenStep(at=at, **_overridden(one)) for at, one in overrides.steps],
         policies=[bodies.OverriddenPolicy(policy_version=name, **_overridden(one)) for name, one in overrides.policies],
         releases=[bodies.OverriddenRelease(release=name, **_overridden(one)) for name, one in overrides.releases],
+        occasions=[bodies.OverriddenOccasion(kind=kind, **_overridden(one)) for kind, one in overrides.occasions],
+    )
+
+
+def _golden(golden: ReviewersAccuracy) -> bodies.Golden:
+    return bodies.Golden(
+        total=bodies.GoldenAnswers(**_accuracy(golden.overall)),
+        reviewers=[bodies.ReviewerGolden(reviewer=name, **_accuracy(one)) for name, one in golden.reviewers],
     )
 
 
@@ -132,6 +142,19 @@ def _pace(pace: Pace) -> dict[str, Any]:
         "unsure": pace.unsure,
         "median_seconds": pace.median_seconds,
         "slow_seconds": pace.slow_seconds,
+        "measured": pace.measured,
+        "exposed_seconds": pace.exposed_seconds,
+    }
+
+
+def _accuracy(one: GoldenAccuracy) -> dict[str, Any]:
+    return {
+        "accuracy": _rate(Share(one.correct, one.answers)),
+        "unsure": one.unsure,
+        "missed": one.missed,
+        "false_alarms": one.false_alarms,
+        "judged_boxes": one.judged_boxes,
+        "box_iou": one.box_iou,
     }
 
 

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from api.schemas.base import Answer
 from worker.moderation.artefacts import Artefact
+from worker.moderation.review import TaskKind
 
 
 class Rate(Answer):
@@ -54,6 +55,8 @@ class Pace(Answer):
     unsure: int = Field(description="Of those, unsure")
     median_seconds: int | None = Field(description="From claim to answer; of the answer in the middle")
     slow_seconds: int | None = Field(description="Nine of ten answers took no longer")
+    measured: int = Field(description="Answers of which it is known how long the picture was visible unblurred")
+    exposed_seconds: float = Field(description="For how long it was, over those")
 
 
 class PaceStep(Pace):
@@ -102,6 +105,12 @@ class OverriddenRelease(Overridden):
     release: str | None
 
 
+class OverriddenOccasion(Overridden):
+    """Of images about which people were asked for one reason. Of `qa`, sampled from what had passed, the rate is the model's."""
+
+    kind: TaskKind | None = Field(description="Null: a lead's own decision, without a task")
+
+
 class Overrides(Answer):
     """Decisions of the window."""
 
@@ -109,6 +118,7 @@ class Overrides(Answer):
     steps: list[OverriddenStep]
     policies: list[OverriddenPolicy]
     releases: list[OverriddenRelease]
+    occasions: list[OverriddenOccasion]
 
 
 class Coefficient(Answer):
@@ -132,6 +142,30 @@ class ReviewersAgreement(Answer):
 
     alpha: Coefficient = Field(description="Krippendorff's, nominal")
     pairs: list[PairAgreement] = Field(description="For leads and admins; empty for others")
+
+
+class GoldenAnswers(Answer):
+    """Answers about images whose answer is known: correct, unsure, missed and false alarms add up."""
+
+    accuracy: Rate
+    unsure: int
+    missed: int = Field(description="Generated, and called real")
+    false_alarms: int = Field(description="Real, and called generated")
+    judged_boxes: int = Field(description="Answers that judged boxes of images whose boxes are known")
+    box_iou: float | None = Field(description="Mean IoU over those")
+
+
+class ReviewerGolden(GoldenAnswers):
+    """One reviewer's."""
+
+    reviewer: str
+
+
+class Golden(Answer):
+    """Golden-set accuracy, whatever the queue."""
+
+    total: GoldenAnswers
+    reviewers: list[ReviewerGolden]
 
 
 class ArtefactPrecision(Answer):
@@ -178,5 +212,6 @@ class ReviewFigures(Answer):
     throughput: Throughput
     overrides: Overrides
     agreement: ReviewersAgreement
+    golden: Golden | None = Field(description="For leads and admins; null for others, to whom a number that moves would tell too much")
     boxes: Boxes
     stages: list[ReleaseStages]

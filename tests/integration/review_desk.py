@@ -57,9 +57,9 @@ class Desk:
         for done in answers:
             self.world.rows("UPDATE reviews SET pending_until = now() WHERE id = :id AND pending_until IS NOT NULL", id=done.review_id)
 
-    def conclude(self) -> int:
+    def conclude(self) -> None:
         """What the dispatcher does."""
-        return conclude_answers(self.world.engine, actor="dispatcher")
+        conclude_answers(self.world.engine, actor="dispatcher")
 
     def policy(self, **asks: Any) -> None:
         """A live version that asks for more than the first one; see `Draft`."""

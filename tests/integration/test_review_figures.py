@@ -18,6 +18,7 @@ from worker.moderation.outcomes import ItemReference, Outcome, Region, Verdict
 from worker.moderation.scopes import Scope
 from worker.moderation.settings import Settings
 from worker.moderation.shares import wilson
+from worker.store.golden_items import Known, put_golden
 from worker.store.outcome_rows import Place
 from worker.store.outcomes import Judgement, insert_outcomes
 from worker.store.session import transaction
@@ -70,7 +71,8 @@ async def test_where_nothing_happened_figures_are_zero_or_null(room: Room) -> No
     seen = await figures(room.person(Scope.READ))
     assert [(queue["queue"], queue["tasks"], queue["oldest"]) for queue in seen["queues"]] == [("appeals", 0, None), ("default", 0, None)]
     assert {step["waiting"] for step in seen["flow"]} == {0}
-    assert seen["throughput"]["total"] == {"answers": 0, "unsure": 0, "median_seconds": None, "slow_seconds": None}
+    nothing = {"answers": 0, "unsure": 0, "median_seconds": None, "slow_seconds": None, "measured": 0, "exposed_seconds": 0}
+    assert seen["throughput"]["total"] == nothing
     assert seen["overrides"]["total"]["rate"] == {"part": 0, "whole": 0, "value": None, "low": None, "high": None}
     assert seen["agreement"]["alpha"] == {"value": None, "observed": None, "units": 0}
     assert (seen["boxes"]["artefacts"], seen["boxes"]["missed"], seen["stages"]) == ([], 0, [])
@@ -131,6 +133,55 @@ async def test_answers_are_counted_and_single_reviewers_are_for_leads_and_themse
     (first, _) = seen = (await figures(room.person(Scope.ADMIN)))["throughput"]["reviewers"]
     assert (first["reviewer"], first["answers"], first["unsure"]) == (ann.name, 3, 1)
     assert 0 <= first["median_seconds"] <= first["slow_seconds"] < 60
+
+
+async def test_what_was_taken_back_is_no_answer_and_what_was_answered_with_another_took_no_time(room: Room, owner: World) -> None:
+    ann = room.person()
+    room.judged(*[0.6] * 4)
+    tasks = []
+    for exposure in (5, None, 30, 40):
+        claim = await ann.claim()
+        answer = await ann.answer(claim, {**REAL, **({"exposure_seconds": exposure} if exposure else {})})
+        assert answer.status_code == 201, answer.text
+        tasks.append(claim.task)
+    owner.rows("UPDATE reviews SET seconds = 70 WHERE task_id = :id", id=tasks[0])
+    owner.rows("UPDATE reviews SET seconds = 900, answered_with = :first WHERE task_id = :id", first=tasks[0], id=tasks[1])
+    owner.rows("UPDATE reviews SET seconds = 900, taken_back_at = now() WHERE task_id = :id", id=tasks[3])
+    seen = (await figures(ann))["throughput"]["total"]
+    assert (seen["answers"], seen["measured"], seen["exposed_seconds"], seen["slow_seconds"]) == (3, 2, 35, 70)
+
+
+async def test_images_that_a_policy_passed_are_told_apart_from_those_it_asked_about(room: Room, owner: World) -> None:
+    ann = room.person()
+    record(room, said(0), said(1))
+    await answered(ann, REAL)
+    await answered(ann, GENERATED)
+    sampled = "UPDATE review_tasks SET kind = 'qa' WHERE id = (SELECT task_id FROM reviews WHERE verdict = 'real' AND reviewer = :name)"
+    owner.rows(sampled, name=ann.name)
+    found = {one["kind"]: one["rate"]["value"] for one in (await figures(ann))["overrides"]["occasions"]}
+    assert found == {"qa": 1.0, "routing": 0.0}
+
+
+async def test_golden_accuracy_is_for_leads_and_golden_answers_count_as_work_alone(room: Room, owner: World) -> None:
+    ann, lead = room.person(), room.person(Scope.LEAD)
+    batch_id = room.judged(0.6, 0.6)
+    accept = {"judgements": [{"kind": "accept", "position": 1}]}
+    for body in (REAL, GENERATED):
+        await answered(ann, {**body, **accept})
+    with transaction(room.world.engine) as session:
+        for ordinal in (0, 1):
+            put_golden(
+                session, room.tenant, (batch_id, ordinal), Known(verdict=Verdict.GENERATED, boxes=(Box(1, 2, 30, 40),)), actor="keeper"
+            )
+    owner.rows("UPDATE review_tasks SET kind = 'golden' WHERE batch_id = :id", id=batch_id)
+    owner.rows("DELETE FROM decisions WHERE batch_id = :id", id=batch_id)
+    seen = await figures(lead)
+    (mine,) = seen["golden"]["reviewers"]
+    for one in (mine, seen["golden"]["total"]):
+        assert (one["accuracy"]["part"], one["accuracy"]["whole"], one["missed"], one["false_alarms"], one["unsure"]) == (1, 2, 1, 0, 0)
+        assert (one["judged_boxes"], one["box_iou"]) == (2, 1.0)
+    assert (mine["reviewer"], seen["throughput"]["total"]["answers"], seen["boxes"]["artefacts"]) == (ann.name, 2, [])
+    assert (await figures(ann))["golden"] is None
 
 
 async def test_overrides_are_decisions_that_stand_against_the_model(room: Room) -> None:

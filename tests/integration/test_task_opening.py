@@ -43,9 +43,9 @@ class Office:
             move_version(session, self.tenant, "default", version, VersionState.LIVE, actor="ann")
         return version
 
-    def queue(self, name: str, **settings: int) -> None:
+    def queue(self, name: str, *, slots: int = 1) -> None:
         with transaction(self.world.engine) as session:
-            create_queue(session, self.tenant, name, QueueSettings(**settings), actor="ann")
+            create_queue(session, self.tenant, name, QueueSettings(slots=slots), actor="ann")
 
     def judged(self, *scores: float, **place: Any) -> UUID:
         return judged_batch(self.world, dict(enumerate(scores)), tenant=self.tenant, **place)

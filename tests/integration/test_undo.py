@@ -14,11 +14,12 @@ from worker.moderation.errors import FencedError, RejectedError, TransientError
 from worker.moderation.outcomes import Verdict
 from worker.moderation.policy import Action
 from worker.moderation.review import TaskState
+from worker.store.appeals import NewAppeal, open_appeal
 from worker.store.erasures import Erasing, erase_item
 from worker.store.overrides import Override, override
 from worker.store.review_answers import visible_reviews
 from worker.store.review_claims import held_claims, hold_task
-from worker.store.review_tasks import find_task, reassign_task
+from worker.store.review_tasks import find_task, lock_any_task, reassign_task
 from worker.store.reviews import Submitted
 from worker.store.session import transaction
 
@@ -46,15 +47,17 @@ def test_an_answer_takes_effect_when_it_can_no_longer_be_taken_back(desk: Desk) 
     batch_id = desk.batch(0.6)
     done = desk.answer(desk.claim("ann"), GENERATED, undo=60)
     assert (done.task_state, done.decision_id, done.final_at is not None) == (TaskState.OPEN, None, True)
-    assert (desk.conclude(), desk.decisions(batch_id), desk.events(), desk.claim("bob")) == (0, [], [], None)
+    desk.conclude()
+    assert (desk.decisions(batch_id), desk.events(), desk.claim("bob")) == ([], [], None)
     desk.too_late(done)
-    assert desk.conclude() == 1
+    desk.conclude()
     (decision,) = desk.decisions(batch_id)
     assert (decision.decided_by, decision.reason) == ("ann", "six fingers")
     assert desk.task(batch_id).state == "done"
     assert desk.events() == ["decision.created", "review.completed"]
     assert desk.actions(batch_id) == ["review.claimed", "review.submitted", "decision.created", "review.concluded"]
-    assert desk.conclude() == 0
+    desk.conclude()
+    assert len(desk.decisions(batch_id)) == 1
 
 
 def test_an_answer_that_was_taken_back_is_none_and_its_reviewer_has_the_task_again(desk: Desk) -> None:
@@ -65,7 +68,7 @@ def test_an_answer_that_was_taken_back_is_none_and_its_reviewer_has_the_task_aga
     assert first is not None
     assert (again.task_id, again.slot, again.version, again.token != first.token) == (first.task_id, 1, first.version, True)
     assert desk.undo("ann", done) == again
-    assert (seen_by(desk, "ann", again.task_id), desk.conclude()) == ([], 0)
+    assert seen_by(desk, "ann", again.task_id) == []
     with pytest.raises(FencedError):
         desk.answer(first, GENERATED, undo=60)
     desk.answer(again, REAL)
@@ -129,7 +132,7 @@ def test_answers_that_differ_are_escalated_when_their_time_is_over(desk: Desk) -
     answers = [desk.answer(desk.claim("ann"), GENERATED, undo=60), desk.answer(desk.claim("bob"), REAL, undo=60)]
     assert desk.task(batch_id).state == "open"
     desk.too_late(*answers)
-    assert desk.conclude() == 1
+    desk.conclude()
     assert (desk.task(batch_id).state, desk.decisions(batch_id)) == ("escalated", [])
     settled = desk.answer(desk.claim("lea", lead=True), REAL, lead=True, undo=60)
     assert desk.task(batch_id).state == "escalated"
@@ -165,10 +168,36 @@ def test_an_answer_to_an_earlier_revision_takes_effect_though_the_image_is_judge
     judged_batch(desk.world, {0: 0.95}, tenant=desk.tenant, revision=2, batch_id=batch_id)
     with refusal("undo_too_late"):
         desk.undo("ann", done)
-    assert desk.conclude() == 1
+    desk.conclude()
     assert [(d.revision, d.decided_by) for d in desk.decisions(batch_id)] == [(1, "ann")]
     states = desk.world.rows("SELECT revision, state FROM review_tasks WHERE batch_id = :id ORDER BY revision", id=batch_id)
     assert [tuple(row) for row in states] == [(1, "done"), (2, "open")]
+
+
+def test_an_appeal_stays_open_until_its_answer_takes_effect(desk: Desk) -> None:
+    batch_id = desk.batch(0.95)
+    first = desk.answer(desk.claim("ann"), GENERATED)
+    assert first.decision_id is not None
+    with transaction(desk.world.engine) as session:
+        appeal = open_appeal(session, desk.tenant, NewAppeal(decision_id=first.decision_id, statement="I took it"), actor="app")
+    second = desk.answer(desk.claim("bob", "appeals"), REAL, undo=60)
+    state = "SELECT state FROM appeals WHERE id = :id"
+    assert (desk.world.value(state, id=appeal.id), len(desk.decisions(batch_id))) == ("open", 1)
+    desk.too_late(second)
+    desk.conclude()
+    assert desk.world.value(state, id=appeal.id) == "reversed"
+    assert desk.events()[2:] == ["decision.superseded", "decision.created", "appeal.decided", "review.completed"]
+
+
+def test_a_task_that_somebody_works_on_at_that_moment_is_concluded_later_and_nobody_waits(desk: Desk) -> None:
+    batch_id = desk.batch(0.6, 0.6)
+    desk.too_late(*[desk.answer(desk.claim("ann"), GENERATED, undo=60) for _ in range(2)])
+    with transaction(desk.world.engine) as session:
+        lock_any_task(session, desk.task(batch_id).id, desk.who("lea"))
+        desk.conclude()
+        assert [decision.ordinal for decision in desk.decisions(batch_id)] == [1]
+    desk.conclude()
+    assert [decision.ordinal for decision in desk.decisions(batch_id)] == [1, 0]
 
 
 def test_half_an_answered_question_is_withdrawn_by_a_newer_revision_and_its_answer_told_of(desk: Desk) -> None:
@@ -176,7 +205,7 @@ def test_half_an_answered_question_is_withdrawn_by_a_newer_revision_and_its_answ
     batch_id = desk.batch(0.6)
     desk.answer(desk.claim("ann"), GENERATED, undo=60)
     judged_batch(desk.world, {0: 0.95}, tenant=desk.tenant, revision=2, batch_id=batch_id)
-    assert desk.conclude() == 1
+    desk.conclude()
     states = desk.world.rows("SELECT revision, state FROM review_tasks WHERE batch_id = :id ORDER BY revision", id=batch_id)
     assert ([tuple(row) for row in states], desk.decisions(batch_id)) == ([(1, "withdrawn"), (2, "open")], [])
     assert desk.events() == ["review.completed"]
@@ -189,7 +218,7 @@ def test_erasing_an_image_that_was_answered_leaves_the_decision_and_not_its_word
         erase_item(session, desk.tenant, batch_id, 0, Erasing(actor="test", reason="requested", upload_bucket="none"))
     with refusal("undo_too_late"):
         desk.undo("ann", done)
-    assert desk.conclude() == 1
+    desk.conclude()
     assert [(d.verdict, d.action, d.reason) for d in desk.decisions(batch_id)] == [("generated", "label", "the image was erased")]
 
 

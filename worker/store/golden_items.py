@@ -62,7 +62,7 @@ def put_golden(session: Session, tenant_id: str, place: tuple[UUID, int], known:
         for name, value in said.items():
             setattr(row, name, value)
         row.retired_at = row.retired_by = None
-        row.added_at = func.now()  # type: ignore[assignment]  # the database's
+        row.added_at = func.now()
         session.flush()
         session.refresh(row)
     if created or changed:
@@ -75,7 +75,7 @@ def retire_golden(session: Session, tenant_id: str, place: tuple[UUID, int], *, 
     """Nobody is asked about the item any more, and what was answered stays. Twice is as once. Raises RejectedError `golden_missing`."""
     row = find_golden(session, tenant_id, place, lock=True)
     if row.retired_at is None:
-        row.retired_at, row.retired_by = func.now(), actor  # type: ignore[assignment]  # the database's
+        row.retired_at, row.retired_by = func.now(), actor
         session.flush()
         session.refresh(row)
         session.execute(SWEEP_AGAIN, {"batch_id": row.batch_id})  # what was kept for its sake is let go

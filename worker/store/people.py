@@ -1,5 +1,6 @@
 """People: invited, listed, given roles, recognised when they sign in, disabled. Nobody gets in without an invitation."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from worker.store.people_sessions import end_sessions
 from worker.store.saved_filters import forget_filters
 from worker.store.tenants import ensure_tenant
 
+ACTOR = "person:"  # and their id: how audit and reviews name them
 BIND = text(
     """
     -- bind: an account at the identity provider to the invitation of its e-mail, once; accounts that are known already keep their person
@@ -54,6 +56,13 @@ def list_people(session: Session, tenant_id: str | None, *, before: UUID | None 
     query = select(PersonRow).order_by(PersonRow.id.desc()).limit(limit)
     query = query if tenant_id is None else query.filter_by(tenant_id=tenant_id)
     return list(session.execute(query if before is None else query.where(PersonRow.id < before)).scalars())
+
+
+def names_of(session: Session, tenant_id: str, actors: Collection[str]) -> dict[str, str]:
+    """What people are called, by the names under which records know them; keys and people of other tenants are left out."""
+    actor = func.concat(ACTOR, PersonRow.id)
+    query = select(actor.label("actor"), PersonRow.name).where(PersonRow.tenant_id == tenant_id, actor.in_(actors))
+    return {row.actor: row.name for row in session.execute(query)}
 
 
 def find_person(session: Session, tenant_id: str, who: UUID | str) -> PersonRow:

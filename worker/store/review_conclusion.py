@@ -43,9 +43,14 @@ def due_tasks(session: Session, *, limit: int) -> list[int]:
 
 
 def conclude_due(session: Session, task_id: int, *, actor: str) -> UUID | None:
-    """Lets the task's answers take effect whose time is over: the decision that they come to, if they do."""
-    query = select(ReviewTaskRow).filter_by(id=task_id).with_for_update().execution_options(populate_existing=True)
-    task = session.execute(query).scalar_one()
+    """Lets the task's answers take effect whose time is over: the decision that they come to, if they do.
+
+    A task that is locked is left for the next time: whoever waited for it would keep all others waiting.
+    """
+    query = select(ReviewTaskRow).filter_by(id=task_id).with_for_update(skip_locked=True)
+    task = session.execute(query.execution_options(populate_existing=True)).scalar_one_or_none()
+    if task is None:
+        return None
     due = update(ReviewRow).filter_by(task_id=task_id).where(ReviewRow.pending_until <= func.now()).values(pending_until=None)
     reviews = session.execute(due.returning(ReviewRow.id)).scalars().all()
     decision_id = conclude(session, task, sorted(reviews))

@@ -101,6 +101,11 @@ def list_queues(session: Session, tenant_id: str, *, after: str = "", limit: int
     return _queues(session, tenant_id, session.execute(query.limit(limit)).scalars().all())
 
 
+def queue_names(session: Session, tenant_id: str) -> list[str]:
+    """Of all its queues."""
+    return list(session.execute(select(ReviewQueueRow.name).filter_by(tenant_id=tenant_id).order_by(ReviewQueueRow.name)).scalars())
+
+
 def read_queue(session: Session, tenant_id: str, name: str) -> Queue:
     """One of them. Raises RejectedError `queue_missing`."""
     return _queues(session, tenant_id, [find_queue(session, tenant_id, name)])[0]

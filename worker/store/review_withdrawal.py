@@ -31,7 +31,7 @@ WITHDRAW = text(
     SELECT count(*) FROM withdrawn
     """
 )
-ANY_REVISION = 32_767  # the largest there can be
+ANY_REVISION = 2**15  # beyond the largest there can be
 
 
 def withdraw_tasks(session: Session, batch_id: UUID, ordinals: Collection[int], *, before: int = ANY_REVISION, reason: str) -> int:

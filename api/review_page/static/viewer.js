@@ -1,7 +1,7 @@
 // <zoom-image>: a picture with its numbered boxes, to look at closely and to judge, move and add boxes on.
 //
 // The picture is scaled by a CSS transform alone; boxes are drawn over it at the frame's own scale. Which part is seen is kept in
-// camera.js, what is selected, judged and edited in desk.js; here they meet the element, its image and its attributes.
+// camera.js, what is selected, judged and edited in desk.js; here they meet the element and its attributes.
 
 import { Camera } from "./viewer/camera.js";
 import { Desk } from "./viewer/desk.js";
@@ -10,13 +10,10 @@ import * as frame from "./viewer/frame.js";
 import { clampBox, toImage } from "./viewer/geometry.js";
 import { Gestures } from "./viewer/gestures.js";
 import { Keys } from "./viewer/keys.js";
-import { whyMissing } from "./viewer/missing.js";
 import { Overlay } from "./viewer/overlay.js";
-import { veil } from "./viewer/veil.js";
+import { Picture } from "./viewer/picture.js";
 import { HINTS } from "./viewer/wording.js";
 
-const PIXELATED_FROM = 4; // CSS pixels for each of the file's: from here on single pixels are meant to be seen
-const SETTLED = 200; // milliseconds without a new view, after which the picture is drawn sharp again
 const NEW_BOX = 0.25; // of the seen part's sides, for a box that is placed by keyboard
 const ZOOM = 1.5; // by a button
 
@@ -27,19 +24,16 @@ export class ZoomImage extends HTMLElement {
   ready;
   #isReady;
   #size;
-  #image;
-  #pictures = []; // what is scaled: the image and its veil, or the ground when it is missing
+  #picture;
   #desk;
   #camera;
   #overlay;
   #live;
   #hint;
   #exposure = new Exposure((name, detail) => this.#tell(name, detail));
-  #loaded = false;
   #onScreen = false;
   #peeking = false;
   #hovered = null;
-  #settling;
   #leaving;
 
   constructor() {
@@ -68,8 +62,9 @@ export class ZoomImage extends HTMLElement {
 
   attributeChangedCallback() {
     if (!this.#desk) return;
-    this.#veiled();
+    if (this.hasAttribute("blur")) this.#picture.blur();
     this.#draw();
+    this.#place();
     this.#exposed();
   }
 
@@ -91,13 +86,23 @@ export class ZoomImage extends HTMLElement {
     return this.#desk.judgements;
   }
 
-  applyJudgements(judgements) {
+  /** Brings back what `judgements` gave. */
+  restore(judgements) {
     this.#desk.apply(judgements);
   }
 
   select(key, { focus = false } = {}) {
     this.#desk.select(key);
-    if (focus && this.selected !== null) this.#overlay.node(this.selected).focus({ preventScroll: true });
+    if (focus) this.#focusSelected();
+  }
+
+  /** Selects a box and edits it by keyboard. */
+  edit(key = this.selected) {
+    this.#desk.select(key);
+    if (!this.#editable || this.selected === null) return false;
+    this.#focusSelected();
+    this.#desk.beginEdit({ byKeys: true });
+    return true;
   }
 
   highlight(key) {
@@ -127,14 +132,6 @@ export class ZoomImage extends HTMLElement {
     this.focus({ preventScroll: true });
   }
 
-  /** Edits the selected box by keyboard. */
-  startEditing() {
-    if (!this.#editable || this.selected === null) return false;
-    this.#overlay.node(this.selected).focus({ preventScroll: true });
-    this.#desk.beginEdit({ byKeys: true });
-    return true;
-  }
-
   /** Shows a blurred picture as it is, or blurs it again. */
   peek(on) {
     this.#peeking = on && this.hasAttribute("blur");
@@ -155,6 +152,7 @@ export class ZoomImage extends HTMLElement {
       say: (text) => (this.#live.textContent = text),
       tell: (name, detail) => this.#tell(name, detail),
     });
+    this.#picture = new Picture(this, this.#size);
     this.#camera = new Camera(this.#size, () => this.#place());
     this.#overlay = new Overlay();
     this.#live = frame.liveRegion();
@@ -169,8 +167,6 @@ export class ZoomImage extends HTMLElement {
     if (!this.hasAttribute("aria-label")) this.setAttribute("aria-label", "Image with its boxes");
     this.#listen();
     this.#draw();
-    this.#image = this.querySelector("img");
-    if (this.#image) this.#take(this.#image);
     this.#load();
   }
 
@@ -180,7 +176,7 @@ export class ZoomImage extends HTMLElement {
     this.addEventListener("click", (event) => this.#click(event));
     this.addEventListener("pointerover", ({ target, buttons }) => buttons || this.#hover(target.closest(".viewer-box")));
     this.addEventListener("pointerleave", () => this.#hover(null));
-    this.addEventListener("focusin", ({ target }) => this.#hover(target.closest(".viewer-box:focus-visible")));
+    this.addEventListener("focusin", ({ target }) => this.#focused(target.closest(".viewer-box:focus-visible")));
     this.addEventListener("focusout", ({ relatedTarget }) => {
       this.#hover(null);
       const { active } = this.#desk.editor;
@@ -218,12 +214,16 @@ export class ZoomImage extends HTMLElement {
       const at = (part) => toImage(this.#camera.view, { x: width * part, y: height * part });
       const [start, end] = [at((1 - NEW_BOX) / 2), at((1 + NEW_BOX) / 2)];
       this.#desk.beginNew(clampBox([start.x, start.y, end.x, end.y], this.#size), { byKeys: true });
-      this.#overlay.node(this.selected).focus({ preventScroll: true });
+      this.#focusSelected();
       return true;
     }
     if (key !== null && key !== this.selected) this.select(key);
-    else return this.startEditing();
+    else return this.edit();
     return true;
+  }
+
+  #focusSelected() {
+    if (this.selected !== null) this.#overlay.node(this.selected).focus({ preventScroll: true });
   }
 
   #click(event) {
@@ -248,6 +248,12 @@ export class ZoomImage extends HTMLElement {
     this.#tell("box-hover", { key, position: this.#desk.find(key)?.position ?? null });
   }
 
+  /** A box that got the focus by keyboard is brought into view. */
+  #focused(node) {
+    this.#hover(node);
+    if (node) this.#camera.reveal(this.#desk.find(node.dataset.key).box);
+  }
+
   #draw() {
     const { entries, editor, selected, highlighted } = this.#desk;
     const held = this.contains(document.activeElement);
@@ -257,71 +263,38 @@ export class ZoomImage extends HTMLElement {
     this.classList.toggle("editing", Boolean(editor.active));
     this.#hint.textContent = this.#hinted(editor);
     this.#hint.hidden = !this.#hint.textContent;
-    if (this.#camera.view) this.#overlay.place(this.#camera.view, this.#camera.frame);
+    const { view, frame } = this.#camera;
+    if (view) this.#overlay.place(view, frame);
   }
 
   #hinted({ adding, active }) {
     if (adding) return HINTS.adding;
     if (active?.byKeys) return HINTS.editing;
-    return this.hasAttribute("blur") && this.#loaded && !this.#peeking ? HINTS.blurred : "";
+    return this.hasAttribute("blur") && this.#picture.loaded && !this.#peeking ? HINTS.blurred : "";
   }
 
   #place() {
-    const { view } = this.#camera;
-    clearTimeout(this.#settling);
-    this.#settling = setTimeout(() => this.classList.remove("moving"), SETTLED);
-    this.classList.add("moving"); // the picture is a texture while it moves, and drawn anew for its scale once it rests
-    this.classList.toggle("pixelated", this.#camera.magnification >= PIXELATED_FROM);
-    for (const { style } of this.#pictures) style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
-    this.#overlay.place(view, this.#camera.frame);
-  }
-
-  /** From now on these are the picture, the lowest first. */
-  #take(...pictures) {
-    this.#pictures = pictures;
-    for (const picture of pictures) {
-      picture.classList.add("viewer-picture");
-      picture.draggable = false;
-      picture.style.width = `${this.#size.width}px`;
-      picture.style.height = `${this.#size.height}px`;
-    }
-    this.#overlay.layer.before(...pictures.filter((picture) => !picture.isConnected));
-    if (this.#camera.view) this.#place();
-  }
-
-  #veiled() {
-    if (this.#loaded && this.hasAttribute("blur") && this.#pictures.length < 2) this.#take(this.#image, veil(this.#image));
+    const { view, frame } = this.#camera;
+    if (!view) return;
+    this.#picture.place(view, this.#camera.magnification);
+    this.#overlay.place(view, frame);
   }
 
   async #load() {
-    await this.#image?.decode().catch(() => {}); // whether it failed is seen from its size
-    if (!this.#image?.naturalWidth) return this.#miss(await whyMissing(this.#image?.src));
-    this.#loaded = true;
-    this.#camera.filePixels = this.#image.naturalWidth;
-    this.#veiled();
-    if (this.#camera.view) this.#place();
+    const missing = await this.#picture.load();
+    if (missing) this.#picture.giveWay(missing, () => this.#again());
+    else this.#camera.filePixels = this.#picture.filePixels;
     this.#draw();
+    this.#place();
     this.#exposed();
-    this.#isReady(true);
+    this.#isReady(!missing);
+    if (missing) this.#tell("image-missing", { reason: missing.reason });
   }
 
-  #miss({ reason, lasting }) {
-    this.#take(frame.ground());
-    this.classList.add("missing");
-    const note = frame.missing(reason, lasting ? null : () => this.#again(note));
-    this.append(note);
-    this.#isReady(false);
-    this.#tell("image-missing", { reason });
-  }
-
-  async #again(note) {
-    note.remove();
-    this.#pictures[0].remove();
-    this.classList.remove("missing");
-    this.#take(this.#image);
+  #again() {
+    this.#place();
     this.focus({ preventScroll: true });
-    this.#image.src = this.#image.src;
-    await this.#load();
+    this.#load();
   }
 
   #uncover() {
@@ -337,7 +310,7 @@ export class ZoomImage extends HTMLElement {
 
   #exposed() {
     const hidden = this.hasAttribute("crop-first") || (this.hasAttribute("blur") && !this.#peeking);
-    this.#exposure.set(this.#loaded && this.#onScreen && !hidden && document.visibilityState === "visible");
+    this.#exposure.set(this.#picture.loaded && this.#onScreen && !hidden && document.visibilityState === "visible");
   }
 
   #tell(name, detail) {

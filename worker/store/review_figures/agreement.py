@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from worker.moderation.agreement import Agreement, cohens_kappa, krippendorffs_alpha
 from worker.store.review_figures.scope import FigureScope
 
-# Only answers that were given blind: a lead's who settles a task comes last, and after the others were seen.
+# Only answers that were given blind. A lead's, who settles what the others differ on and has seen their answers, has the last slot.
 BLIND = """
     SELECT r.task_id, r.reviewer, r.verdict
       FROM reviews AS r JOIN review_tasks AS t ON t.id = r.task_id

@@ -1,6 +1,7 @@
 """Overrides: how often people decide otherwise than the model said, by policy version and by release.
 
-Of the images that people decided on, by the decision that stands: what passed unseen is not among them, so this is no error rate.
+Of the images that people decided on, by the decision that stands. What was routed to people is no fair sample of what the model says, so
+the share is no error rate; of images that a policy sampled from what it passed (occasion `qa`), it is.
 """
 
 from collections import Counter
@@ -13,6 +14,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from worker.moderation.identifiers import first_uuid7
+from worker.moderation.review import TaskKind
 from worker.moderation.shares import Share
 from worker.store.review_figures.scope import FigureScope
 
@@ -20,8 +22,8 @@ SKEW = timedelta(hours=1)  # ids begin with the time of whoever made them; the r
 
 DECIDED = text(
     """
-    -- decided: people's decisions that stand, over outcomes with a verdict, by step, policy version, release and both verdicts
-    SELECT date_bin(:step, d.created_at, :since) AS at, d.policy_version, o.release_id, o.verdict AS said, d.verdict AS decided,
+    -- decided: people's decisions that stand, over outcomes with a verdict, by step, policy version, release, occasion and both verdicts
+    SELECT date_bin(:step, d.created_at, :since) AS at, d.policy_version, o.release_id, t.kind, o.verdict AS said, d.verdict AS decided,
            count(*) AS decisions
       FROM decisions AS d
       JOIN outcomes AS o ON (o.batch_id, o.ordinal, o.revision) = (d.batch_id, d.ordinal, d.revision) AND o.verdict IS NOT NULL
@@ -29,7 +31,7 @@ DECIDED = text(
      WHERE d.tenant_id = :tenant_id AND d.id >= :first AND d.created_at >= :since AND d.basis <> 'automatic'
        AND (CAST(:queue AS text) IS NULL OR t.queue = :queue)
        AND NOT EXISTS (SELECT FROM decisions AS later WHERE later.supersedes = d.id)
-     GROUP BY 1, 2, 3, 4, 5
+     GROUP BY 1, 2, 3, 4, 5, 6
     """
 )
 
@@ -50,12 +52,16 @@ class Overridden:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overrides:
-    """In all; for each step; by policy version and by release, None where there was none, those first that were decided on most."""
+    """In all; for each step; by policy version, by release and by occasion, those first that were decided on most.
+
+    None: without a policy version, without a release; decided by a lead without a task.
+    """
 
     total: Overridden
     steps: Sequence[tuple[datetime, Overridden]]
     policies: Sequence[tuple[str | None, Overridden]]
     releases: Sequence[tuple[str | None, Overridden]]
+    occasions: Sequence[tuple[TaskKind | None, Overridden]]
 
 
 def read_overrides(session: Session, scope: FigureScope) -> Overrides:
@@ -67,6 +73,7 @@ def read_overrides(session: Session, scope: FigureScope) -> Overrides:
         steps=[(at, steps.get(at, Overridden(0, 0, 0))) for at in scope.moments],
         policies=_by(rows, lambda row: row.policy_version),
         releases=_by(rows, lambda row: row.release_id),
+        occasions=_by(rows, lambda row: TaskKind(row.kind) if row.kind else None),
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
+from worker.store.golden import ReviewersAccuracy, golden_accuracy
 from worker.store.review_figures.agreement import ReviewersAgreement, read_agreement
 from worker.store.review_figures.boxes import Boxes, read_boxes
 from worker.store.review_figures.depth import Flow, QueueDepth, read_depths, read_flow
@@ -17,7 +18,7 @@ from worker.store.review_queues import find_queue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewFigures:
-    """What each module of this package says of one scope."""
+    """What each module of this package says of one scope. `golden` is for leads alone: a number that moves tells which image was golden."""
 
     scope: FigureScope
     depths: Sequence[QueueDepth]
@@ -25,6 +26,7 @@ class ReviewFigures:
     throughput: Throughput
     overrides: Overrides
     agreement: ReviewersAgreement
+    golden: ReviewersAccuracy | None
     boxes: Boxes
     stages: Sequence[ReleaseStages]
 
@@ -44,6 +46,7 @@ def read_figures(session: Session, tenant_id: str, *, days: int, queue: str | No
         flow=read_flow(session, scope, waiting=sum(depth.tasks for depth in depths)),
         throughput=_own_pace(read_throughput(session, scope), only),
         overrides=read_overrides(session, scope),
+        golden=golden_accuracy(session, tenant_id, scope.since) if only is None else None,
         agreement=_own_pairs(read_agreement(session, scope), only),
         boxes=read_boxes(session, scope),
         stages=read_stages(session, scope),

@@ -1,4 +1,4 @@
-"""Throughput: how many answers people give, and how long one takes."""
+"""Throughput: how many answers people give, how long one takes, and how long they looked. Answers that were taken back are none."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,10 +16,13 @@ MOST_REVIEWERS = 200  # those who answered most
 
 ANSWERS = text(
     """
-    -- answers: how many took so long, by step and by reviewer; one pass, and nothing is sorted. Whole seconds up to 100, then tens
-    SELECT at, reviewer, grouping(at) AS of_reviewer, took, count(*) AS answers, count(*) FILTER (WHERE verdict = 'unsure') AS unsure
-      FROM (SELECT date_bin(:step, r.created_at, :since) AS at, r.reviewer, r.verdict,
-                   round(r.seconds::numeric, CASE WHEN r.seconds < 100 THEN 0 ELSE -1 END)::integer AS took
+    -- answers: how many took so long, by step and by reviewer; one pass, and nothing is sorted. Whole seconds up to 100, then tens; none
+    -- for what was answered together with another
+    SELECT at, reviewer, grouping(at) AS of_reviewer, took, count(*) AS answers, count(*) FILTER (WHERE verdict = 'unsure') AS unsure,
+           count(exposure_seconds) AS measured, coalesce(sum(exposure_seconds), 0) AS exposed
+      FROM (SELECT date_bin(:step, r.created_at, :since) AS at, r.reviewer, r.verdict, r.exposure_seconds,
+                   CASE WHEN r.answered_with IS NULL
+                        THEN round(r.seconds::numeric, CASE WHEN r.seconds < 100 THEN 0 ELSE -1 END)::integer END AS took
               FROM reviews AS r JOIN review_tasks AS t ON t.id = r.task_id
              WHERE r.created_at >= :since AND r.taken_back_at IS NULL
                AND t.tenant_id = :tenant_id AND (CAST(:queue AS text) IS NULL OR t.queue = :queue)) AS a
@@ -29,14 +32,24 @@ ANSWERS = text(
 MIDDLE, SLOW = 0.5, 0.9
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """Answers, those that were unsure, and seconds from claim to answer: of the middle one, and what nine of ten took at most."""
+    """Answers, those that were unsure, and seconds from claim to answer: of the middle one, and what nine of ten took at most.
+
+    `exposed_seconds`: for how long pictures were visible unblurred, over the `measured` answers of which that is known.
+    """
 
     answers: int = 0
     unsure: int = 0
     median_seconds: int | None = None
     slow_seconds: int | None = None
+    measured: int = 0
+    exposed_seconds: float = 0.0
+
+    @property
+    def mean_exposure(self) -> float | None:
+        """Seconds for which a picture was visible; None where none was measured."""
+        return self.exposed_seconds / self.measured if self.measured else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +83,16 @@ def _by(rows: Sequence[Row[Any]], key: Callable[[Row[Any]], Any]) -> dict[Any, P
 def _pace(rows: Sequence[Row[Any]]) -> Pace:
     took = Counter[int]()
     for row in rows:
-        took[row.took] += row.answers
-    return Pace(took.total(), sum(row.unsure for row in rows), _quantile(took, MIDDLE), _quantile(took, SLOW))
+        if row.took is not None:
+            took[row.took] += row.answers
+    return Pace(
+        answers=sum(row.answers for row in rows),
+        unsure=sum(row.unsure for row in rows),
+        median_seconds=_quantile(took, MIDDLE),
+        slow_seconds=_quantile(took, SLOW),
+        measured=sum(row.measured for row in rows),
+        exposed_seconds=sum(row.exposed for row in rows),
+    )
 
 
 def _quantile(took: Counter[int], share: float) -> int | None:

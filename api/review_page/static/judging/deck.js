@@ -2,6 +2,7 @@
 import { ApiError, send } from "../api.js";
 import { tell } from "../notices.js";
 import { localTimes } from "../page.js";
+import { decideTogether, ticked } from "./copies.js";
 import { Task } from "./task.js";
 
 const AHEAD = 2; // the one that is shown, and the next; the API lets a reviewer hold three, so that one can come back by undo
@@ -73,17 +74,31 @@ export class Deck {
     if (!task || task.sending || !task.complete()) return;
     task.sending = true;
     const answer = task.answer(this.undoSeconds);
+    const copies = answer.verdict === "unsure" ? [] : ticked(task);
     this.#closeLast();
     this.dismiss(task);
     try {
       const { body } = await send("POST", `/v1/tasks/${task.id}/reviews`, { body: { lease_token: task.token, ...answer }, seen: task.version });
       task.forget();
       this.#offerUndo(task, body, answer);
+      if (copies.length) await this.#decideCopies(task, copies, answer);
     } catch (error) {
       await this.#refused(task, error);
     } finally {
       task.sending = false;
       this.prepare();
+    }
+  }
+
+  // Those of them that were claimed ahead are answered, too: they leave the deck.
+  async #decideCopies(task, copies, answer) {
+    try {
+      const { decided, others } = await decideTogether(task, copies, answer);
+      for (const known of this.tasks.filter((other) => decided.includes(other.id))) { this.dismiss(known); known.remove(); }
+      if (decided.length) tell(`Task ${task.id}: ${decided.length} more of the same image ${decided.length === 1 ? "is" : "are"} answered alike.`);
+      if (others.length) tell(`Not answered alike: ${others.join(" ")}`, { failed: true });
+    } catch (error) {
+      this.#cannot(`The others of task ${task.id}'s image were not answered`, error, () => this.#decideCopies(task, copies, answer));
     }
   }
 

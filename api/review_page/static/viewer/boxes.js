@@ -12,9 +12,9 @@ export class BoxList {
   /** `found`: [{position, box, label}] of the model. A box beyond the image is shown clamped. */
   constructor(found, size) {
     this.#size = size;
-    this.#entries = found.map(({ position, box, label = "" }) => {
+    this.#entries = found.map(({ position, box, label }) => {
       const inside = Object.freeze(clampBox(box, size));
-      return Object.freeze({ key: String(position), position, label, original: inside, box: inside, judgement: null });
+      return Object.freeze({ key: String(position), position, label: label ?? "", original: inside, box: inside, judgement: null });
     });
   }
 

@@ -1,6 +1,6 @@
 // Which part of the picture is seen: keeps the view inside its limits, animates jumps, and says when it changed, once a frame.
 
-import { centredView, fittingScale, mixedView, settledView, zoomedView } from "./geometry.js";
+import { centredView, fittingScale, mixedView, settledView, toFrame, zoomedView } from "./geometry.js";
 
 const MARGIN = 14; // CSS pixels around a fitted picture, so that handles on its edge can be taken
 const DEEPEST = 32; // CSS pixels that one pixel of the file may take
@@ -61,6 +61,15 @@ export class Camera {
     const deepest = (DEEPEST_JUMP * this.filePixels) / this.#size.width;
     const scale = this.#limit(Math.min(fittingScale(sides, this.frame, 0) * SHARE_OF_FRAME, deepest));
     this.#jump(this.#settle(centredView(box, scale, this.frame)));
+  }
+
+  /** Pans as little as it takes to see the box, or to have the frame full of it. */
+  reveal(box) {
+    if (!this.view) return;
+    const from = this.#goal ?? this.view;
+    const { left, top, width, height } = toFrame(from, box);
+    const [dx, dy] = [revealing(left, width, this.frame.width), revealing(top, height, this.frame.height)];
+    if (dx || dy) this.#jump(this.#settle({ ...from, x: from.x + dx, y: from.y + dy }));
   }
 
   /** Zooms about a point of the frame; by default about its middle. */
@@ -130,4 +139,9 @@ export class Camera {
     this.stop();
     this.#fitted = view.scale <= this.#fittingScale();
   }
+}
+
+function revealing(start, length, available) {
+  const [first, last] = [MARGIN - start, available - MARGIN - start - length]; // shifts to the frame's start, and to its end
+  return Math.min(Math.max(0, Math.min(first, last)), Math.max(first, last));
 }

@@ -32,7 +32,7 @@ export class Keys {
 
   /** While a box is edited by keys. */
   #edit({ key, shiftKey, altKey }) {
-    const { desk, size } = this.#viewer;
+    const { desk, camera, size } = this.#viewer;
     const { editor } = desk;
     if (!editor.active?.byKeys) return false;
     if (key === "Enter" || key === "Escape") desk.endEdit({ kept: key === "Enter" });
@@ -42,6 +42,7 @@ export class Keys {
       const edges = altKey ? (right ? "e" : "s") : "";
       editor.shift(right * step(size.width), down * step(size.height), { edges, step: true });
       desk.preview({ said: true });
+      camera.reveal(editor.active.box);
     } else return false;
     return true;
   }

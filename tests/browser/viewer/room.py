@@ -14,8 +14,8 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Page
 
-STATIC = Path(__file__).parents[2] / "api" / "review_page" / "static"
-SAMPLES = Path(__file__).parents[2] / "worker" / "local" / "samples"
+STATIC = Path(__file__).parents[3] / "api" / "review_page" / "static"
+SAMPLES = Path(__file__).parents[3] / "worker" / "local" / "samples"
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'"  # the review page's
 TYPES = {".js": "text/javascript", ".css": "text/css"}
 ORIGINAL = (4000, 3000)  # pixels; what the model was sent is smaller
@@ -113,14 +113,14 @@ def serving() -> Iterator[Room]:
         def log_message(self, *_: object) -> None:
             """Silent."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    room.address = f"http://127.0.0.1:{server.server_port}/"
     room.put("/page.css", "text/css", STYLE.encode())
     room.put("/page.js", "text/javascript", SCRIPT.encode())
     room.put("/favicon.ico", "image/x-icon", b"")
     room.picture("/picture.jpg")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    room.address = f"http://127.0.0.1:{server.server_port}/"
     try:
         yield room
     finally:
