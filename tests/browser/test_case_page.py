@@ -56,6 +56,9 @@ def test_sentences_crops_and_boxes_point_at_one_another(viewer: Page, seeded: Se
     expect(page.locator("li.region.selected")).to_have_attribute("data-position", "2")
     expect(page.get_by_text("Trained for this task")).to_be_visible()
     check_accessible(page)
+    page.evaluate("localStorage.setItem('review preferences', JSON.stringify({ blur: true }))")
+    page.reload()
+    expect(page.locator("zoom-image[blur]")).to_be_visible()
 
 
 def test_an_appeal_against_one_box_is_opened_and_shown_with_what_was_decided_on(lead: Page, seeded: Seeded, engine: Engine) -> None:

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.integration.review_room import GENERATED, Person, Room, a_room
+from tests.integration.review_world import judged_batch
 from worker.moderation.identifiers import item_id
 from worker.moderation.outcomes import Verdict
 from worker.moderation.policy import Action
@@ -77,6 +78,22 @@ async def test_a_life_is_told_from_the_first_revision_to_the_statement(room: Roo
     assert (await shown(lead, "/review/statements")).count("#statement-") == 1
     assert "No appeal is open" not in await shown(lead, "/review/appeals", state="open")
     assert "There is none" in await shown(lead, "/review/appeals", state="upheld")
+
+
+async def test_each_revision_can_be_looked_at_and_citations_light_up_the_decided_one_alone(room: Room) -> None:
+    batch = room.judged(0.95)
+    decision = decided(room, batch)
+    judged_batch(room.world, {0: 0.1}, tenant=room.tenant, revision=2, batch_id=batch)
+    lead = room.person(*ALL_SCOPES)
+    assert (await lead.post("/v1/statements-of-reasons", {"decision_id": str(decision), "reasons": {}})).status_code == 201
+    newest, first = await shown(lead, page_of(batch)), await shown(lead, page_of(batch), revision="1")
+    assert "P(generated) 0.100</strong>" in newest
+    assert "P(generated) 0.950</strong>" in first
+    assert ('class="cites" tabindex="0" data-positions="1"' in newest, 'class="cites" tabindex="0" data-positions="1"' in first) == (
+        False,
+        True,
+    )
+    assert "Trace of revision 2" in await shown(lead, f"{page_of(batch)}/trace")
 
 
 async def test_nobody_sees_an_answer_before_giving_one(room: Room) -> None:
