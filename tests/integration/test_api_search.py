@@ -17,6 +17,7 @@ from tests.integration.review_room import Person, Room, a_room
 from tests.integration.search_world import SearchWorld, said
 from worker.moderation.people import Role
 from worker.moderation.scopes import Scope
+from worker.moderation.search import Filter
 from worker.moderation.settings import Settings
 from worker.store import saved_filters, search
 from worker.store.people import disable_person, invite_person
@@ -238,6 +239,6 @@ async def test_who_leaves_takes_along_what_nobody_else_has_seen(room: Room, engi
         kim = invite_person(session, room.tenant, email=f"{uuid4().hex}@example.com", name="Kim", role=Role.REVIEWER, actor="test")
         claimant = Claimant(tenant_id=room.tenant, reviewer=f"person:{kim.id}")
         for name, shared in (("private", False), ("common", True)):
-            saved_filters.save_filter(session, claimant, name, search.Filter(words=name), shared=shared)
+            saved_filters.save_filter(session, claimant, name, Filter(words=name), shared=shared)
         disable_person(session, room.tenant, kim.id, actor="test")
         assert [row.name for row in saved_filters.list_filters(session, claimant)] == ["common"]
