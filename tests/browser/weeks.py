@@ -171,7 +171,7 @@ def _answered(task: ReviewTaskRow, image: Image, reviewers: Sequence[str], chanc
     assert task.closed_at is not None
     who = chance.sample(reviewers, k=min(task.slots, len(reviewers)))
     verdicts = [_said(image, chance) for _ in who]
-    reviews = [
+    reviews: list[dict[str, Any]] = [
         {
             "id": _id(task.closed_at, chance),
             "task_id": task.id,

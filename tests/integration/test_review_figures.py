@@ -256,8 +256,7 @@ async def test_boxes_are_judged_by_what_they_are_about(room: Room, owner: World)
 
 
 async def test_scan_and_zoom_are_compared_by_release_without_counting_outcomes_anew(room: Room, owner: World) -> None:
-    other = {"scan_verdict": Verdict.REAL}
-    record(room, said(0), said(1, **other), said(2, **other), said(3, scan_verdict=None))
+    record(room, said(0), *(said(ordinal, scan_verdict=Verdict.REAL) for ordinal in (1, 2)), said(3, scan_verdict=None))
     record(room, said(0), said(1, 0.3, scan_verdict=Verdict.REAL))
     seen = (await figures(room.person()))["stages"]
     assert [(one["release"], one["differing"]["part"], one["differing"]["whole"]) for one in seen] == [(RELEASE.id, 2, 5)]
