@@ -48,10 +48,12 @@ format: $(READY) ## Format the code and mend what lint can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(READY) ## Measure intake against a raw COPY, what the audit chain costs, and time to the first verdict
+bench: $(READY) ## Measure intake against a raw COPY, what the audit chain costs, time to the first verdict, and to the next image
 	@$(BIN)/zoomin bench intake
 	@$(BIN)/zoomin bench audit
 	@$(BIN)/zoomin bench scan
+	@$(BIN)/python -m tests.browser.chromium
+	@$(BIN)/python -m tests.bench_review
 
 lock: $(READY) ## Resolve requirements.lock anew from pyproject.toml
 	@$(PYTHON) deploy/lock.py --extra-index-url https://download.pytorch.org/whl/cpu

@@ -44,9 +44,9 @@ READY = """(task) => {
 
 
 def cases(number: int) -> list[Case]:
-    """As many images, in turn."""
+    """As many images, in turn; no two are the same bytes, or they would be answered together."""
     pictured = [case for case in CASES if case.name in {PORTRAIT, BRIDGE, CITRUS, FLOWER}]
-    return [replace(pictured[n % len(pictured)], name=f"image-{n}", enlarged=ENLARGED) for n in range(number)]
+    return [replace(pictured[n % len(pictured)], name=f"image-{n}", enlarged=ENLARGED, mark=bytes([n])) for n in range(number)]
 
 
 def wait_of(chair: Chair, page: Page) -> float:

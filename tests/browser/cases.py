@@ -1,5 +1,6 @@
 """Images as a scan leaves them: real pictures, the pixels that a model was sent of them, and what it said; hostile words among them."""
 
+import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ class Case:
     regions: tuple[Said, ...] = ()
     metadata: str = "spring"
     enlarged: int = 1  # times the sample's sides
+    mark: bytes = b""  # behind the picture's end: the same picture in other bytes
 
     @property
     def verdict(self) -> Verdict:
@@ -134,7 +136,7 @@ class Judged:
 
 def body_of(case: Case) -> bytes:
     """The bytes that were submitted."""
-    return _sample(case.picture, case.enlarged) if case.picture else b"no image"
+    return _sample(case.picture, case.enlarged) + case.mark if case.picture else b"no image"
 
 
 def judged(case: Case, ordinal: int) -> Judged:
@@ -142,6 +144,7 @@ def judged(case: Case, ordinal: int) -> Judged:
     if case.picture is None:
         error = Outcome(ordinal=ordinal, kind=OutcomeKind.FAILED, error_code="image_corrupt", error_message="The image is damaged.")
         return Judged(error, ())
+    body = body_of(case)
     scan, crops = _sent(case.picture, case.enlarged, tuple(said.box for said in case.regions))
     sent = (scan.evidence, *(crop.evidence for crop in crops))
     outcome = Outcome(
@@ -171,7 +174,7 @@ def judged(case: Case, ordinal: int) -> Judged:
         evidence=tuple({one.facts.sha256: one.facts for one in sent}.values()),
         sent_sha256=scan.evidence.facts.sha256,
         source=SourceFacts(
-            sha256=scan.evidence.facts.sha256, etag="e", byte_count=len(body_of(case)), media_type="image/jpeg", size=scan.original
+            sha256=hashlib.sha256(body).hexdigest(), etag="e", byte_count=len(body), media_type="image/jpeg", size=scan.original
         ),
         seconds=StageSeconds(fetch=0.02, decode=0.05, scan=1.4, zoom=1.1),
     )

@@ -92,9 +92,9 @@ def sit_down(page: Page, queue: str = "default") -> Chair:
     return chair
 
 
-def eventually(page: Page, holds: Callable[[], bool]) -> bool:
+def eventually(page: Page, holds: Callable[[], bool], *, ms: int = WAIT_MS) -> bool:
     """Whether it becomes true before long; the page goes on meanwhile."""
-    for _ in range(WAIT_MS // PAUSE):
+    for _ in range(ms // PAUSE):
         if holds():
             return True
         page.wait_for_timeout(PAUSE)

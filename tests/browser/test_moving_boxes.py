@@ -138,7 +138,7 @@ def test_a_box_that_is_dragged_out_of_the_image_stays_in_it(chair: Chair, seeded
 
 def test_a_box_outside_the_image_is_refused_and_nothing_that_was_typed_is_lost(chair: Chair, seeded: Seeded, watch: Watch) -> None:
     def tamper(route: Route) -> None:
-        body = route.request.post_data_json
+        body = dict(route.request.post_data_json or {})
         body["judgements"] = [{"kind": "add", "box": [0, 0, WIDTH + 1, HEIGHT]}]
         route.continue_(post_data=body)
 
