@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fuzz format bench lock clean
+.PHONY: help setup demo test browser check fuzz format bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,8 +26,13 @@ $(READY): requirements.lock pyproject.toml deploy/torchvision_cure.py
 demo: $(READY) ## Scan the sample images end to end: Postgres, Valkey, S3, Celery, vLLM
 	@$(BIN)/zoomin demo
 
-test: $(READY) ## Run all tests: unit, integration, acceptance
+test: $(READY) ## Run all tests: unit, browser, integration, acceptance
+	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m pytest
+
+browser: $(READY) ## Run the review page's tests in Chromium; their pictures are in tests/browser/screenshots
+	@$(BIN)/python -m tests.browser.chromium
+	@$(BIN)/python -m pytest tests/browser
 
 check: $(READY) ## Lint, format, types, import contracts, models against migrations
 	@$(BIN)/ruff check .

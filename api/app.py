@@ -21,13 +21,21 @@ from api.middleware.guard import Guard, response_of
 from api.middleware.request_ids import RequestIds
 from api.queries import plain_query
 from api.readiness import Readiness
+from api.review_page import case_lists, cases, dashboard, judging
+from api.review_page import duplicates as review_duplicates
+from api.review_page import queues as review_queues
+from api.review_page import searching as review_searching
+from api.review_page.static_files import PREFIX as STATIC_FILES
+from api.review_page.static_files import PageFiles
 from api.routes import (
     appeals,
     audit,
     batches,
     decisions,
+    duplicates,
     erasures,
     events,
+    golden_items,
     items,
     legal_holds,
     people,
@@ -35,7 +43,10 @@ from api.routes import (
     queues,
     regions,
     results,
+    review_figures,
     reviews,
+    saved_filters,
+    search,
     sign_in,
     statements,
     storage_checks,
@@ -64,9 +75,14 @@ ROUTERS = (
     queues.router,
     tasks.router,
     reviews.router,
+    duplicates.router,
+    review_figures.router,
+    golden_items.router,
     decisions.router,
     appeals.router,
     statements.router,
+    search.router,
+    saved_filters.router,
     sign_in.router,
     people.router,
     webhook_endpoints.router,
@@ -75,6 +91,15 @@ ROUTERS = (
     audit.router,
     erasures.router,
     legal_holds.router,
+)
+PAGES = (
+    review_queues.router,
+    judging.router,
+    dashboard.router,
+    review_duplicates.router,
+    review_searching.router,
+    case_lists.router,
+    cases.router,
 )
 METRICS_PATH = "/metrics"
 
@@ -114,8 +139,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.sign_in_desk = desk
     app.state.readiness = Readiness(engine, services.storage, settings.evidence_bucket)
     app.state.measurements = Measurements()
-    for router in ROUTERS:
+    for router in ROUTERS + PAGES:
         app.include_router(router)
+    app.mount(STATIC_FILES, PageFiles())
     app.openapi_schema = openapi.document(app)
     _add_middleware(app, services, app.state.measurements)
     return app

@@ -11,6 +11,7 @@ from api.schemas import review as bodies
 from api.schemas.items import ErrorBody
 from api.security.principal import Principal, require
 from worker.moderation.identifiers import item_id
+from worker.moderation.opening import shown_kind
 from worker.moderation.outcomes import OutcomeKind, Verdict, ZoomPath
 from worker.moderation.policy import Action, Route
 from worker.moderation.release import HONESTY
@@ -30,11 +31,17 @@ TASK_ETAG = {"ETag": "The version of the question"}
 _ID, _CLAIMED_ID = "$response.body#/id", "$response.body#/task/id"
 _TOKEN = {"lease_token": "$response.body#/lease_token"}
 OF_TASK = {
-    **{operation: link(operation, task_id=_ID) for operation in ("readTask", "listReviews", "prioritiseTask")},
+    **{
+        operation: link(operation, task_id=_ID)
+        for operation in ("readTask", "claimThisTask", "listReviews", "listDuplicates", "prioritiseTask")
+    },
     **{operation: link(operation, seen=True, task_id=_ID) for operation in ("reopenTask", "reassignTask")},
 }
 OF_CLAIM = {
-    **{operation: link(operation, body=_TOKEN, task_id=_CLAIMED_ID) for operation in ("heartbeatTask", "releaseTask", "skipTask")},
+    **{
+        operation: link(operation, body=_TOKEN, task_id=_CLAIMED_ID)
+        for operation in ("heartbeatTask", "releaseTask", "skipTask", "decideDuplicates")
+    },
     **{operation: link(operation, body=_TOKEN, seen=True, task_id=_CLAIMED_ID) for operation in ("submitReview", "holdTask")},
 }
 
@@ -45,13 +52,13 @@ def claimant_of(principal: Principal) -> Claimant:
 
 
 def describe_task(task: ReviewTaskRow, answers: int) -> bodies.Task:
-    """A task without what it is about."""
+    """A task without what it is about. A golden one is not told from what it stands in for."""
     return bodies.Task(
         id=task.id,
         queue=task.queue,
         item_id=item_id(task.batch_id, task.ordinal),
         revision=task.revision,
-        kind=TaskKind(task.kind),
+        kind=shown_kind(TaskKind(task.kind), Route(task.route)),
         route=Route(task.route),
         reason=task.reason,
         priority=task.priority,
@@ -60,7 +67,7 @@ def describe_task(task: ReviewTaskRow, answers: int) -> bodies.Task:
         state=TaskState(task.state),
         state_reason=task.state_reason,
         held_until=task.held_until,
-        assigned_to=task.assigned_to,
+        assigned_to=task.assigned_to if task.kind != TaskKind.GOLDEN else None,
         version=task.version,
         due_at=task.due_at,
         created_at=task.created_at,
@@ -96,7 +103,7 @@ def describe_case(case: Case) -> bodies.WholeTask:
         ),
         outcome=_outcome(case.outcome, case) if case.outcome is not None else None,
         regions=[_region(region) for region in case.regions],
-        decisions=[_decision(decision) for decision in case.decisions],
+        decisions=[describe_decision(decision) for decision in case.decisions],
         appeal=_appeal(case.appeal) if case.appeal is not None else None,
     )
 
@@ -125,7 +132,8 @@ def _region(row: RegionRow) -> bodies.TaskRegion:
     return bodies.TaskRegion(**dict(region), crop=f"/v1/regions/{region.id}/crop" if row.crop_sha256 else None)
 
 
-def _decision(row: DecisionRow) -> bodies.TaskDecision:
+def describe_decision(row: DecisionRow) -> bodies.TaskDecision:
+    """A decision as it is shown beside a task."""
     return bodies.TaskDecision(
         id=row.id,
         revision=row.revision,

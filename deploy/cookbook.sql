@@ -70,3 +70,9 @@ SELECT position, event_id, type, data, occurred_at
   FROM moderation_v1.events
  WHERE position > 0
  ORDER BY position LIMIT 100;
+
+-- 12. How often are reviewers right about images whose answer is known, week by week, and how well do they find the boxes?
+SELECT date_trunc('week', answered_at) AS week, reviewer, count(*) AS answers, round(avg(correct::integer)::numeric, 3) AS accuracy,
+       round(avg(box_iou)::numeric, 3) AS mean_iou
+  FROM moderation_v1.golden_answers
+ GROUP BY 1, 2 ORDER BY 1, 2;

@@ -1,12 +1,13 @@
 """The last door: whatever is raised behind it becomes a problem, or breaks the connection when an answer has begun."""
 
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import problem_of
 from api.measurements import PROBLEM
 from api.middleware.request_ids import request_id_of
 from api.problems import MEDIA_TYPE, Problem
+from api.review_page.problem_pages import is_page, problem_page
 
 
 class Guard:
@@ -36,8 +37,10 @@ class Guard:
             await response_of(problem, scope)(scope, receive, send)
 
 
-def response_of(problem: Problem, scope: Scope) -> JSONResponse:
+def response_of(problem: Problem, scope: Scope) -> Response:
     """The answer. Its code is left with the request, for the measurements."""
     scope["state"][PROBLEM] = problem.kind.code
+    if is_page(scope):
+        return problem_page(problem, scope)
     body = problem.body(request_id_of(scope))
     return JSONResponse(body, status_code=problem.kind.status, headers=dict(problem.headers), media_type=MEDIA_TYPE)

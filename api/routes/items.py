@@ -47,6 +47,7 @@ FOLLOW = {
     "rescan": link("rescanItem", item_id="$response.body#/id"),
     "decisions": link("listItemDecisions", item_id="$response.body#/id"),
     "decide": link("decideItem", item_id="$response.body#/id"),
+    "golden": link("putGoldenItem", item_id="$response.body#/id"),
     "erase": link("eraseItem", item_id="$response.body#/id"),
     "batch": link("readBatch", batch_id="$response.body#/batch_id"),
 }

@@ -18,7 +18,7 @@ from api.services import Services
 from worker.moderation.errors import RejectedError
 from worker.moderation.identifiers import MAX_ORDINAL
 from worker.moderation.outcomes import Verdict
-from worker.moderation.policy import NAME, Action, AutomaticAction, Band, Clause, Said
+from worker.moderation.policy import NAME, Action, AutomaticAction, Band, Clause, Opening, Said
 from worker.moderation.scopes import Scope
 from worker.store import policies as store
 from worker.store import policy_reading as reading
@@ -236,6 +236,12 @@ def _draft(body: bodies.VersionSubmitted) -> store.Draft:
         raise ProblemError("band_repeated")
     said = body.automatic
     automatic = None if said is None else AutomaticAction(Action(said.action), said.opted_in_by, said.reason)
+    opening = Opening(
+        flag_queue=body.flag_queue,
+        disagreement_queue=body.disagreement_queue,
+        qa_share=body.qa_share,
+        double_share=body.double_share,
+    )
     return store.Draft(
         bands=bands,
         queue=body.queue,
@@ -244,6 +250,7 @@ def _draft(body: bodies.VersionSubmitted) -> store.Draft:
         reason_required=body.reason_required,
         four_eyes=frozenset(map(Action, body.four_eyes)),
         note=body.note,
+        opening=opening,
     )
 
 
@@ -262,6 +269,10 @@ def _version(found: reading.WrittenVersion) -> bodies.Version:
             for said, band in sorted(version.bands.items(), key=lambda pair: (pair[0].verdict, not pair[0].agreed))
         ],
         queue=version.queue,
+        flag_queue=version.opening.flag_queue,
+        disagreement_queue=version.opening.disagreement_queue,
+        qa_share=version.opening.qa_share,
+        double_share=version.opening.double_share,
         automatic=_automatic(version.automatic),
         clauses=[bodies.Clause(id=clause.id, title=clause.title, reason=clause.reason) for clause in version.clauses],
         reason_required=version.reason_required,

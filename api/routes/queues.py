@@ -52,7 +52,7 @@ def list_queues(principal: Watcher, services: Services, limit: Limit = DEFAULT_L
 )
 def create_queue(body: bodies.QueueSubmitted, principal: Organiser, services: Services, response: Response) -> bodies.Queue:
     """Make a review queue. Policy versions send images to it by its name."""
-    settings = store.QueueSettings(slots=body.slots, lease_seconds=body.lease_seconds, due_hours=body.due_hours, guidance=body.guidance)
+    settings = store.QueueSettings(**body.model_dump(exclude={"name"}))
     with transaction(services.engine) as session:
         ensure_tenant(session, principal.tenant)
         store.create_queue(session, principal.tenant, body.name, settings, actor=principal.actor)

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 SEE_OTHER = 303
 # A path of ours and nothing else: neither a second slash nor a backslash, which browsers read as one, begins a host's name.
 PATH = r"^/([A-Za-z0-9._~!$&'()*+,;=:@%?-][A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?$"
-HOME = "/v1/me"
+HOME = "/review"
 Tenant = Annotated[str | None, Query(pattern="^[a-z0-9][a-z0-9-]{0,62}$", description="Which tenant; without it, the installation's own.")]
 Next = Annotated[str, Query(pattern=PATH, max_length=1_000, description="Where to go afterwards: a path of this origin.")]
 VISIBLE = "^[ -~]*$"  # what RFC 6749 lets providers bring

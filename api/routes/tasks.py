@@ -9,10 +9,11 @@ from sqlalchemy.orm import Session
 from api.answering import written
 from api.cursors import DEFAULT_LIMIT, Cursor, Limit, read_cursor, write_cursor
 from api.describing import answers, link, problems
+from api.finding import found
 from api.paths import ACTOR, TaskId
 from api.preconditions import SeenVersion, etag
 from api.problems import ProblemError
-from api.reviewing import OF_TASK, TASK_ETAG, Reviewer, Watcher, claimant_of, describe_case, describe_claim, describe_task
+from api.reviewing import OF_CLAIM, OF_TASK, TASK_ETAG, Reviewer, Watcher, claimant_of, describe_case, describe_claim, describe_task
 from api.schemas import review as bodies
 from api.security.principal import Lead, Principal
 from api.services import Services
@@ -58,7 +59,7 @@ def list_page(
     cursor: Cursor = None,
 ) -> Response:
     """List review tasks: unfinished ones in the order in which they are offered, `done` and `withdrawn` ones newest first."""
-    wanted = Wanted(queue=queue, state=TaskState(state) if state else None, assigned_to=assigned_to)
+    wanted = Wanted(queue=queue, state=TaskState(state) if state else None, assigned_to=assigned_to, viewer=principal.actor)
     listing = f"tasks/{queue}/{state}/{assigned_to}"
     after = _position(read_cursor(listing, cursor)) if cursor else None
     with transaction(services.engine) as session:
@@ -90,6 +91,24 @@ def prioritise(task_id: TaskId, body: bodies.Prioritise, principal: Lead, servic
     with transaction(services.engine) as session:
         store.prioritise_task(session, claimant_of(principal), task_id, priority=body.priority, due_at=body.due_at)
         return _standing(session, task_id, principal, response)
+
+
+@router.post(
+    "/tasks/{task_id:segment}:claim",
+    operation_id="claimThisTask",
+    response_model=bodies.Claim,
+    responses=answers(200, "The claim", links=OF_CLAIM, headers=TASK_ETAG) | problems("not_found", "task_unavailable", "claims_too_many"),
+)
+def claim_this(task_id: TaskId, principal: Reviewer, services: Services) -> Response:
+    """Claim this very task, or see the claim on it that you hold: after a lease was lost, or from a link."""
+    claimant = claimant_of(principal)
+    with transaction(services.engine) as session:
+        if (claim := found(claims.claim_this_task, session, claimant, task_id)) is None:
+            raise ProblemError("task_unavailable")
+        described = describe_claim(session, claim, claimant)
+    answer = written(described)
+    answer.headers["ETag"] = etag(described.task.version)
+    return answer
 
 
 @router.post("/tasks/{task_id:segment}:heartbeat", operation_id="heartbeatTask", responses=problems(*OF_CLAIMED))

@@ -56,6 +56,12 @@ class VersionSubmitted(RequestBody):
 
     bands: list[BandBody] = Field(max_length=4)
     queue: Name = Field("default", description="Review queue that takes what it sends to review")
+    flag_queue: Name | None = Field(None, description="Review queue of what is flagged; null: `queue`")
+    disagreement_queue: Name | None = Field(
+        None, description="Review queue of what scan and zoom disagree on, flagged or not; null: as if they agreed"
+    )
+    qa_share: Chance = Field(0.0, description="Of what passes, this share is asked about all the same, by chance")
+    double_share: Chance = Field(0.0, description="Of what is reviewed or flagged, this share is asked one reviewer more")
     automatic: AutomaticBody | None = None
     clauses: list[ClauseBody] = Field([], max_length=MOST_CLAUSES, description="Where there are any, whoever decides names one")
     reason_required: bool = Field(default=False, description="Whether who says real or generated must say why")
@@ -112,6 +118,10 @@ class Version(Answer):
     state: State
     bands: list[Band]
     queue: str
+    flag_queue: str | None
+    disagreement_queue: str | None
+    qa_share: float
+    double_share: float
     automatic: Automatic | None
     clauses: list[Clause]
     reason_required: bool

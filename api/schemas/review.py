@@ -9,6 +9,7 @@ from pydantic import Field
 from api.schemas.base import WHOLE, Answer, Moment, RequestBody
 from api.schemas.decisions import ClauseId
 from api.schemas.items import ErrorBody, RegionBody
+from worker.moderation.opening import ShownKind
 from worker.moderation.outcomes import OutcomeKind, Verdict, ZoomPath
 from worker.moderation.policy import NAME, Action, Route
 from worker.moderation.release import Training
@@ -18,7 +19,6 @@ from worker.moderation.review import (
     DecisionBasis,
     JudgementKind,
     ReviewVerdict,
-    TaskKind,
     TaskState,
 )
 
@@ -27,11 +27,19 @@ EXPOSURE = "How long the picture was visible unblurred, as the page measured it"
 Slots = Annotated[int, Field(ge=1, le=5, description="Reviewers per task, who do not see each other's answers"), WHOLE]
 LeaseSeconds = Annotated[int, Field(ge=30, le=86_400, description="A claim without a heartbeat expires after this"), WHOLE]
 DueHours = Annotated[int, Field(ge=1, le=8_760, description="A task is due this long after it was made"), WHOLE]
+GoldenShare = Annotated[
+    float, Field(ge=0, le=0.5, description="Of claims, this share is of images whose answer is known (golden items), to measure reviewers")
+]
 Guidance = Annotated[str, Field(max_length=10_000, description="What reviewers of this queue are told")]
 Reviewer = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^\S+$", examples=["person:0198c7a0000070008000000000000000"])]
 Reason = Annotated[str, Field(min_length=1, max_length=1_000, pattern=r"\S", description="Why, for people")]
 Token = Annotated[UUID, Field(strict=False, description="The claim's")]
 Position = Annotated[int, Field(ge=1, le=32_767, description="Which of the outcome's regions"), WHOLE]
+UndoSeconds = Annotated[
+    int,
+    Field(ge=0, le=LONGEST_UNDO_SECONDS, description="So long it can be taken back, and takes effect only then; 0: at once"),
+    WHOLE,
+]
 Side = Annotated[int, Field(ge=0, le=100_000), WHOLE]
 Corners = Annotated[
     list[Side], Field(min_length=4, max_length=4, description="[x0, y0, x1, y1] in pixels of the original after EXIF orientation")
@@ -46,6 +54,7 @@ class QueueSubmitted(RequestBody):
     lease_seconds: LeaseSeconds = 300
     due_hours: DueHours = 24
     guidance: Guidance = ""
+    golden_share: GoldenShare = 0.0
 
 
 class QueueChange(RequestBody):
@@ -55,6 +64,7 @@ class QueueChange(RequestBody):
     lease_seconds: LeaseSeconds | None = None
     due_hours: DueHours | None = None
     guidance: Guidance | None = None
+    golden_share: GoldenShare | None = None
 
 
 class Waiting(Answer):
@@ -75,6 +85,7 @@ class Queue(Answer):
     lease_seconds: int
     due_hours: int
     guidance: str
+    golden_share: float
     version: int
     created_at: datetime
     waiting: Waiting
@@ -94,7 +105,7 @@ class Task(Answer):
     queue: str
     item_id: str
     revision: int
-    kind: TaskKind
+    kind: ShownKind = Field(description="Why a person is asked: `qa` was drawn by chance from what passes")
     route: Route = Field(description="How the policy version routed the outcome")
     reason: str = Field(description="Why a person is asked")
     priority: int = Field(description="Higher is offered first")
@@ -297,9 +308,7 @@ class ReviewSubmitted(Held):
     clause: ClauseId | None = None
     judgements: list[Judgement] = Field([], max_length=MOST_JUDGEMENTS, description="Of single boxes; each is judged once")
     exposure_seconds: Annotated[float, Field(ge=0, le=86_400)] | None = Field(None, description=EXPOSURE)
-    undo_seconds: Annotated[int, Field(ge=0, le=LONGEST_UNDO_SECONDS), WHOLE] = Field(
-        0, description="So long it can be taken back, and takes effect only then; 0: at once"
-    )
+    undo_seconds: UndoSeconds = 0
 
 
 class Submitted(Answer):

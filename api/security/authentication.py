@@ -21,6 +21,7 @@ from worker.store.people_sessions import look_up_session
 from worker.store.session import transaction
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/openapi.json", "/v1/sign-in", "/v1/sign-in/callback"})
+OPEN_FILES = "/review/static/"  # scripts and styles; nothing of any tenant's
 FRESH_SECONDS = 1.0
 LOOK_UP_THREADS = 4  # of their own, so that a flood of bad credentials leaves those that handle requests alone
 MOST_KEPT = 1_000  # in use at once; the one looked up longest ago is forgotten first
@@ -71,7 +72,7 @@ class Authentication:
         if scope["type"] == "websocket":  # there are none; one that is added must not come in by here
             await send({"type": "websocket.close", "code": POLICY_VIOLATION})
             return
-        if scope["type"] == "http" and scope["path"] not in self._open_paths:
+        if scope["type"] == "http" and scope["path"] not in self._open_paths and not scope["path"].startswith(OPEN_FILES):
             scope["state"]["principal"] = await self._principal(scope["method"], Headers(scope=scope))
         await self._app(scope, receive, send)
 

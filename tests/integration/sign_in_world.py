@@ -86,10 +86,10 @@ def choose(client: httpx.Client, api: str, email: str, query: str = "") -> str:
 
 
 def sign_in(client: httpx.Client, api: str, email: str) -> dict[str, Any]:
-    """Signs in at the local issuer: `/v1/me`, and the client sends the CSRF token from now on."""
+    """Signs in at the local issuer and gives `/v1/me`; the client sends the CSRF token from now on."""
     finished = client.get(choose(client, api, email))
-    assert (finished.status_code, finished.headers["location"]) == (303, f"{api}/v1/me"), finished.text
-    me: dict[str, Any] = client.get(finished.headers["location"]).json()
+    assert (finished.status_code, finished.headers["location"]) == (303, f"{api}/review"), finished.text
+    me: dict[str, Any] = client.get(f"{api}/v1/me").json()
     client.headers["X-CSRF-Token"] = me["csrf_token"]
     return me
 

@@ -104,3 +104,23 @@ async def test_a_reader_writes_nothing_a_lead_promotes_nothing_and_a_stranger_se
         assert problem(await lead.post("/v1/policies/default/versions/2:promote")) == (403, "scope_missing")
     async with calling(settings, new_key(engine, tenant=f"{tenant}-other").text) as stranger:
         assert problem(await stranger.get("/v1/policies/default/versions/2")) == (404, "not_found")
+
+
+async def test_what_a_version_opens_is_kept_and_shown_without_its_key(api: httpx.AsyncClient) -> None:
+    await api.post("/v1/queues", json={"name": "odds"})
+    opening = {"flag_queue": None, "disagreement_queue": "odds", "qa_share": 0.02, "double_share": 0.5}
+    written = await api.post("/v1/policies/default/versions", json={"bands": STRICT, **opening})
+    assert written.status_code == 201
+    assert {name: written.json()[name] for name in opening} == opening
+    assert "key" not in written.text
+    plain = (await api.get("/v1/policies/default/versions/1")).json()
+    assert {name: plain[name] for name in opening} == {"flag_queue": None, "disagreement_queue": None, "qa_share": 0, "double_share": 0}
+
+
+@pytest.mark.parametrize("wrong", [{"qa_share": 1.1}, {"qa_share": -0.1}, {"double_share": "0.1"}, {"flag_queue": "A b"}])
+async def test_a_share_that_is_none_and_a_name_that_is_none_are_refused(api: httpx.AsyncClient, wrong: dict[str, object]) -> None:
+    assert problem(await api.post("/v1/policies/default/versions", json={"bands": [], **wrong})) == (422, "request_invalid")
+
+
+async def test_a_queue_that_is_not_there_takes_no_flags(api: httpx.AsyncClient) -> None:
+    assert problem(await api.post("/v1/policies/default/versions", json={"bands": [], "flag_queue": "none"})) == (422, "queue_missing")

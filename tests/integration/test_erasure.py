@@ -89,6 +89,7 @@ def test_nothing_that_shows_or_describes_the_image_is_left(world: RetentionWorld
     body, other = pixels(), pixels()
     batch_id = world.judged({0: body, 1: other}, FLAGGED)
     named = {"id": batch_id, "words": WORDS}
+    world.as_owner("UPDATE outcomes SET perceptual_hash = -7061051 WHERE batch_id = :id", id=batch_id)
     named_by = "custom_id = CAST(:words AS text) || ordinal, key = :words, metadata = jsonb_build_object('who', CAST(:words AS text))"
     world.as_owner(f"UPDATE items SET {named_by} WHERE batch_id = :id", **named)  # noqa: S608
     world.as_owner("UPDATE outcomes SET explanation = :words, scan_explanation = :words WHERE batch_id = :id", **named)
@@ -112,6 +113,7 @@ def test_nothing_that_shows_or_describes_the_image_is_left(world: RetentionWorld
     assert WORDS not in left.replace(f"{WORDS}1", "")
     assert gone.sha256 not in left
     assert "0" * 64 not in left
+    assert "7061051" not in left
     assert removed.objects >= 1
     assert world.world.value("SELECT state FROM statements_of_reasons WHERE id = :id", id=statement.id) == "withdrawn"
     assert (world.there(gone), world.there(kept)) == (False, True)

@@ -9,14 +9,18 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import ProgrammingError
 
+from tests.integration.golden_world import always
 from tests.integration.queue_world import World
 from tests.integration.review_world import judged_batch
 from worker.local import postgres
 from worker.local.services import Services
+from worker.moderation.boxes import Box
+from worker.moderation.outcomes import Verdict
 from worker.moderation.policy import Action
 from worker.moderation.review import APPEALS_QUEUE, DEFAULT_QUEUE, JudgementKind, RegionJudgement, ReviewVerdict
 from worker.moderation.settings import Settings
 from worker.store.appeals import NewAppeal, open_appeal
+from worker.store.golden_items import Known, put_golden
 from worker.store.review_answers import Answer
 from worker.store.review_claims import claim_task
 from worker.store.review_tasks import Claimant
@@ -69,6 +73,10 @@ CONTRACT = {
         "ordinal": INT, "item_id": TEXT, "revision": SMALL, "route": TEXT, "reason": TEXT, "priority": SMALL, "slots": INT, "answers": INT,
         "claims": INT, "assigned_to": TEXT, "created_at": TIME, "due_at": TIME, "overdue": BOOL,
     },
+    "golden_answers": {
+        "task_id": "bigint", "tenant_id": TEXT, "queue": TEXT, "batch_id": UUID_, "ordinal": INT, "item_id": TEXT, "revision": SMALL,
+        "reviewer": TEXT, "expected": TEXT, "answered": TEXT, "correct": BOOL, "box_iou": FLOAT, "seconds": FLOAT, "answered_at": TIME,
+    },
     "events": {
         "position": "bigint", "event_id": TEXT, "tenant_id": TEXT, "type": TEXT, "data": "jsonb", "occurred_at": TIME,
     },
@@ -82,7 +90,7 @@ CONTRACT = {
 
 @pytest.fixture(scope="module")
 def batch_id(engine: Engine) -> UUID:
-    """Four images, one flagged and one reviewed, the flagged one's decision overturned on appeal; and a box judged."""
+    """Four images, one flagged and one reviewed, the flagged one's decision overturned on appeal; a box judged; a reviewer measured."""
     world = World(engine)
     batch_id = judged_batch(world, {0: 0.05, 1: 0.6, 2: 0.95, 3: 0.9}, tenant="analysed")
 
@@ -100,6 +108,12 @@ def batch_id(engine: Engine) -> UUID:
     with transaction(engine) as session:
         open_appeal(session, "analysed", NewAppeal(decision_id=first, statement="mine"), actor="app")
     answer("bob", APPEALS_QUEUE, ReviewVerdict.REAL)
+    world.rows("UPDATE review_queues SET golden_share = 0.5 WHERE tenant_id = 'analysed'")
+    with transaction(engine) as session:
+        put_golden(session, "analysed", (batch_id, 2), Known(verdict=Verdict.GENERATED, boxes=(Box(1, 2, 30, 40),)), actor="keeper")
+    with pytest.MonkeyPatch.context() as patch:
+        always(patch)
+        answer("dora", DEFAULT_QUEUE, ReviewVerdict.GENERATED)
     return batch_id
 
 
@@ -176,8 +190,15 @@ def test_open_work_is_what_is_neither_done_nor_withdrawn(analyst: Connection) ->
     assert [(task.ordinal, task.route, task.answers, task.overdue) for task in tasks] == [(1, "review", 0, False), (3, "flag", 0, False)]
 
 
-def test_the_cookbook_answers_ten_questions_and_follows_events() -> None:
-    assert list(QUERIES) == [str(number) for number in range(1, 12)]
+def test_the_cookbook_answers_its_questions_and_follows_events() -> None:
+    assert list(QUERIES) == [str(number) for number in range(1, 13)]
+
+
+def test_a_golden_answer_is_measured_and_is_neither_open_work_nor_a_judgement_of_the_model(analyst: Connection, batch_id: UUID) -> None:
+    (answer,) = analyst.execute(text("SELECT * FROM moderation_v1.golden_answers WHERE batch_id = :id"), {"id": batch_id})
+    assert (answer.reviewer, answer.item_id, answer.correct, answer.box_iou) == ("dora", f"item_{batch_id.hex}_2", True, 1.0)
+    accepted = "SELECT accepted FROM moderation_v1.region_current WHERE batch_id = :id AND ordinal = 2"
+    assert analyst.execute(text(accepted), {"id": batch_id}).scalar_one() == 2
 
 
 @pytest.mark.parametrize("number", QUERIES)

@@ -8,6 +8,7 @@ from worker.cli.bench import bench
 from worker.cli.dataset import dataset
 from worker.cli.db import db
 from worker.cli.endings import EXIT_CODES_HELP, Commands
+from worker.cli.golden import golden
 from worker.cli.keys import keys
 from worker.cli.people import people
 from worker.cli.policies import policies
@@ -43,6 +44,7 @@ app.command("settings", rich_help_panel=OPERATE)(settings.show_settings)
 app.command(rich_help_panel=OPERATE)(dispatch.dispatch)
 app.command(rich_help_panel=OPERATE)(intake.intake)
 app.add_typer(policies, name="policies", rich_help_panel=OPERATE)
+app.add_typer(golden, name="golden", rich_help_panel=OPERATE)
 app.add_typer(keys, name="keys", rich_help_panel=OPERATE)
 app.add_typer(people, name="people", rich_help_panel=OPERATE)
 app.add_typer(audit, name="audit", rich_help_panel=OPERATE)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from worker.cli.batches import JsonOption
+from worker.cli.dataset_reviews import from_reviews
 from worker.cli.endings import Commands, interrupt_on_termination
 from worker.cli.lab import require_lab, shown_parts
 from worker.cli.terminal import report, say
@@ -118,6 +119,9 @@ def external(
         sys.stdout.write(json_line({"out": str(out), "generators": counts}))
         return
     report(f"{sum(counts.values())} pictures by {len(counts)} generators in {out}: labels.jsonl, images, contact-sheet.jpg, card.md")
+
+
+dataset.command()(from_reviews)
 
 
 @contextmanager

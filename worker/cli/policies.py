@@ -70,18 +70,24 @@ def write(
     ] = None,
     pass_below: Threshold = None,
     flag_from: Threshold = None,
+    qa_share: Annotated[float, typer.Option(min=0, max=1, help="Of what passes, ask a person about this share; instead of --file.")] = 0.0,
+    double_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Of what is reviewed or flagged, ask one reviewer more about this share; instead of --file.")
+    ] = 0.0,
     note: Annotated[str, typer.Option(help="What changed; instead of --file.")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Write the next version, as a draft: from a file, or from two thresholds. What has no band is always reviewed."""
+    from worker.cli.policy_files import read_draft
     from worker.cli.policy_tables import version_json
     from worker.exports.jsonl import json_line
 
     if (file is None) == (pass_below is None and flag_from is None):
         raise typer.BadParameter("Give either a file, or --pass-below and --flag-from.", param_hint="--file")
-    if file is not None and note:
-        raise typer.BadParameter("A file holds its own note.", param_hint="--note")
-    made = _policies().write(_name(name), _draft(file, pass_below, flag_from, note))
+    if file is not None and (note or qa_share or double_share):
+        raise typer.BadParameter("A file holds its own note and shares.", param_hint="--file")
+    draft = read_draft(file) if file is not None else _draft(pass_below, flag_from, qa_share, double_share, note)
+    made = _policies().write(_name(name), draft)
     if as_json:
         sys.stdout.write(json_line(version_json(made)))
         return
@@ -171,17 +177,14 @@ def _compare(known: "Policies", version: str, *, as_json: bool) -> None:
         print_comparison(changes, console())
 
 
-def _draft(file: Path | None, pass_below: float | None, flag_from: float | None, note: str) -> "Draft":
-    from worker.cli.policy_files import read_draft
+def _draft(pass_below: float | None, flag_from: float | None, qa_share: float, double_share: float, note: str) -> "Draft":
     from worker.moderation.outcomes import Verdict
-    from worker.moderation.policy import Band, Said
+    from worker.moderation.policy import Band, Opening, Said
     from worker.moderation.review import DEFAULT_QUEUE
     from worker.store.policies import Draft
 
-    if file is not None:
-        return read_draft(file)
-    band = Band(pass_below or 0.0, flag_from)
-    return Draft(bands={Said(verdict): band for verdict in Verdict}, queue=DEFAULT_QUEUE, note=note)
+    band, opening = Band(pass_below or 0.0, flag_from), Opening(qa_share=qa_share, double_share=double_share)
+    return Draft(bands={Said(verdict): band for verdict in Verdict}, queue=DEFAULT_QUEUE, note=note, opening=opening)
 
 
 def _parse(version: str) -> tuple[str, int]:

@@ -7,7 +7,7 @@ import msgspec
 
 from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import Verdict
-from worker.moderation.policy import Action, AutomaticAction, Band, Clause, Said
+from worker.moderation.policy import Action, AutomaticAction, Band, Clause, Opening, Said
 from worker.moderation.review import DEFAULT_QUEUE
 from worker.store.policies import Draft
 
@@ -57,7 +57,26 @@ class ClausePart(msgspec.Struct, forbid_unknown_fields=True):
         return Clause(self.id, self.title, self.reason)
 
 
-class VersionFile(msgspec.Struct, forbid_unknown_fields=True):
+class OpeningPart(msgspec.Struct, kw_only=True):
+    """Which questions are opened beside those of the bands, and where: of a file, and of the API's answer."""
+
+    flag_queue: str | None = None
+    disagreement_queue: str | None = None
+    qa_share: float = 0.0
+    double_share: float = 0.0
+
+    @property
+    def opening(self) -> Opening:
+        """The value. Raises RejectedError `share_invalid`."""
+        return Opening(
+            flag_queue=self.flag_queue,
+            disagreement_queue=self.disagreement_queue,
+            qa_share=self.qa_share,
+            double_share=self.double_share,
+        )
+
+
+class VersionFile(OpeningPart, forbid_unknown_fields=True, kw_only=True):
     """A whole file."""
 
     bands: list[BandPart]
@@ -88,12 +107,13 @@ def read_draft(path: Path) -> Draft:
         reason_required=found.reason_required,
         four_eyes=frozenset(map(Action, found.four_eyes)),
         note=found.note,
+        opening=found.opening,
     )
 
 
 def draft_body(draft: Draft) -> dict[str, Any]:
     """The version as plain JSON, as a file and the API have it."""
-    opt_in = draft.automatic
+    opt_in, opening = draft.automatic, draft.opening
     automatic = None if opt_in is None else {"action": opt_in.action.value, "opted_in_by": opt_in.opted_in_by, "reason": opt_in.reason}
     bands = [
         {"verdict": said.verdict.value, "agreed": said.agreed, "pass_below": band.pass_below, "flag_from": band.flag_from}
@@ -102,6 +122,10 @@ def draft_body(draft: Draft) -> dict[str, Any]:
     return {
         "bands": bands,
         "queue": draft.queue,
+        "flag_queue": opening.flag_queue,
+        "disagreement_queue": opening.disagreement_queue,
+        "qa_share": opening.qa_share,
+        "double_share": opening.double_share,
         "automatic": automatic,
         "clauses": [{"id": clause.id, "title": clause.title, "reason": clause.reason} for clause in draft.clauses],
         "reason_required": draft.reason_required,

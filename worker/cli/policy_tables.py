@@ -8,7 +8,7 @@ from rich.table import Table
 
 from worker.cli.policy_files import draft_body
 from worker.cli.terminal import untrusted
-from worker.moderation.policy import Band, PolicyVersion, Said
+from worker.moderation.policy import Band, Opening, PolicyVersion, Said
 from worker.store.policies import Draft
 from worker.store.policy_reading import Change, Policy, WrittenVersion
 
@@ -29,6 +29,7 @@ def version_json(written: WrittenVersion) -> dict[str, Any]:
         reason_required=version.reason_required,
         four_eyes=version.four_eyes,
         note=written.note,
+        opening=version.opening,
     )
     return {
         "policy": version.policy,
@@ -62,11 +63,11 @@ def print_policies(policies: Iterable[Policy], console: Console) -> None:
 
 def print_versions(versions: Iterable[WrittenVersion], console: Console) -> None:
     """One row per version, its bands below each other."""
-    table = _table("version", "state", "bands on P(generated)", "reviewed in", "automatic", "asks for", "written by", "note")
+    table = _table("version", "state", "bands on P(generated)", "reviewed in", "sampled", "automatic", "asks for", "written by", "note")
     for written in versions:
         version, opt_in = written.version, written.version.automatic
         automatic = f"{opt_in.action}: {opt_in.opted_in_by}, {opt_in.reason}" if opt_in else ""
-        texts = map(untrusted, (version.queue, automatic, _asks(version), written.created_by, written.note))
+        texts = map(untrusted, (_queues(version), _shares(version.opening), automatic, _asks(version), written.created_by, written.note))
         table.add_row(version.name, written.state, _bands(version), *texts)
     console.print(table)
 
@@ -92,6 +93,16 @@ def _asks(version: PolicyVersion) -> str:
     asked += [f"a clause: {', '.join(clause.id for clause in version.clauses)}"] if version.clauses else []
     asked += [f"two people to {', '.join(sorted(version.four_eyes))}"] if version.four_eyes else []
     return "\n".join(asked)
+
+
+def _queues(version: PolicyVersion) -> str:
+    own = (("flags", version.opening.flag_queue), ("disagreements", version.opening.disagreement_queue))
+    return "\n".join([version.queue, *(f"{what}: {queue}" for what, queue in own if queue is not None)])
+
+
+def _shares(opening: Opening) -> str:
+    shares = ((opening.qa_share, "of passed"), (opening.double_share, "twice"))
+    return "\n".join(f"{share:.3g} {what}" for share, what in shares if share)
 
 
 def _bands(version: PolicyVersion) -> str:

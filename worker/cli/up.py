@@ -54,8 +54,8 @@ def started(stack: "Stack", note: str) -> Iterator[None]:
 def _tell(stack: "Stack") -> None:
     say(f"  data, logs  {stack.settings.home}")
     say(f"  API         {stack.addresses.api_url}/readyz")
-    if stack.addresses.sign_in_url:
-        say(f"  sign in     {stack.addresses.sign_in_url}")
+    if stack.addresses.review_url:
+        say(f"  review      {stack.addresses.review_url} (sign in as admin@localhost: one click, no password on this machine)")
     say(f"  S3          {stack.addresses.s3_endpoint}")
     if stack.addresses.metrics_url:
         say(f"  metrics     {stack.addresses.metrics_url}, once the model is loaded")

@@ -1,7 +1,7 @@
 """CSV for spreadsheets: one row per item, and no cell that a spreadsheet would run as a formula."""
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from itertools import chain
 from typing import TextIO
@@ -10,6 +10,7 @@ from worker.exports.jsonl import json_line, region_object
 from worker.exports.pieces import write_pieces
 from worker.store.results import ItemResult
 
+Cell = str | float | None
 COLUMNS = (
     "custom_id",
     "source",
@@ -38,9 +39,14 @@ def write_csv(results: Iterable[ItemResult], out: TextIO) -> int:
 
 def csv_pieces(results: Iterable[ItemResult]) -> Iterator[str]:
     """The header, then a row for each item."""
+    return csv_lines(chain([COLUMNS], map(_cells, results)))
+
+
+def csv_lines(rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
+    """A line for each row. Texts of others must be `guarded`."""
     row = StringIO(newline="")
     writer = csv.writer(row, lineterminator="\r\n")  # RFC 4180
-    for cells in chain([COLUMNS], map(_cells, results)):
+    for cells in rows:
         writer.writerow(cells)
         yield row.getvalue()
         row.seek(0)
@@ -52,7 +58,7 @@ def guarded(cell: str) -> str:
     return ("'" if cell.startswith(FORMULA_STARTS) else "") + cell.translate(_CONTROL)
 
 
-def _cells(result: ItemResult) -> tuple[str | float | None, ...]:
+def _cells(result: ItemResult) -> tuple[Cell, ...]:
     error = result.error
     return (
         guarded(result.custom_id),

@@ -13,7 +13,12 @@ from worker.moderation.boxes import Box, Size
 def scan_reply(body: bytes, limits: PixelLimits) -> Reply:
     """`prepare_scan`, packed. In the child."""
     scan = prepare_scan(body, limits)
-    facts = {"sizes": [scan.pixels.size], "original": [scan.original.width, scan.original.height], "media_type": scan.media_type}
+    facts = {
+        "sizes": [scan.pixels.size],
+        "original": [scan.original.width, scan.original.height],
+        "media_type": scan.media_type,
+        "perceptual_hash": scan.perceptual_hash,
+    }
     return Reply(facts, (scan.pixels.tobytes(), scan.evidence.body))
 
 
@@ -21,7 +26,13 @@ def read_scan(reply: Reply) -> ScanImage:
     """The scan image of a `scan_reply`. Raises ValueError, KeyError or TypeError when it makes no sense."""
     ((pixels, evidence),) = _images(reply)
     width, height = reply.facts["original"]
-    return ScanImage(pixels=pixels, original=Size(int(width), int(height)), media_type=str(reply.facts["media_type"]), evidence=evidence)
+    return ScanImage(
+        pixels=pixels,
+        original=Size(int(width), int(height)),
+        media_type=str(reply.facts["media_type"]),
+        evidence=evidence,
+        perceptual_hash=_perceptual(reply.facts["perceptual_hash"]),
+    )
 
 
 def crops_reply(body: bytes, boxes: Sequence[Box], limits: PixelLimits) -> Reply:
@@ -34,6 +45,13 @@ def crops_reply(body: bytes, boxes: Sequence[Box], limits: PixelLimits) -> Reply
 def read_crops(reply: Reply, boxes: Sequence[Box]) -> tuple[Crop, ...]:
     """The crops of a `crops_reply`, one per box. Raises ValueError, KeyError or TypeError when it makes no sense."""
     return tuple(Crop(box=box, pixels=pixels, evidence=evidence) for box, (pixels, evidence) in zip(boxes, _images(reply), strict=True))
+
+
+def _perceptual(value: object) -> int | None:
+    """A hint is taken at the child's word, as the pixels are; only it must be one that a column can hold."""
+    if value is None or (isinstance(value, int) and -(2**63) <= value < 2**63):
+        return value
+    raise ValueError("not a perceptual hash")
 
 
 def _images(reply: Reply) -> list[tuple[Image.Image, Evidence]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from worker.images.decode import decode
+from worker.images.perceptual import perceptual_hash
 from worker.images.resize import PixelLimits
 from worker.moderation.boxes import Box, Size
 from worker.moderation.outcomes import EvidenceFacts
@@ -32,6 +33,7 @@ class ScanImage:
     original: Size
     media_type: str  # of the original, by content
     evidence: Evidence
+    perceptual_hash: int | None = None  # see `worker.images.perceptual`
 
     @property
     def sent(self) -> Size:
@@ -62,7 +64,13 @@ def prepare_scan(body: bytes, limits: PixelLimits) -> ScanImage:
     """Decodes and shrinks (or enlarges) the whole image to its legal size. Raises RejectedError."""
     decoded = decode(body)
     pixels = _resized(decoded.pixels, limits)
-    return ScanImage(pixels=pixels, original=decoded.size, media_type=decoded.media_type, evidence=_evidence(pixels))
+    return ScanImage(
+        pixels=pixels,
+        original=decoded.size,
+        media_type=decoded.media_type,
+        evidence=_evidence(pixels),
+        perceptual_hash=perceptual_hash(pixels),
+    )
 
 
 def cut_crops(body: bytes, boxes: Sequence[Box], limits: PixelLimits) -> tuple[Crop, ...]:

@@ -66,18 +66,19 @@ def read_labels(path: Path) -> tuple[Label, ...]:
 
 def write_labels(path: Path, labels: Iterable[Label]) -> None:
     """Writes `labels` to `path`, which appears whole or not at all. Raises OSError."""
-    lines = [
-        _Line(
-            file=label.file,
-            label=label.label,
-            regions=tuple(map(_written, label.regions)),
-            source=label.source,
-            generator=label.generator,
-            control=label.control,
-        )
-        for label in labels
-    ]
-    write_whole(path, msgspec.json.Encoder().encode_lines(lines))
+    write_whole(path, msgspec.json.Encoder().encode_lines(list(map(written_label, labels))))
+
+
+def written_label(label: Label) -> dict[str, object]:
+    """A label as it stands in a line, to which others may add fields of their own."""
+    return {
+        "file": label.file,
+        "label": label.label,
+        "regions": tuple(map(_written, label.regions)),
+        "source": label.source,
+        "generator": label.generator,
+        "control": label.control,
+    }
 
 
 def check_labels(labels: Sequence[Label], folder: Path) -> None:

@@ -26,7 +26,7 @@ class Addresses:
     s3_secret_key: str | None
     secrets_key: str | None = None  # of the embedded database; None for one that the settings name
     api_url: str | None = None  # None with the services alone
-    sign_in_url: str | None = None  # None where nobody can sign in
+    review_url: str | None = None  # None where nobody can sign in
     metrics_url: str | None = None  # None without a worker
 
     def __repr__(self) -> str:

@@ -167,7 +167,7 @@ class Stack:
         return replace(
             self._services.addresses,
             api_url=_api_url(settings),
-            sign_in_url=f"{settings.public_url}/v1/sign-in" if settings.oidc_issuer else None,
+            review_url=f"{settings.public_url}/review" if settings.oidc_issuer else None,
             metrics_url=f"http://{_host(settings)}:{settings.metrics_port}/metrics" if Role.WORKER in self._roles else None,
         )
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from uuid import UUID
 
 from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import Outcome, OutcomeKind, RetentionClass, Verdict
@@ -114,6 +115,29 @@ class Clause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """Which questions are opened beside those that the bands ask for, and where; see `worker.moderation.opening`.
+
+    `key` is the version's own and shown to nobody: without it nobody can foretell what is sampled.
+    """
+
+    flag_queue: str | None = None  # takes what is flagged; None: the version's queue does
+    disagreement_queue: str | None = None  # takes what scan and zoom disagree on, flagged or not; None: as if they agreed
+    qa_share: float = 0.0  # of what passes: looked at by a person all the same
+    double_share: float = 0.0  # of what is reviewed or flagged: asked one reviewer more
+    key: UUID = field(default=UUID(int=0), compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Raises RejectedError `share_invalid`."""
+        for name, share in (("qa_share", self.qa_share), ("double_share", self.double_share)):
+            if not 0.0 <= share <= 1.0:
+                raise RejectedError("share_invalid", f"{name} is a share, from 0 to 1: {share} is none.")
+
+
+PLAIN = Opening()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyVersion:
     """One version of a tenant's policy. What `bands` does not mention is always reviewed; `queue` takes what is reviewed.
 
@@ -129,6 +153,7 @@ class PolicyVersion:
     clauses: tuple[Clause, ...] = ()
     reason_required: bool = False
     four_eyes: frozenset[Action] = frozenset()
+    opening: Opening = PLAIN
 
     def __post_init__(self) -> None:
         """Raises RejectedError: clauses_too_many, clause_repeated, four_eyes_invalid."""
@@ -170,11 +195,16 @@ def route(outcome: Outcome, policy: PolicyVersion, *, scores_mean_something: boo
         return Routing(Route.REVIEW, f"no verdict: {outcome.kind}")
     if not scores_mean_something:
         return Routing(Route.REVIEW, "the release is untrained or zero-shot: its scores decide nothing")
-    agreed = outcome.scan_verdict in {None, outcome.verdict}
+    agreed = stages_agree(outcome)
     routing = policy.band(Said(outcome.verdict, agreed)).route(outcome.p_generated)
     if agreed:
         return routing
     return Routing(routing.route, f"scan said {outcome.scan_verdict}, zoom said {outcome.verdict}; {routing.reason}")
+
+
+def stages_agree(outcome: Outcome) -> bool:
+    """Whether the scan had said what the zoom says, as far as both said anything."""
+    return outcome.scan_verdict in {None, outcome.verdict}
 
 
 def retention_class(routing: Routing | None) -> RetentionClass:

@@ -15,7 +15,9 @@ class TaskKind(StrEnum):
     """Why a person is asked."""
 
     ROUTING = "routing"  # a policy version routed the outcome to review or flag
+    QA = "qa"  # it passed, and was sampled: decided on like any other
     APPEAL = "appeal"  # a decision is contested
+    GOLDEN = "golden"  # the answer is known: measures the reviewer, decides nothing, and looks like one of the first two
 
 
 class TaskState(StrEnum):

@@ -12,11 +12,11 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from worker.moderation.outcomes import Outcome, OutcomeKind, Verdict
 from worker.moderation.policy import PolicyVersion, Routing, route
 from worker.moderation.release import Training
 from worker.store import audit
 from worker.store.batches import find_batch
+from worker.store.outcome_rows import judged
 from worker.store.policy_reading import read_version
 
 STRETCH_ITEMS = 5_000  # looked at per call
@@ -125,11 +125,4 @@ def _write(session: Session, batch_id: UUID, version: PolicyVersion, found: Sequ
 
 def _route(row: Row[Any], version: PolicyVersion) -> Routing | None:
     """As it would have been routed when it was judged."""
-    outcome = Outcome(
-        ordinal=row.ordinal,
-        kind=OutcomeKind(row.kind),
-        verdict=Verdict(row.verdict) if row.verdict else None,
-        p_generated=row.p_generated,
-        scan_verdict=Verdict(row.scan_verdict) if row.scan_verdict else None,
-    )
-    return route(outcome, version, scores_mean_something=row.training == Training.TRAINED)
+    return route(judged(row), version, scores_mean_something=row.training == Training.TRAINED)

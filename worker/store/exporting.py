@@ -1,7 +1,10 @@
 """Exports as audit events. Written before anything is handed out: a download that breaks off has been one, too."""
 
+import hashlib
+
 from sqlalchemy.orm import Session
 
+from worker.moderation.search import Filter
 from worker.store import audit
 from worker.store.models import BatchRow
 
@@ -16,3 +19,10 @@ def note_results_export(session: Session, batch: BatchRow, *, form: str, revisio
 def note_errors_export(session: Session, batch: BatchRow, *, actor: str) -> None:
     """Whose refused rows were asked for, and how many there are."""
     audit.record(session, actor=actor, action="errors.exported", batch_id=batch.id, detail={"rows": batch.rows_rejected})
+
+
+def note_search_export(session: Session, tenant_id: str, wanted: Filter, *, form: str, items: int, actor: str) -> None:
+    """Whose, in which format, how many items; of the filter its digest, for it may hold words and names."""
+    digest = hashlib.sha256(wanted.query().encode()).hexdigest()
+    detail = {"format": form, "items": items}
+    audit.record(session, actor=actor, action="search.exported", tenant_id=tenant_id, payload_digest=digest, detail=detail)

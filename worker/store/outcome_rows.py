@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from worker.moderation.outcomes import Outcome, Region, StageTrace
+from sqlalchemy import Row
+
+from worker.moderation.outcomes import Outcome, OutcomeKind, Region, StageTrace, Verdict
+
+LATER = ("perceptual_hash",)  # columns of outcomes that were added when there were rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,17 @@ def outcome_rows(outcome: Outcome, place: Place) -> OutcomeRows:
     return OutcomeRows(outcome=row, regions=regions, traces=traces, digest=digest(row, regions, traces))
 
 
+def judged(row: Row[Any]) -> Outcome:
+    """An outcome as far as routing looks at it, from a row with its ordinal, kind, verdict, p_generated and scan_verdict."""
+    return Outcome(
+        ordinal=row.ordinal,
+        kind=OutcomeKind(row.kind),
+        verdict=Verdict(row.verdict) if row.verdict else None,
+        p_generated=row.p_generated,
+        scan_verdict=Verdict(row.scan_verdict) if row.scan_verdict else None,
+    )
+
+
 def digest(outcome: Mapping[str, Any], regions: Sequence[Mapping[str, Any]], traces: Sequence[Mapping[str, Any]]) -> str:
     """sha256 (hex) of the canonical JSON of an outcome's rows."""
     return hashlib.sha256(canonical(digest_payload(outcome, regions, traces)).encode()).hexdigest()
@@ -46,8 +61,12 @@ def digest(outcome: Mapping[str, Any], regions: Sequence[Mapping[str, Any]], tra
 def digest_payload(
     outcome: Mapping[str, Any], regions: Sequence[Mapping[str, Any]], traces: Sequence[Mapping[str, Any]]
 ) -> dict[str, object]:
-    """What the digest covers: all columns but `chunk_id`, which tells of the queue, not of the image, and `created_at`."""
-    recorded = {name: value for name, value in outcome.items() if name not in ("chunk_id", "created_at")}
+    """What the digest covers: all columns but `chunk_id`, which tells of the queue, not of the image, and `created_at`.
+
+    LATER ones count where they hold something: digests from before they were there still hold.
+    """
+    absent = {"chunk_id", "created_at", *(name for name in LATER if outcome.get(name) is None)}
+    recorded = {name: value for name, value in outcome.items() if name not in absent}
     return {"outcome": recorded, "regions": list(regions), "traces": list(traces)}
 
 
@@ -88,6 +107,7 @@ def _outcome_columns(outcome: Outcome) -> dict[str, Any]:
         "width": size.width if size else None,
         "height": size.height if size else None,
         "sent_sha256": outcome.sent_sha256,
+        "perceptual_hash": outcome.perceptual_hash,
         "error_code": outcome.error_code,
         "error_message": outcome.error_message,
         "fetch_seconds": seconds.fetch,

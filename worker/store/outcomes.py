@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
 from worker.moderation.outcomes import Outcome, OutcomeKind
-from worker.moderation.policy import Route, Routing, retention_class
+from worker.moderation.policy import Route, Routing
 from worker.moderation.release import Release, Training
 from worker.store import audit, outbox
 from worker.store.chunks import Lease, Tally, fence, progress
@@ -18,8 +18,10 @@ from worker.store.evidence import keep_evidence, let_go
 from worker.store.models import OutcomeRow, RegionRow, TraceRow
 from worker.store.models.intake import BatchState
 from worker.store.outcome_rows import OutcomeRows, Place, outcome_rows
+from worker.store.outcome_words import keep_words
 from worker.store.policies import in_force
 from worker.store.routing import route_outcomes, write_routings
+from worker.store.stage_tallies import tally_stages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +78,8 @@ def insert_outcomes(
         return Inserted(Tally(), 0)
     newest = {outcome.ordinal: outcome for outcome in outcomes}
     policies = in_force(session, place.batch_id)
-    routed = route_outcomes(list(newest.values()), policies, scores_mean_something=judgement.scores_mean_something)
-    wanted = [(facts, retention_class(routed.live[outcome.ordinal])) for outcome in newest.values() for facts in outcome.evidence]
+    routed = route_outcomes(list(newest.values()), policies, place, scores_mean_something=judgement.scores_mean_something)
+    wanted = [(facts, routed.retention(outcome.ordinal)) for outcome in newest.values() for facts in outcome.evidence]
     leaving = keep_evidence(session, wanted, bucket=judgement.evidence_bucket, stored_since=stored_since)
     kept = [outcome for outcome in newest.values() if leaving.isdisjoint(facts.sha256 for facts in outcome.evidence)]
     rows = {outcome.ordinal: outcome_rows(outcome, place) for outcome in kept}
@@ -86,6 +88,7 @@ def insert_outcomes(
     let_go(session, [facts for outcome in kept if outcome.ordinal not in written for facts in outcome.evidence])
     _write_all(session, place, [rows[ordinal] for ordinal in sorted(written)], judgement)
     write_routings(session, place, fresh, routed.only(written))
+    tally_stages(session, place, fresh)
     outbox.publish_outcomes(session, place, fresh)
     return Inserted(_tally(fresh, routed.live), len(newest) - len(kept))
 
@@ -93,6 +96,7 @@ def insert_outcomes(
 def _write_all(session: Session, place: Place, rows: Sequence[OutcomeRows], judgement: Judgement) -> None:
     _insert(session, RegionRow, [region for row in rows for region in row.regions])
     _insert(session, TraceRow, [trace for row in rows for trace in row.traces])
+    keep_words(session, place, rows)
     audit.record_all(session, [_event(place, row, judgement.actor) for row in rows])
 
 

@@ -1,5 +1,6 @@
 """People: invited, listed, given roles, recognised when they sign in, disabled. Nobody gets in without an invitation."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -14,8 +15,10 @@ from worker.store import audit
 from worker.store.models import PersonRow
 from worker.store.models.people import LIVE
 from worker.store.people_sessions import end_sessions
+from worker.store.saved_filters import forget_filters
 from worker.store.tenants import ensure_tenant
 
+ACTOR = "person:"  # and their id: how audit and reviews name them
 BIND = text(
     """
     -- bind: an account at the identity provider to the invitation of its e-mail, once; accounts that are known already keep their person
@@ -55,6 +58,13 @@ def list_people(session: Session, tenant_id: str | None, *, before: UUID | None 
     return list(session.execute(query if before is None else query.where(PersonRow.id < before)).scalars())
 
 
+def names_of(session: Session, tenant_id: str, actors: Collection[str]) -> dict[str, str]:
+    """What people are called, by the names under which records know them; keys and people of other tenants are left out."""
+    actor = func.concat(ACTOR, PersonRow.id)
+    query = select(actor.label("actor"), PersonRow.name).where(PersonRow.tenant_id == tenant_id, actor.in_(actors))
+    return {row.actor: row.name for row in session.execute(query)}
+
+
 def find_person(session: Session, tenant_id: str, who: UUID | str) -> PersonRow:
     """By id, or by the address of one who is not disabled. Raises RejectedError `person_missing`."""
     if isinstance(who, UUID):
@@ -86,6 +96,7 @@ def disable_person(session: Session, tenant_id: str, who: UUID | str, *, actor: 
         session.execute(update(PersonRow).where(PersonRow.id == row.id).values(disabled_at=func.now()))
         session.refresh(row)
         _record(session, "person.disabled", row, actor, sessions=end_sessions(session, row.id))
+        forget_filters(session, tenant_id, f"person:{row.id}", actor=actor)
     return row
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from worker.moderation.errors import MisconfiguredError, RejectedError
 from worker.moderation.outcomes import Verdict
-from worker.moderation.policy import NAME, Action, AutomaticAction, Band, Clause, PolicyVersion, Said
+from worker.moderation.policy import NAME, PLAIN, Action, AutomaticAction, Band, Clause, Opening, PolicyVersion, Said
 from worker.store import audit
 from worker.store.models import BatchRow, PolicyBandRow, PolicyClauseRow, PolicyRow, PolicyVersionRow, ReviewQueueRow
 from worker.store.models.policies import VersionState
@@ -44,6 +44,7 @@ class Draft:
     reason_required: bool = False
     four_eyes: frozenset[Action] = frozenset()
     note: str = ""
+    opening: Opening = PLAIN
 
     def version(self, policy: str, number: int) -> PolicyVersion:
         """As it will be. Raises RejectedError as `PolicyVersion`."""
@@ -56,6 +57,7 @@ class Draft:
             clauses=self.clauses,
             reason_required=self.reason_required,
             four_eyes=self.four_eyes,
+            opening=self.opening,
         )
 
 
@@ -74,8 +76,7 @@ def create_policy(session: Session, tenant_id: str, name: str, *, description: s
 def write_version(session: Session, tenant_id: str, policy: str, draft: Draft, *, actor: str) -> PolicyVersion:
     """The next version of a policy, as a draft. Raises RejectedError: policy_missing, queue_missing, and those of `PolicyVersion`."""
     _lock_policy(session, tenant_id, policy)
-    if session.get(ReviewQueueRow, (tenant_id, draft.queue)) is None:
-        raise RejectedError("queue_missing", f"There is no review queue {draft.queue[:80]!r}.")
+    _check_queues(session, tenant_id, draft)
     last = session.execute(select(func.max(PolicyVersionRow.version)).filter_by(tenant_id=tenant_id, policy=policy)).scalar_one()
     version = draft.version(policy, (last or 0) + 1)
     insert_version(session, tenant_id, version, state=VersionState.DRAFT, note=draft.note, actor=actor)
@@ -105,6 +106,7 @@ def insert_version(session: Session, tenant_id: str, version: PolicyVersion, *, 
             four_eyes=sorted(version.four_eyes),
             note=note,
             created_by=actor,
+            **_opening_columns(version.opening),
         )
     )
     if version.bands:
@@ -198,7 +200,30 @@ def _value(row: PolicyVersionRow, bands: Iterable[PolicyBandRow], clauses: Itera
         clauses=tuple(Clause(clause.clause, clause.title, clause.reason) for clause in clauses),
         reason_required=row.reason_required,
         four_eyes=frozenset(map(Action, row.four_eyes)),
+        opening=Opening(
+            flag_queue=row.flag_queue,
+            disagreement_queue=row.disagreement_queue,
+            qa_share=row.qa_share,
+            double_share=row.double_share,
+            key=row.sampling_key,
+        ),
     )
+
+
+def _opening_columns(opening: Opening) -> dict[str, object]:
+    """All but the key, which the database draws."""
+    return {
+        "flag_queue": opening.flag_queue,
+        "disagreement_queue": opening.disagreement_queue,
+        "qa_share": opening.qa_share,
+        "double_share": opening.double_share,
+    }
+
+
+def _check_queues(session: Session, tenant_id: str, draft: Draft) -> None:
+    for name in (draft.queue, draft.opening.flag_queue, draft.opening.disagreement_queue):
+        if name is not None and session.get(ReviewQueueRow, (tenant_id, name)) is None:
+            raise RejectedError("queue_missing", f"There is no review queue {name[:80]!r}.")
 
 
 def _band_columns(said: Said, band: Band) -> dict[str, object]:

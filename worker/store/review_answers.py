@@ -10,9 +10,24 @@ from sqlalchemy.orm import Session
 
 from worker.moderation.boxes import Box
 from worker.moderation.policy import Action
-from worker.moderation.review import UNFINISHED_TASKS, ClaimState, JudgementKind, RegionJudgement, ReviewVerdict
+from worker.moderation.review import UNFINISHED_TASKS, ClaimState, JudgementKind, RegionJudgement, ReviewVerdict, TaskKind
 from worker.store.models import RegionJudgementRow, ReviewClaimRow, ReviewRow, ReviewTaskRow
 from worker.store.review_tasks import Claimant
+
+_UNFINISHED = ", ".join(repr(state.value) for state in UNFINISHED_TASKS)
+# The rule of `visible_reviews` in SQL: whether :viewer, a lead or not, may see reviews AS r of review_tasks AS t. Answers to golden tasks
+# are nobody's to find: who knows of them knows which images are golden.
+VISIBLE = f"""
+    r.taken_back_at IS NULL AND t.kind <> '{TaskKind.GOLDEN}'
+    AND (:lead OR t.state NOT IN ({_UNFINISHED}) OR r.reviewer = :viewer
+               OR EXISTS (SELECT FROM reviews AS mine WHERE mine.task_id = t.id AND mine.reviewer = :viewer
+                                                        AND mine.taken_back_at IS NULL AND mine.pending_until IS NULL))
+"""
+# Items of which nothing that people said may be shown to :viewer, whom a golden task is still to measure by them.
+CONCEALED = f"""
+    SELECT t.batch_id, t.ordinal FROM golden_tasks AS g JOIN review_tasks AS t ON t.id = g.task_id
+     WHERE NOT :lead AND g.reviewer = :viewer AND t.state IN ({_UNFINISHED})
+"""  # noqa: S608  states of ours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +78,15 @@ def visible_reviews(session: Session, task: ReviewTaskRow, claimant: Claimant) -
     own = [row for row in rows if row.reviewer == claimant.reviewer]
     sees = claimant.lead or task.state not in UNFINISHED_TASKS or any(row.pending_until is None for row in own)
     return _written(session, rows if sees else own)
+
+
+def finished_reviews(session: Session, place: tuple[UUID, int, int]) -> list[WrittenReview]:
+    """What was answered about an outcome (batch, ordinal, revision) in tasks that nobody works on any more, oldest first."""
+    batch_id, ordinal, revision = place
+    query = select(ReviewRow).filter_by(taken_back_at=None).join(ReviewTaskRow, ReviewTaskRow.id == ReviewRow.task_id)
+    about = query.filter_by(batch_id=batch_id, ordinal=ordinal, revision=revision)
+    finished = about.where(ReviewTaskRow.state.not_in(UNFINISHED_TASKS), ReviewTaskRow.kind != TaskKind.GOLDEN)
+    return _written(session, session.execute(finished.order_by(ReviewRow.created_at, ReviewRow.id)).scalars().all())
 
 
 def _written(session: Session, rows: Sequence[ReviewRow]) -> list[WrittenReview]:

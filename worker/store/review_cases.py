@@ -9,11 +9,12 @@ from sqlalchemy.orm import Session
 
 from worker.moderation.policy import PolicyVersion
 from worker.moderation.release import Training
+from worker.moderation.review import TaskKind
 from worker.store.items import ItemStanding, find_item, item_regions
 from worker.store.models import AppealRow, DecisionRow, OutcomeRow, RegionRow, ReleaseRow, ReviewQueueRow, ReviewTaskRow
-from worker.store.policy_reading import routed_by
 from worker.store.review_listing import count_answers
 from worker.store.review_tasks import Claimant, find_task
+from worker.store.task_policies import asked_under
 
 MOST_DECISIONS = 50  # an item's newest
 
@@ -22,7 +23,8 @@ MOST_DECISIONS = 50  # an item's newest
 class Case:
     """Rows as they were written; never another reviewer's answer.
 
-    `outcome` is None when it is no longer kept; `policy` is the version that routed it, if one did.
+    `outcome` is None when it is no longer kept; `policy` is the version under which the task asks, if there is one. A golden task's case
+    has no decisions: they would tell the answer.
     """
 
     task: ReviewTaskRow
@@ -44,7 +46,8 @@ def read_case(session: Session, task_id: int, claimant: Claimant) -> Case:
     outcome = session.execute(select(OutcomeRow).filter_by(**place)).scalar_one_or_none()
     queue = session.get_one(ReviewQueueRow, (task.tenant_id, task.queue))
     release = session.get(ReleaseRow, outcome.release_id) if outcome is not None and outcome.release_id is not None else None
-    decided = select(DecisionRow).filter_by(batch_id=task.batch_id, ordinal=task.ordinal)
+    shown = 0 if task.kind == TaskKind.GOLDEN else MOST_DECISIONS
+    decided = select(DecisionRow).filter_by(batch_id=task.batch_id, ordinal=task.ordinal).limit(shown)
     return Case(
         task=task,
         answers=count_answers(session, [task.id]).get(task.id, 0),
@@ -53,9 +56,7 @@ def read_case(session: Session, task_id: int, claimant: Claimant) -> Case:
         outcome=outcome,
         training=Training(release.training) if release is not None else None,
         regions=item_regions(session, task.batch_id, task.ordinal, task.revision),
-        policy=routed_by(session, task.tenant_id, **place),
-        decisions=session.execute(decided.order_by(DecisionRow.created_at.desc(), DecisionRow.id.desc()).limit(MOST_DECISIONS))
-        .scalars()
-        .all(),
+        policy=asked_under(session, task),
+        decisions=session.execute(decided.order_by(DecisionRow.created_at.desc(), DecisionRow.id.desc())).scalars().all(),
         appeal=session.get(AppealRow, task.appeal_id) if task.appeal_id is not None else None,
     )

@@ -10,9 +10,9 @@ from worker.moderation.errors import RejectedError
 from worker.moderation.grounds import check_grounds
 from worker.moderation.review import RegionJudgement, ReviewVerdict
 from worker.store.models import OutcomeRow, RegionRow, ReviewTaskRow
-from worker.store.policy_reading import routed_by
 from worker.store.review_answers import Answer
 from worker.store.review_tasks import Claimant
+from worker.store.task_policies import asked_under
 
 MOST_JUDGEMENTS = 64  # boxes a review may speak of; the model is allowed far fewer
 
@@ -30,7 +30,7 @@ def check_answer(session: Session, task: ReviewTaskRow, claimant: Claimant, answ
         raise RejectedError("lead_unsure", "An escalated task is settled with real or generated. Hold it, or skip it, to leave it open.")
     place: dict[str, Any] = {"batch_id": task.batch_id, "ordinal": task.ordinal, "revision": task.revision}
     _check_judgements(session, task, place, answer.judgements)
-    check_grounds(routed_by(session, task.tenant_id, **place), clause=answer.clause, reason=answer.note, decides=not unsure)
+    check_grounds(asked_under(session, task), clause=answer.clause, reason=answer.note, decides=not unsure)
 
 
 def _check_judgements(session: Session, task: ReviewTaskRow, place: dict[str, Any], judgements: Sequence[RegionJudgement]) -> None:

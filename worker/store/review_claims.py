@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from worker.moderation.errors import FencedError, RejectedError
 from worker.moderation.review import ClaimState, TaskState
+from worker.store.golden_offers import stand_in, withdraw_stale
 from worker.store.review_queues import find_queue
 from worker.store.review_tasks import Claimant, end_all_claims, find_task, lock_task, note
 
@@ -36,10 +37,10 @@ EXPIRE = text(
 )
 CHOOSE = text(
     """
-    -- choose: the most pressing task of the queue that has a free slot for this reviewer. Nobody answers twice, nor judges an appeal
-    -- that they opened, or against a decision they had a part in.
+    -- choose: the most pressing task of the queue, or the one that is named, if it has a free slot for this reviewer. Nobody answers
+    -- twice, nor judges an appeal that they opened, or against a decision they had a part in.
     SELECT t.id FROM review_tasks AS t
-     WHERE t.tenant_id = :tenant_id AND t.queue = :queue
+     WHERE t.tenant_id = :tenant_id AND t.queue = :queue AND (CAST(:task_id AS bigint) IS NULL OR t.id = :task_id)
        AND (t.state IN ('open', 'escalated') OR (t.state = 'held' AND t.held_until <= now())) AND (NOT t.escalated OR :lead)
        AND (t.assigned_to IS NULL OR t.assigned_to = :reviewer)
        AND NOT EXISTS (SELECT FROM review_claims AS c
@@ -131,8 +132,8 @@ class Ended:
     seconds: float
 
 
-def claim_task(session: Session, claimant: Claimant, queue: str) -> Claim | None:
-    """The queue's most pressing task that this reviewer may answer; None when there is none.
+def claim_task(session: Session, claimant: Claimant, queue: str, *, task_id: int | None = None) -> Claim | None:
+    """The queue's most pressing task that this reviewer may answer, or the named one; None when it is not to be had.
 
     Raises RejectedError: queue_missing, claims_too_many.
     """
@@ -140,14 +141,27 @@ def claim_task(session: Session, claimant: Claimant, queue: str) -> Claim | None
     who = {"tenant_id": claimant.tenant_id, "reviewer": claimant.reviewer}
     session.execute(ALONE, {**who, "locks": CLAIM_LOCKS})
     session.execute(EXPIRE)
+    withdraw_stale(session)
     if len(held_claims(session, claimant)) >= MOST_CLAIMS:
         raise RejectedError("claims_too_many", f"You hold {MOST_CLAIMS} tasks already. Answer one, or give it back.")
-    while (task_id := session.execute(CHOOSE, {**who, "queue": queue, "lead": claimant.lead}).scalar_one_or_none()) is not None:
+    wanted = {**who, "queue": queue, "lead": claimant.lead, "task_id": task_id}
+    while (chosen := session.execute(CHOOSE, wanted).scalar_one_or_none()) is not None:
+        chosen = chosen if task_id is not None else (stand_in(session, claimant, chosen) or chosen)
         # Its last slot may have been taken between CHOOSE's snapshot and its lock. Locked, it is not chosen again.
-        if (claim := take_slot(session, claimant, task_id)) is not None:
-            note(session, find_task(session, task_id, claimant), claimant, "review.claimed", {"slot": claim.slot})
+        if (claim := take_slot(session, claimant, chosen)) is not None:
+            note(session, find_task(session, claim.task_id, claimant), claimant, "review.claimed", {"slot": claim.slot})
             return claim
     return None
+
+
+def claim_this_task(session: Session, claimant: Claimant, task_id: int) -> Claim | None:
+    """The reviewer's claim on a task: the one they hold, else a new one; None when it is not to be had.
+
+    Raises RejectedError: task_missing, claims_too_many.
+    """
+    queue = find_task(session, task_id, claimant).queue
+    held = (claim for claim in held_claims(session, claimant) if claim.task_id == task_id)
+    return next(held, None) or claim_task(session, claimant, queue, task_id=task_id)
 
 
 def take_slot(session: Session, claimant: Claimant, task_id: int) -> Claim | None:

@@ -67,6 +67,8 @@ def conclude(session: Session, task: ReviewTaskRow, final: Sequence[UUID]) -> UU
     task.version += int(task.state != before)
     session.flush()
     decision_id = None if decision is None else _decide(session, task, decision)
+    if task.kind == TaskKind.GOLDEN:
+        return None
     told = {"task_id": task.id, "item_id": item_id(task.batch_id, task.ordinal), "task_state": task.state}
     for review_id in final:
         outbox.publish(session, task.tenant_id, EventType.REVIEW_COMPLETED, {"review_id": str(review_id), **told})
@@ -74,10 +76,15 @@ def conclude(session: Session, task: ReviewTaskRow, final: Sequence[UUID]) -> UU
 
 
 def _weigh(session: Session, task: ReviewTaskRow) -> NewDecision | None:
-    """The decision that the task's answers make together; None while some are missing, or when somebody else is asked, too."""
+    """The decision that the answers make together; None while some are missing, when somebody else is asked, or the task only measures."""
     query = select(ReviewRow).filter_by(task_id=task.id, taken_back_at=None).order_by(ReviewRow.created_at, ReviewRow.id)
     reviews = session.execute(query.execution_options(populate_existing=True)).scalars().all()
-    if len(reviews) < task.slots or any(review.pending_until is not None for review in reviews):
+    if any(review.pending_until is not None for review in reviews):
+        return None
+    if task.kind == TaskKind.GOLDEN:
+        task.state, task.closed_at = TaskState.DONE, func.now()
+        return None
+    if len(reviews) < task.slots:
         return None
     last = reviews[-1]
     alike = [review for review in reviews if (review.verdict, review.action) == (last.verdict, last.action)]
@@ -85,13 +92,14 @@ def _weigh(session: Session, task: ReviewTaskRow) -> NewDecision | None:
         task.state, task.state_reason, task.escalated = TaskState.ESCALATED, ESCALATED_BECAUSE, True
         _ask_another(task)
         return None
-    if len(alike) < _people_needed(session, task, Action(last.action)):
+    if len(alike) < people_needed(session, task, Action(last.action)):
         _ask_another(task)
         return None
     return _closed(task, last, last.reviewer if task.escalated else ", ".join(sorted(review.reviewer for review in reviews)))
 
 
-def _people_needed(session: Session, task: ReviewTaskRow, action: Action) -> int:
+def people_needed(session: Session, task: ReviewTaskRow, action: Action) -> int:
+    """How many people the policy version asks to agree before this is done."""
     policy = routed_by(session, task.tenant_id, batch_id=task.batch_id, ordinal=task.ordinal, revision=task.revision)
     return 2 if policy is not None and action in policy.four_eyes else 1
 

@@ -15,8 +15,8 @@ from worker.store.models import ReviewQueueRow
 
 STANDING = text(
     """
-    -- standing: what waits in each of these queues. A task that is held until a time which has come is offered: it counts as what it was
-    -- before
+    -- standing: what waits in each of these queues, golden tasks left out. A task that is held until a time which has come is offered: it
+    -- counts as what it was before
     SELECT queue,
            count(*) FILTER (WHERE NOT escalated AND (state = 'open' OR (state = 'held' AND held_until <= now()))) AS open,
            count(*) FILTER (WHERE state = 'held' AND (held_until > now() OR held_until IS NULL)) AS held,
@@ -24,14 +24,14 @@ STANDING = text(
            count(*) FILTER (WHERE due_at < now()) AS overdue,
            min(created_at) AS oldest
       FROM review_tasks
-     WHERE tenant_id = :tenant_id AND queue = ANY(:queues) AND state IN ('open', 'held', 'escalated')
+     WHERE tenant_id = :tenant_id AND queue = ANY(:queues) AND kind <> 'golden' AND state IN ('open', 'held', 'escalated')
      GROUP BY queue
     """
 )
 
 DEMAND = text(
     """
-    -- demand: unfinished tasks of every queue, and how old the oldest is; a drained queue has a row, too
+    -- demand: unfinished tasks of every queue, golden ones left out, and how old the oldest is; a drained queue has a row, too
     SELECT q.tenant_id, q.name,
            count(t.id) FILTER (WHERE t.state = 'open') AS open,
            count(t.id) FILTER (WHERE t.state = 'held') AS held,
@@ -39,7 +39,8 @@ DEMAND = text(
            count(t.id) FILTER (WHERE t.due_at < now()) AS overdue,
            coalesce(extract(epoch FROM now() - min(t.created_at)), 0)::float AS oldest_seconds
       FROM review_queues AS q
-      LEFT JOIN review_tasks AS t ON t.tenant_id = q.tenant_id AND t.queue = q.name AND t.state IN ('open', 'held', 'escalated')
+      LEFT JOIN review_tasks AS t ON t.tenant_id = q.tenant_id AND t.queue = q.name AND t.kind <> 'golden'
+                                 AND t.state IN ('open', 'held', 'escalated')
      GROUP BY q.tenant_id, q.name
     """
 )
@@ -60,12 +61,16 @@ class ReviewDemand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueSettings:
-    """What a queue asks for. `slots` and `due_hours` are for tasks made from then on, `lease_seconds` for claims and heartbeats."""
+    """What a queue asks for. `slots` and `due_hours` are for tasks made from then on, `lease_seconds` for claims and heartbeats.
+
+    `golden_share`: of claims, the share that is of images whose answer is known, see `worker.store.golden_offers`.
+    """
 
     slots: int = 1
     lease_seconds: int = 300
     due_hours: int = 24
     guidance: str = ""
+    golden_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,11 @@ def list_queues(session: Session, tenant_id: str, *, after: str = "", limit: int
     """By name, those behind `after`."""
     query = select(ReviewQueueRow).filter_by(tenant_id=tenant_id).where(ReviewQueueRow.name > after).order_by(ReviewQueueRow.name)
     return _queues(session, tenant_id, session.execute(query.limit(limit)).scalars().all())
+
+
+def queue_names(session: Session, tenant_id: str) -> list[str]:
+    """Of all its queues."""
+    return list(session.execute(select(ReviewQueueRow.name).filter_by(tenant_id=tenant_id).order_by(ReviewQueueRow.name)).scalars())
 
 
 def read_queue(session: Session, tenant_id: str, name: str) -> Queue:
@@ -160,11 +170,17 @@ def _queues(session: Session, tenant_id: str, rows: Sequence[ReviewQueueRow]) ->
 
 
 def _settings(row: ReviewQueueRow) -> QueueSettings:
-    return QueueSettings(slots=row.slots, lease_seconds=row.lease_seconds, due_hours=row.due_hours, guidance=row.guidance)
+    return QueueSettings(
+        slots=row.slots,
+        lease_seconds=row.lease_seconds,
+        due_hours=row.due_hours,
+        guidance=row.guidance,
+        golden_share=row.golden_share,
+    )
 
 
 def _note(session: Session, tenant_id: str, name: str, settings: QueueSettings, *, actor: str, action: str) -> None:
-    numbers = {"slots": settings.slots, "lease_seconds": settings.lease_seconds, "due_hours": settings.due_hours}
+    numbers = {setting: value for setting, value in asdict(settings).items() if setting != "guidance"}
     digest = hashlib.sha256(settings.guidance.encode()).hexdigest()
     detail = {"queue": name, **numbers}
     audit.record(session, actor=actor, action=action, tenant_id=tenant_id, payload_digest=digest, detail=detail)

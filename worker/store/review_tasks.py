@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from worker.moderation.errors import RejectedError
-from worker.moderation.review import ESCALATED_BECAUSE, TaskState
+from worker.moderation.review import ESCALATED_BECAUSE, TaskKind, TaskState
 from worker.store import audit
 from worker.store.models import ReviewTaskRow
 
@@ -60,6 +60,8 @@ def reassign_task(session: Session, claimant: Claimant, task_id: int, *, version
     Raises RejectedError: task_missing, task_changed, task_finished, reviewer_barred.
     """
     task = lock_task(session, task_id, claimant, version=version)
+    if task.kind == TaskKind.GOLDEN:
+        raise RejectedError("reviewer_barred", f"Nobody else can be offered task {task_id}.")
     if to is not None and session.execute(BARRED, {"task_id": task_id, "reviewer": to}).scalar_one():
         raise RejectedError(
             "reviewer_barred",
@@ -86,9 +88,9 @@ def prioritise_task(
 
 
 def find_task(session: Session, task_id: int, claimant: Claimant) -> ReviewTaskRow:
-    """A task of the tenant's. Raises RejectedError `task_missing`."""
+    """A task of the tenant's; a golden one for nobody but its reviewer. Raises RejectedError `task_missing`."""
     task = session.get(ReviewTaskRow, task_id, populate_existing=True)
-    if task is None or task.tenant_id != claimant.tenant_id:
+    if task is None or task.tenant_id != claimant.tenant_id or _hidden(task, claimant):
         raise _missing(task_id)
     return task
 
@@ -104,10 +106,10 @@ def lock_task(session: Session, task_id: int, claimant: Claimant, *, version: in
 
 
 def lock_any_task(session: Session, task_id: int, claimant: Claimant) -> ReviewTaskRow:
-    """The task, its row locked, whatever its state. Raises RejectedError `task_missing`."""
+    """As `find_task`, its row locked, whatever its state. Raises RejectedError `task_missing`."""
     query = select(ReviewTaskRow).filter_by(id=task_id, tenant_id=claimant.tenant_id).with_for_update()
     task = session.execute(query.execution_options(populate_existing=True)).scalar_one_or_none()
-    if task is None:
+    if task is None or _hidden(task, claimant):
         raise _missing(task_id)
     return task
 
@@ -129,6 +131,10 @@ def note(session: Session, task: ReviewTaskRow, claimant: Claimant, action: str,
     """The audit event of an action on a task."""
     place: dict[str, Any] = {"batch_id": task.batch_id, "ordinal": task.ordinal, "revision": task.revision}
     audit.record(session, actor=claimant.reviewer, action=action, **place, detail={"task": task.id, **detail})
+
+
+def _hidden(task: ReviewTaskRow, claimant: Claimant) -> bool:
+    return task.kind == TaskKind.GOLDEN and task.assigned_to != claimant.reviewer
 
 
 def _missing(task_id: int) -> RejectedError:

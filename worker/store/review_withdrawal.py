@@ -10,7 +10,7 @@ LOCK = text(
     """
     -- lock: unfinished routing tasks about these items, of revisions before this one. An answer under way is waited for
     SELECT id FROM review_tasks
-     WHERE batch_id = :batch_id AND ordinal = ANY(:ordinals) AND revision < :before AND kind = 'routing'
+     WHERE batch_id = :batch_id AND ordinal = ANY(:ordinals) AND revision < :before AND kind IN ('routing', 'qa')
        AND state IN ('open', 'held', 'escalated')
      ORDER BY id FOR UPDATE
     """

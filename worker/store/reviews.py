@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from worker.moderation.errors import RejectedError
@@ -35,9 +35,19 @@ class Submitted:
 
 
 def submit_review(
-    session: Session, claimant: Claimant, task_id: int, token: UUID, answer: Answer, *, version: int, undo_seconds: int = 0
+    session: Session,
+    claimant: Claimant,
+    task_id: int,
+    token: UUID,
+    answer: Answer,
+    *,
+    version: int,
+    undo_seconds: int = 0,
+    answered_with: int | None = None,
 ) -> Submitted:
     """Records the answer under the claim. It takes effect at once, or after `undo_seconds`, in which it can be taken back.
+
+    `answered_with`: the task whose answer it repeats, see `worker.store.reviews_together`.
 
     Raises FencedError; RejectedError: task_missing, task_finished, task_changed, review_exists, and those of `check_answer`.
     """
@@ -47,9 +57,10 @@ def submit_review(
     check_task(task, version=version)
     check_answer(session, task, claimant, answer)
     claim = end_claim(session, claimant, task_id, token, ClaimState.SUBMITTED, reason=None)
-    review_id, final_at = _write(session, task, claimant, claim, answer, undo_seconds)
+    review_id, final_at = _write(session, task, claimant, claim, answer, undo_seconds, answered_with)
     decision_id = conclude(session, task, [review_id]) if final_at is None else None
     detail = {"review": str(review_id), "verdict": answer.verdict, "judgements": len(answer.judgements), "undo_seconds": undo_seconds}
+    detail |= {"bulk": True, "answered_with": answered_with} if answered_with is not None else {}
     note(session, task, claimant, "review.submitted", detail)
     return Submitted(
         review_id=review_id,
@@ -63,9 +74,14 @@ def submit_review(
 def undo_review(session: Session, claimant: Claimant, review_id: UUID) -> Claim:
     """Takes the claimant's own answer back while it has no effect yet: a claim on the task, to answer it anew.
 
-    Twice is the same as once. Raises RejectedError: review_missing; undo_too_late, also when the task was held or reassigned meanwhile.
+    What was answered together with it, see `worker.store.reviews_together`, is taken back with it. Twice is the same as once.
+    Raises RejectedError: review_missing; undo_too_late, also when the task was held or reassigned meanwhile.
     """
-    mine = select(ReviewRow.task_id).join(ReviewTaskRow).filter(ReviewRow.id == review_id, ReviewRow.reviewer == claimant.reviewer)
+    mine = (
+        select(ReviewRow.task_id)
+        .join(ReviewTaskRow, ReviewTaskRow.id == ReviewRow.task_id)
+        .filter(ReviewRow.id == review_id, ReviewRow.reviewer == claimant.reviewer)
+    )
     task_id = session.execute(mine.where(ReviewTaskRow.tenant_id == claimant.tenant_id)).scalar_one_or_none()
     if task_id is None:
         raise RejectedError("review_missing", f"There is no review {review_id} of yours.")
@@ -85,7 +101,25 @@ def undo_review(session: Session, claimant: Claimant, review_id: UUID) -> Claim:
     if claim is None:
         raise RuntimeError(f"the slot of review {review_id} was given back and is not free")
     note(session, task, claimant, "review.taken_back", {"review": str(review_id), "slot": claim.slot})
+    _take_back_repeats(session, claimant, task_id)
     return claim
+
+
+def _take_back_repeats(session: Session, claimant: Claimant, task_id: int) -> None:
+    """What was answered together with the task, too, as far as it has no effect yet. Those tasks are open again, and nobody's."""
+    repeats = select(ReviewTaskRow).join(ReviewRow, ReviewRow.task_id == ReviewTaskRow.id).with_for_update(of=ReviewTaskRow)
+    repeats = repeats.filter(
+        ReviewRow.answered_with == task_id, ReviewRow.reviewer == claimant.reviewer, ReviewRow.pending_until > func.now()
+    )
+    open_ones = repeats.where(ReviewTaskRow.state == TaskState.OPEN).order_by(ReviewTaskRow.id)
+    for task in session.execute(open_ones.execution_options(populate_existing=True)).scalars().all():
+        pending = update(ReviewRow).filter_by(task_id=task.id, answered_with=task_id).where(ReviewRow.pending_until > func.now())
+        taken_back = pending.values(pending_until=None, taken_back_at=func.now()).returning(ReviewRow.id)
+        review_id = session.execute(taken_back).scalar_one_or_none()
+        if review_id is None:
+            continue
+        return_slot(session, task.id, claimant)
+        note(session, task, claimant, "review.taken_back", {"review": str(review_id), "bulk": True, "answered_with": task_id})
 
 
 def _again(session: Session, task: ReviewTaskRow, given: WrittenReview, answer: Answer) -> Submitted:
@@ -104,7 +138,13 @@ def _again(session: Session, task: ReviewTaskRow, given: WrittenReview, answer: 
 
 
 def _write(
-    session: Session, task: ReviewTaskRow, claimant: Claimant, claim: Ended, answer: Answer, undo_seconds: int
+    session: Session,
+    task: ReviewTaskRow,
+    claimant: Claimant,
+    claim: Ended,
+    answer: Answer,
+    undo_seconds: int,
+    answered_with: int | None,
 ) -> tuple[UUID, datetime | None]:
     """The answer's rows: its id, and until when it waits."""
     review = {
@@ -119,6 +159,7 @@ def _write(
         "seconds": claim.seconds,
         "exposure_seconds": answer.exposure_seconds,
         "pending_until": func.now() + func.make_interval(0, 0, 0, 0, 0, 0, undo_seconds) if undo_seconds else None,
+        "answered_with": answered_with,
     }
     row = session.execute(insert(ReviewRow).values(**review).returning(ReviewRow.id, ReviewRow.pending_until)).one()
     if answer.judgements:

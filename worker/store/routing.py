@@ -8,8 +8,9 @@ from uuid import UUID
 from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
-from worker.moderation.outcomes import Outcome
-from worker.moderation.policy import PolicyMode, PolicyVersion, Route, Routing, route
+from worker.moderation.opening import OutcomePlace, Question, question
+from worker.moderation.outcomes import Outcome, RetentionClass
+from worker.moderation.policy import PolicyMode, PolicyVersion, Route, Routing, retention_class, route
 from worker.store.decisions import decide_automatically
 from worker.store.models import RoutingRow
 from worker.store.outcome_rows import Place
@@ -18,14 +19,16 @@ from worker.store.review_withdrawal import withdraw_tasks
 
 OPEN_TASKS = text(
     """
-    -- open tasks: one per outcome that a person must see, due as its queue says
+    -- open tasks: one per outcome that a person is asked about, due as its queue says
     INSERT INTO review_tasks (tenant_id, queue, batch_id, ordinal, revision, kind, route, reason, priority, slots, due_at)
-    SELECT b.tenant_id, q.name, b.id, t.ordinal, :revision, 'routing', t.route, t.reason,
-           b.priority + CASE t.route WHEN 'flag' THEN 1 ELSE 0 END, q.slots, now() + make_interval(hours => q.due_hours)
+    SELECT b.tenant_id, q.name, b.id, t.ordinal, :revision, t.kind, t.route, t.reason,
+           b.priority + CASE t.route WHEN 'flag' THEN 1 ELSE 0 END, q.slots + t.more_slots, now() + make_interval(hours => q.due_hours)
       FROM batches AS b
-      JOIN review_queues AS q ON q.tenant_id = b.tenant_id AND q.name = :queue
-     CROSS JOIN unnest(CAST(:ordinals AS integer[]), CAST(:routes AS text[]), CAST(:reasons AS text[])) AS t (ordinal, route, reason)
+     CROSS JOIN unnest(CAST(:ordinals AS integer[]), CAST(:kinds AS text[]), CAST(:queues AS text[]), CAST(:routes AS text[]),
+                       CAST(:reasons AS text[]), CAST(:more_slots AS smallint[])) AS t (ordinal, kind, queue, route, reason, more_slots)
+      JOIN review_queues AS q ON q.tenant_id = b.tenant_id AND q.name = t.queue
      WHERE b.id = :batch_id
+     ORDER BY t.ordinal
     ON CONFLICT DO NOTHING
     """
 )
@@ -34,11 +37,12 @@ JUDGED_ANEW = "a newer revision was judged"
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """What each policy version in force makes of each outcome, by ordinal; None for a cancelled item."""
+    """What each policy version in force makes of each outcome, by ordinal; None for a cancelled item. The live one asks questions."""
 
     policies: PoliciesInForce
     live: Mapping[int, Routing | None]
     shadows: tuple[Mapping[int, Routing | None], ...]
+    questions: Mapping[int, Question]
 
     def only(self, ordinals: Collection[int]) -> "Routed":
         """Of these outcomes alone."""
@@ -46,16 +50,29 @@ class Routed:
         def some(routings: Mapping[int, Routing | None]) -> Mapping[int, Routing | None]:
             return {ordinal: routing for ordinal, routing in routings.items() if ordinal in ordinals}
 
-        return Routed(self.policies, some(self.live), tuple(map(some, self.shadows)))
+        questions = {ordinal: asked for ordinal, asked in self.questions.items() if ordinal in ordinals}
+        return Routed(self.policies, some(self.live), tuple(map(some, self.shadows)), questions)
+
+    def retention(self, ordinal: int) -> RetentionClass:
+        """Of an outcome's evidence: what people are asked about is part of a case, also when it passed."""
+        return RetentionClass.CASE if ordinal in self.questions else retention_class(self.live[ordinal])
 
 
-def route_outcomes(outcomes: Sequence[Outcome], policies: PoliciesInForce, *, scores_mean_something: bool) -> Routed:
-    """The routings; pure."""
+def route_outcomes(outcomes: Sequence[Outcome], policies: PoliciesInForce, place: Place, *, scores_mean_something: bool) -> Routed:
+    """The routings, and the questions that follow; pure."""
 
     def routed(version: PolicyVersion) -> Mapping[int, Routing | None]:
         return {outcome.ordinal: route(outcome, version, scores_mean_something=scores_mean_something) for outcome in outcomes}
 
-    return Routed(policies, routed(policies.live), tuple(map(routed, policies.shadows)))
+    live = routed(policies.live)
+    asked = {
+        outcome.ordinal: question(
+            outcome, live[outcome.ordinal], policies.live, OutcomePlace(place.batch_id, outcome.ordinal, place.revision)
+        )
+        for outcome in outcomes
+    }
+    questions = {ordinal: one for ordinal, one in asked.items() if one is not None}
+    return Routed(policies, live, tuple(map(routed, policies.shadows)), questions)
 
 
 def write_routings(session: Session, place: Place, outcomes: Sequence[Outcome], routed: Routed) -> None:
@@ -68,19 +85,24 @@ def write_routings(session: Session, place: Place, outcomes: Sequence[Outcome], 
         session.execute(insert(RoutingRow), rows)
     if place.revision > 1 and outcomes:
         withdraw_tasks(session, place.batch_id, routed.live, before=place.revision, reason=JUDGED_ANEW)
-    _act(session, place, outcomes, routed.live, live)
+    if live.automatic is not None:
+        flagged = [outcome for outcome in outcomes if (r := routed.live[outcome.ordinal]) is not None and r.route is Route.FLAG]
+        decide_automatically(session, place, flagged, live)
+    if routed.questions:
+        _open_tasks(session, place, routed.questions)
 
 
-def _act(session: Session, place: Place, outcomes: Sequence[Outcome], live: Mapping[int, Routing | None], policy: PolicyVersion) -> None:
-    asked = {ordinal: routing for ordinal, routing in live.items() if routing is not None and routing.route is not Route.PASS}
-    if policy.automatic is not None:
-        flagged = [outcome for outcome in outcomes if (r := live[outcome.ordinal]) is not None and r.route is Route.FLAG]
-        decide_automatically(session, place, flagged, policy)
-        asked = {ordinal: routing for ordinal, routing in asked.items() if routing.route is Route.REVIEW}
-    if asked:
-        parameters = {"batch_id": place.batch_id, "revision": place.revision, "queue": policy.queue, "ordinals": list(asked)}
-        routes, reasons = [r.route.value for r in asked.values()], [r.reason for r in asked.values()]
-        session.execute(OPEN_TASKS, {**parameters, "routes": routes, "reasons": reasons})
+def _open_tasks(session: Session, place: Place, questions: Mapping[int, Question]) -> None:
+    asked = list(questions.values())
+    columns = {
+        "ordinals": list(questions),
+        "kinds": [one.kind.value for one in asked],
+        "queues": [one.queue for one in asked],
+        "routes": [one.route.value for one in asked],
+        "reasons": [one.reason for one in asked],
+        "more_slots": [one.more_slots for one in asked],
+    }
+    session.execute(OPEN_TASKS, {"batch_id": place.batch_id, "revision": place.revision, **columns})
 
 
 def _rows(place: Place, routings: Mapping[int, Routing | None], policy: PolicyVersion, mode: PolicyMode) -> list[dict[str, Any]]:

@@ -32,6 +32,7 @@ class Case:
     release_id: str
     source: SourceFacts | None = None
     sent_sha256: str | None = None
+    perceptual_hash: int | None = None
     evidence: tuple[EvidenceFacts, ...] = ()
     traces: list[StageTrace] = field(default_factory=list)
     regions: tuple[Region, ...] = ()
@@ -52,7 +53,7 @@ class Case:
     def note_pixels(self, image: ScanImage) -> None:
         """The image's true format and size, and which pixels the scan is sent."""
         self.source = replace(self.source, media_type=image.media_type, size=image.original) if self.source else None
-        self.sent_sha256 = image.evidence.facts.sha256
+        self.sent_sha256, self.perceptual_hash = image.evidence.facts.sha256, image.perceptual_hash
 
     def judged(self, zoom: ZoomReply, logprobs: Mapping[Verdict, float] | None, path: ZoomPath, calibration: Calibration | None) -> Outcome:
         """The verdict, which follows the calibrated score; the raw one stands beside it."""
@@ -88,6 +89,7 @@ class Case:
             traces=tuple(self.traces),
             evidence=self.evidence,
             sent_sha256=self.sent_sha256,
+            perceptual_hash=self.perceptual_hash,
             source=self.source,
             seconds=self.seconds,
         )

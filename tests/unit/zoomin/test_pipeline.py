@@ -72,6 +72,7 @@ async def test_boxes_come_back_in_original_pixels_of_a_shrunken_image() -> None:
 async def test_what_the_model_was_sent_is_kept_under_its_hash() -> None:
     world = World([said(SCAN), said(ZOOM)])
     outcome = await moderate(ITEM, world.tools)
+    assert outcome.perceptual_hash is not None
     named = {outcome.sent_sha256, *(region.crop_sha256 for region in outcome.regions)}
     assert named == set(world.evidence) == {facts.sha256 for facts in outcome.evidence}
     assert all(hashlib.sha256(body).hexdigest() == digest for digest, body in world.evidence.items())

@@ -9,7 +9,7 @@ import msgspec
 from worker.cli.installation.answers import reader
 from worker.cli.installation.asking import Backtested
 from worker.cli.installation.http import Api
-from worker.cli.policy_files import AutomaticPart, BandPart, ClausePart, draft_body
+from worker.cli.policy_files import AutomaticPart, BandPart, ClausePart, OpeningPart, draft_body
 from worker.moderation.policy import Action, PolicyVersion, Route
 from worker.store.backtests import Reach
 from worker.store.models.policies import VersionState
@@ -31,7 +31,7 @@ class PolicyPage(msgspec.Struct):
     next_cursor: str | None
 
 
-class VersionAnswer(msgspec.Struct):
+class VersionAnswer(OpeningPart, kw_only=True):
     """A version, written and moved."""
 
     policy: str
@@ -59,6 +59,7 @@ class VersionAnswer(msgspec.Struct):
             clauses=tuple(clause.value for clause in self.clauses),
             reason_required=self.reason_required,
             four_eyes=frozenset(self.four_eyes),
+            opening=self.opening,
         )
         return WrittenVersion(
             version=version,

@@ -4,14 +4,16 @@ from worker.store.models.audit import AuditEventRow, AuditLinkRow, AuditSealRow
 from worker.store.models.base import Base
 from worker.store.models.decisions import AppealRow, DecisionRow, StatementRow
 from worker.store.models.events import OutboxRow
+from worker.store.models.golden import GoldenItemRow, GoldenTaskRow
 from worker.store.models.intake import BatchRow, IntakeRow, ItemRow, RowErrorRow, TenantRow
 from worker.store.models.keys import ApiKeyRow
 from worker.store.models.people import PersonRow, PersonSessionRow
 from worker.store.models.policies import PolicyBandRow, PolicyClauseRow, PolicyRow, PolicyVersionRow
 from worker.store.models.queue import ChunkRow
-from worker.store.models.results import EvidenceRow, OutcomeRow, RegionRow, ReleaseRow, RoutingRow, TraceRow
+from worker.store.models.results import EvidenceRow, OutcomeRow, RegionRow, ReleaseRow, RoutingRow, StageTallyRow, TraceRow
 from worker.store.models.retention import DetailsSweepRow, ErasureRow, LegalHoldRow, RetentionTermRow
 from worker.store.models.review import RegionJudgementRow, ReviewClaimRow, ReviewQueueRow, ReviewRow, ReviewTaskRow
+from worker.store.models.search import OutcomeWordsRow, SavedFilterRow
 from worker.store.models.webhooks import WebhookAttemptRow, WebhookDeliveryRow, WebhookEndpointRow, WebhookSecretRow
 
 __all__ = [
@@ -27,11 +29,14 @@ __all__ = [
     "DetailsSweepRow",
     "ErasureRow",
     "EvidenceRow",
+    "GoldenItemRow",
+    "GoldenTaskRow",
     "IntakeRow",
     "ItemRow",
     "LegalHoldRow",
     "OutboxRow",
     "OutcomeRow",
+    "OutcomeWordsRow",
     "PersonRow",
     "PersonSessionRow",
     "PolicyBandRow",
@@ -48,6 +53,8 @@ __all__ = [
     "ReviewTaskRow",
     "RoutingRow",
     "RowErrorRow",
+    "SavedFilterRow",
+    "StageTallyRow",
     "StatementRow",
     "TenantRow",
     "TraceRow",

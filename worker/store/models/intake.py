@@ -41,6 +41,7 @@ class BatchRow(Base):
     __table_args__ = (
         UniqueConstraint("tenant_id", "idempotency_key"),
         CheckConstraint(one_of("state", BatchState), name="state"),
+        Index("ix_batches_tenant_id", "tenant_id", "id"),
         Index("ix_batches_open", "priority", "id", postgresql_where=text("state IN ('receiving','running','cancelling')")),
         {"comment": "One submission of a tenant"},
     )

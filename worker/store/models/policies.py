@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
 from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -45,6 +46,7 @@ class PolicyVersionRow(Base):
             name="opt_in",
         ),
         CheckConstraint("four_eyes <@ ARRAY['label', 'restrict', 'remove']", name="four_eyes"),
+        CheckConstraint("qa_share BETWEEN 0 AND 1 AND double_share BETWEEN 0 AND 1", name="shares"),
         Index("uq_policy_versions_live", "tenant_id", "policy", unique=True, postgresql_where=text("state = 'live'")),
         {"comment": "Versions of policies; written once, only the state moves"},
     )
@@ -65,6 +67,17 @@ class PolicyVersionRow(Base):
     created_by: Mapped[str] = mapped_column(comment="Who wrote it")
     created_at: Mapped[Now] = mapped_column(comment="When it was written")
     in_force_since: Mapped[datetime | None] = mapped_column(comment="When it became live or shadow, last")
+    flag_queue: Mapped[str | None] = mapped_column(comment="Review queue of what is flagged; null: as what is reviewed")
+    disagreement_queue: Mapped[str | None] = mapped_column(
+        comment="Review queue of what scan and zoom disagree on, flagged or not; null: as if they agreed"
+    )
+    qa_share: Mapped[float] = mapped_column(server_default=text("0"), comment="Of what passes, this share is asked about all the same")
+    double_share: Mapped[float] = mapped_column(
+        server_default=text("0"), comment="Of what is reviewed or flagged, this share is asked one reviewer more"
+    )
+    sampling_key: Mapped[UUID] = mapped_column(
+        server_default=text("gen_random_uuid()"), comment="Of the hash that samples: without it nobody can foretell what is looked at"
+    )
 
 
 class PolicyBandRow(Base):

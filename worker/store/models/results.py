@@ -4,14 +4,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from worker.moderation.outcomes import OutcomeKind, RetentionClass, Stage, Verdict, ZoomPath
 from worker.moderation.policy import Route
 from worker.moderation.release import Training
-from worker.store.models.base import PARTITIONED_BY_BATCH, Base, Jsonb, Now, Small, one_of
+from worker.store.models.base import PARTITIONED_BY_BATCH, Base, BigSerial, Jsonb, Now, Small, one_of
 
 
 class ReleaseRow(Base):
@@ -41,6 +41,15 @@ class OutcomeRow(Base):
         CheckConstraint("(kind = 'verdict') = (verdict IS NOT NULL)", name="verdict_kind"),
         CheckConstraint("p_generated BETWEEN 0 AND 1", name="p_generated"),
         Index("ix_outcomes_sent_sha256", "sent_sha256", postgresql_where=text("sent_sha256 IS NOT NULL")),
+        Index("ix_outcomes_image_sha256", "image_sha256", "batch_id", postgresql_where=text("image_sha256 IS NOT NULL")),
+        Index(
+            "ix_outcomes_perceptual_bands",
+            text("perceptual_bands(perceptual_hash)"),
+            postgresql_using="gin",
+            postgresql_with={"fastupdate": "off"},
+            postgresql_where=text("perceptual_hash IS NOT NULL"),
+        ),
+        Index("ix_outcomes_created_at", "created_at", postgresql_using="brin"),  # written in the order of time: a few pages tell all
         {"comment": "The one terminal record of an item and revision; insert-only", **PARTITIONED_BY_BATCH},
     )
 
@@ -73,6 +82,9 @@ class OutcomeRow(Base):
     scan_seconds: Mapped[float | None] = mapped_column(comment="Time in the scan")
     zoom_seconds: Mapped[float | None] = mapped_column(comment="Time in the zoom")
     created_at: Mapped[Now] = mapped_column(comment="When it was written")
+    perceptual_hash: Mapped[int | None] = mapped_column(
+        BigInteger, comment="64-bit pHash (DCT) of the shrunken whole image, signed: few bits apart, they look alike. A hint, no proof"
+    )
 
 
 class RegionRow(Base):
@@ -170,3 +182,21 @@ class RoutingRow(Base):
     route: Mapped[str] = mapped_column(comment="pass | review | flag")
     reason: Mapped[str] = mapped_column(comment="Why, for people")
     created_at: Mapped[Now] = mapped_column(comment="When it was routed")
+
+
+class StageTallyRow(Base):
+    """How many verdicts one write of outcomes brought, and on how many of them scan and zoom differ."""
+
+    __tablename__ = "stage_tallies"
+    __table_args__ = (
+        CheckConstraint("0 <= disagreed AND disagreed <= verdicts", name="disagreed"),
+        Index("ix_stage_tallies_tenant", "tenant_id", "created_at"),
+        {"comment": "Verdicts to which scan and zoom both came, and on how many they differ, one row per write; insert-only"},
+    )
+
+    id: Mapped[BigSerial] = mapped_column(comment="Nothing more than a key")
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"), comment="Whose outcomes")
+    release_id: Mapped[str] = mapped_column(comment="Which release judged")
+    verdicts: Mapped[int] = mapped_column(comment="Verdicts to which both stages came")
+    disagreed: Mapped[int] = mapped_column(comment="Of those, on which they differ")
+    created_at: Mapped[Now] = mapped_column(comment="When the outcomes were written")

@@ -11,6 +11,7 @@ from worker.moderation.review import UNFINISHED_TASKS, ClaimState, JudgementKind
 from worker.store.models.base import Base, BigSerial, Now, Small, one_of
 
 UNFINISHED = text(one_of("state", tuple(state.value for state in UNFINISHED_TASKS)))
+ASKED_BY_POLICY = text("kind IN ('routing', 'qa')")
 HELD_SLOTS = text("state IN ('active', 'submitted')")
 STANDING = text("taken_back_at IS NULL")
 
@@ -23,6 +24,7 @@ class ReviewQueueRow(Base):
         CheckConstraint("slots BETWEEN 1 AND 5", name="slots"),
         CheckConstraint("lease_seconds BETWEEN 30 AND 86400", name="lease_seconds"),
         CheckConstraint("due_hours BETWEEN 1 AND 8760", name="due_hours"),
+        CheckConstraint("golden_share BETWEEN 0 AND 0.5", name="golden_share"),
         {"comment": "Review queues of a tenant: where tasks wait, and how many people each needs"},
     )
 
@@ -32,6 +34,9 @@ class ReviewQueueRow(Base):
     lease_seconds: Mapped[int] = mapped_column(server_default=text("300"), comment="A claim without a heartbeat expires after this")
     due_hours: Mapped[int] = mapped_column(server_default=text("24"), comment="A task is due this long after it was made")
     guidance: Mapped[str] = mapped_column(server_default=text("''"), comment="What reviewers of this queue are told")
+    golden_share: Mapped[float] = mapped_column(
+        server_default=text("0"), comment="Of claims, this share is of images whose answer is known, to measure reviewers"
+    )
     version: Mapped[int] = mapped_column(
         server_default=text("1"), comment="Counts changes of the settings; a change that saw an older one is refused"
     )
@@ -52,7 +57,10 @@ class ReviewTaskRow(Base):
         Index("ix_review_tasks_unfinished", "tenant_id", "queue", text("priority DESC"), "due_at", "id", postgresql_where=UNFINISHED),
         Index("ix_review_tasks_item", "batch_id", "ordinal"),
         Index("ix_review_tasks_tenant", "tenant_id", "id"),
-        Index("uq_review_tasks_routing", "batch_id", "ordinal", "revision", unique=True, postgresql_where=text("kind = 'routing'")),
+        Index("ix_review_tasks_created", "tenant_id", "created_at"),
+        Index("ix_review_tasks_closed", "tenant_id", "closed_at", postgresql_where=text("closed_at IS NOT NULL")),
+        Index("ix_review_tasks_golden", "id", postgresql_where=text(f"kind = 'golden' AND {UNFINISHED.text}")),
+        Index("uq_review_tasks_policy", "batch_id", "ordinal", "revision", unique=True, postgresql_where=ASKED_BY_POLICY),
         {"comment": "Questions to people about outcomes; the answers are reviews"},
     )
 
@@ -62,9 +70,9 @@ class ReviewTaskRow(Base):
     batch_id: Mapped[UUID] = mapped_column(comment="Batch of the outcome in question")
     ordinal: Mapped[int] = mapped_column(comment="Its item")
     revision: Mapped[Small] = mapped_column(comment="Its revision")
-    kind: Mapped[str] = mapped_column(comment="routing | appeal: why a person is asked")
+    kind: Mapped[str] = mapped_column(comment="routing | qa | appeal | golden: why a person is asked")
     appeal_id: Mapped[UUID | None] = mapped_column(comment="The appeal, for kind appeal")
-    route: Mapped[str] = mapped_column(comment="review | flag: how the policy version routed the outcome")
+    route: Mapped[str] = mapped_column(comment="pass | review | flag: how the policy version routed the outcome")
     reason: Mapped[str] = mapped_column(comment="Why a person is asked, for people")
     priority: Mapped[Small] = mapped_column(server_default=text("0"), comment="Higher is offered first")
     slots: Mapped[Small] = mapped_column(comment="Reviews it needs")
@@ -119,6 +127,8 @@ class ReviewRow(Base):
         CheckConstraint(one_of("action", Action), name="action"),
         CheckConstraint("exposure_seconds BETWEEN 0 AND 86400", name="exposure_seconds"),
         CheckConstraint("num_nonnulls(pending_until, taken_back_at) < 2", name="taken_back"),
+        Index("ix_reviews_created", "created_at"),
+        Index("ix_reviews_reviewer", "reviewer", "task_id"),
         {"comment": "Reviewers' answers; none is ever deleted or reworded"},
     )
 
@@ -137,6 +147,9 @@ class ReviewRow(Base):
         comment="Until then its reviewer may take it back, and it has no effect; null once it has, or was taken back"
     )
     taken_back_at: Mapped[datetime | None] = mapped_column(comment="When its reviewer took it back: it is no answer any more")
+    answered_with: Mapped[int | None] = mapped_column(
+        ForeignKey("review_tasks.id"), comment="The task with whose answer it was given, as one of its duplicates"
+    )
 
 
 class RegionJudgementRow(Base):

@@ -1,0 +1,12 @@
+// The page of one image: hovering links sentences, crops and boxes; what changes something goes to the API, and the page is made anew.
+import "../viewer.js";
+import { apply, preferences } from "../judging/preferences.js";
+import { link } from "./linking.js";
+import { listen } from "./changes.js";
+import { prepare } from "./statement.js";
+
+const viewer = document.querySelector("main.case zoom-image");
+if (viewer) apply(viewer, preferences());
+link(document.querySelector("main.case"));
+listen();
+for (const form of document.querySelectorAll("form[data-statement]")) prepare(form);
