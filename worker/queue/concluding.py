@@ -1,7 +1,5 @@
 """Letting answers take effect whose reviewers can no longer take them back."""
 
-import time
-
 import structlog
 from sqlalchemy import Engine
 
@@ -10,7 +8,7 @@ from worker.store.review_conclusion import conclude_due, due_tasks
 from worker.store.session import transaction
 
 MOST = 200  # tasks a turn, a transaction each: a second or so
-LONGEST_SECONDS = 5.0  # of a turn in which tasks wait for locks
+MOST_BUSY = 3  # of those, tasks that waited for locks as long as anything may: everything else waits meanwhile
 log = structlog.get_logger(__name__)
 
 
@@ -19,23 +17,26 @@ def conclude_answers(engine: Engine, *, actor: str, after: int = 0, most: int = 
 
     One that cannot be concluded now holds up no other, however many there are: it is tried again when all have had their turn.
     """
-    until = time.monotonic() + LONGEST_SECONDS
+    busy = 0
     with transaction(engine) as session:
         due = due_tasks(session, after=after, limit=most)
     for task_id in due:
-        _conclude(engine, task_id, actor)
-        if time.monotonic() > until:
+        busy += int(not _conclude(engine, task_id, actor))
+        if busy == MOST_BUSY:
             return task_id
     return due[-1] if len(due) == most else 0
 
 
-def _conclude(engine: Engine, task_id: int, actor: str) -> None:
+def _conclude(engine: Engine, task_id: int, actor: str) -> bool:
+    """False when others were in the way."""
     try:
         with transaction(engine) as session:
             conclude_due(session, task_id, actor=actor)
     except BusyError as error:
         log.warning("answers_not_concluded", task=task_id, error=error.message, next="trying again; the answers are recorded")
+        return False
     except OutageError:
         raise
     except Exception:
         log.exception("answers_not_concluded", task=task_id, next="trying again every turn; the answers are recorded")
+    return True
