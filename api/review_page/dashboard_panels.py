@@ -28,7 +28,7 @@ def tiles(figures: ReviewFigures) -> list[Tile]:
     overridden, boxes = figures.overrides.total.share, figures.boxes.share
     stages = sum((release.total for release in figures.stages), Share(0, 0))
     escalated, held = sum(depth.escalated for depth in depths), sum(depth.held for depth in depths)
-    unsure = Share(pace.unsure, pace.answers)
+    unsure = Share(pace.unsure, pace.settled)
     tone = "bad" if alpha.coefficient is not None and alpha.coefficient < TENTATIVE else ""
     return [
         Tile("waiting", "Waiting", f"{waiting:,}", f"{escalated:,} with leads, {held:,} on hold"),
@@ -112,7 +112,7 @@ def _ages(depths: Sequence[QueueDepth], now: datetime) -> Panel:
 
 def _answers(figures: ReviewFigures) -> Panel:
     steps, total = figures.throughput.steps, figures.throughput.total
-    says = f"{plural(total.answers, 'answer')}, of which {total.unsure:,} unsure."
+    says = f"{plural(total.answers, 'answer')}, {total.unsure:,} unsure of {total.settled:,} to finished tasks."
     chart = TimeChart(
         key="answers",
         title="Answers",

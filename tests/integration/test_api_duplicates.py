@@ -341,6 +341,24 @@ async def test_what_takes_two_people_is_not_decided_together_and_grounds_are_ask
     assert results(await together(ann, claim, [(other, 1)])) == ["decided"]
 
 
+async def test_a_copy_that_asks_for_other_grounds_is_left_and_the_others_are_decided(room: Room) -> None:
+    admin, ann, one = room.person(Scope.ADMIN), room.person(), a_picture()
+    clause = {"id": "hands", "title": "Hands", "reason": "Six fingers."}
+    batches = [judged(room, one, one)]
+    for version in ({"bands": [], "clauses": [clause]}, {"bands": [], "reason_required": True}):
+        made = await admin.post("/v1/policies/default/versions", version)
+        assert made.status_code == 201, made.text
+        await admin.post(f"/v1/policies/default/versions/{made.json()['version']}:promote")
+        batches.append(judged(room, one))
+    anchor, same = (task_of(room, batches[0], ordinal) for ordinal in range(2))
+    other, strict = (task_of(room, batch_id) for batch_id in batches[1:])
+    claim = await claim_of(room, ann, anchor)
+    seen = {copy["task"]["id"]: copy["task"]["obstacle"] for copy in (await found(ann, anchor))["exact"]}
+    assert seen == {same: None, other: "other_policy", strict: None}
+    answer = await together(ann, claim, [(same, 1), (other, 1), (strict, 1)], note="")
+    assert results(answer) == ["decided", "other_policy", "other_policy"]
+
+
 async def test_a_task_whose_answer_is_known_cannot_be_told_from_one_without_duplicates(room: Room) -> None:
     ann, bob, one = room.person(), room.person(), a_picture()
     batch_id = judged(room, one, one, one)
