@@ -218,6 +218,17 @@ async def test_shared_filters_are_seen_by_all_and_removed_by_their_owner_or_a_le
     assert await save(reader, "loud", "", shared=True) == (403, "scope_missing")
 
 
+async def test_a_shared_filter_is_removed_by_its_owner_s_name_and_one_s_own_of_the_same_name_stays(room: Room) -> None:
+    ann, lead = room.person(), room.person(Scope.LEAD)
+    await save(ann, "hands", "words=hand", shared=True)
+    await save(lead, "hands", "words=thumb")
+    path = f"{FILTERS}/hands"
+    assert problem(await ann.api.delete(path, params={"owner": lead.name}, headers=ann.headers)) == (404, "not_found")
+    assert problem(await lead.api.delete(path, params={"owner": "nobody"}, headers=lead.headers)) == (404, "not_found")
+    assert (await lead.api.delete(path, params={"owner": ann.name}, headers=lead.headers)).status_code == 204
+    assert (await names(ann), (await lead.get(path)).json()["query"]) == ([], "words=thumb")
+
+
 async def test_what_is_kept_is_bounded_and_must_be_a_filter(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(saved_filters, "MOST_OWN", 2)
     monkeypatch.setattr(saved_filters, "MOST_SHARED", 1)
