@@ -197,6 +197,29 @@ async def test_auditors_read_the_trail_and_reading_is_an_event(room: Room) -> No
     assert "Nothing more." in await shown(auditor, f"{page_of(batch)}/trail", after=str(2**62))
 
 
+async def test_whoever_is_asked_is_not_told_when_it_was_routed_be_it_golden_or_not(room: Room) -> None:
+    batch = room.judged(0.6)
+    asked = room.person(Scope.READ, Scope.REVIEW)
+    assert 'data-kind="routed"' in await shown(asked, page_of(batch))
+    claim = await asked.claim()
+    page = await shown(asked, page_of(batch))
+    assert ['data-kind="judged"' in page, 'data-kind="routed"' in page, 'data-kind="asked"' in page] == [True, False, False]
+    await asked.answer(claim)
+    assert 'data-kind="asked"' in await shown(asked, page_of(batch))
+
+
+async def test_each_look_at_a_case_and_at_a_trace_is_audited(room: Room) -> None:
+    batch, person = room.judged(0.6), room.person(Scope.READ, Scope.REVIEW)
+    await shown(person, page_of(batch))
+    await shown(person, f"{page_of(batch)}/trace")
+    trail = room.world.rows(
+        "SELECT action, tenant_id, ordinal, revision FROM audit_events WHERE batch_id = :id AND actor = :who ORDER BY id",
+        id=batch,
+        who=person.name,
+    )
+    assert [tuple(event) for event in trail] == [("item.read", room.tenant, 0, None), ("trace.read", room.tenant, 0, 1)]
+
+
 async def test_who_is_asked_about_a_golden_image_sees_nothing_of_what_was_said_of_it(room: Room) -> None:
     batch = room.judged(0.95)
     decided(room, batch, "the truth of it")
@@ -213,7 +236,8 @@ async def test_who_is_asked_about_a_golden_image_sees_nothing_of_what_was_said_o
     page = await shown(asked, page_of(batch))
     assert "the truth of it" not in page
     assert "golden" not in page
-    assert f"Task {task}</strong> in default, routing" in page
+    assert f"Task {task}" not in page
+    assert "routed revision" not in page
     assert "the truth of it" in await shown(other, page_of(batch))
     assert "golden" not in await shown(other, page_of(batch))
     assert "golden" in await shown(room.person(Scope.READ, Scope.LEAD), page_of(batch))
