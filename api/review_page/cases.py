@@ -1,7 +1,7 @@
 """`/review/items/{item_id}`: one image with all of its life; what was sent to the model; and for auditors, who did what."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
@@ -81,5 +81,5 @@ def see_trail(item_id: ItemId, visit: Visitor, services: Services, after: After 
 
 
 def _note(session: Session, reader: Principal, action: str, batch_id: UUID, ordinal: int, revision: int | None = None) -> None:
-    place = {"tenant_id": reader.tenant, "batch_id": batch_id, "ordinal": ordinal, "revision": revision}
+    place: dict[str, Any] = {"tenant_id": reader.tenant, "batch_id": batch_id, "ordinal": ordinal, "revision": revision}
     audit.record(session, actor=reader.actor, action=action, **place)
