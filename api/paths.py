@@ -1,9 +1,11 @@
 """Path parameters. A segment never holds a colon, so that `/v1/batches/{id}` and `/v1/batches/{id}:cancel` are told apart."""
 
+import re
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Path
+from pydantic import AfterValidator
 from starlette.convertors import Convertor, register_url_convertor
 
 from worker.moderation.policy import NAME
@@ -33,6 +35,23 @@ EventId = Annotated[str, Path(pattern="^evt_[0-9a-f]{32}$", description="An even
 AuditId = Annotated[int, Path(ge=1, le=2**63 - 1, description="An audit event's or a seal's id.")]
 RegionId = Annotated[str, Path(pattern="^region_[0-9a-f]{32}_[0-9]{1,10}_[0-9]{1,5}_[0-9]{1,5}$", description="A region's id.")]
 QueueName = Annotated[str, Path(pattern=f"^{NAME.pattern}$", description="A review queue's name.", examples=["default"])]
-FILTER_NAME = r"^\w(?:[\w .,()+-]{0,58}[\w.,()+-])?$"  # what people call a search; never "." or "..", which browsers take for paths
-FilterName = Annotated[str, Path(pattern=FILTER_NAME, description="What a saved filter is called.", examples=["six fingers"])]
+FILTER_NAME = re.compile(r"\w(?:[\w .,()+-]{0,58}[\w.,()+-])?")  # letters of any script; never "." or "..", which browsers take for paths
+
+
+def _filter_name(text: str) -> str:
+    """What JSON Schema cannot say: its letters are ASCII's alone."""
+    if not FILTER_NAME.fullmatch(text):
+        raise ValueError("must be letters, digits, spaces and . , ( ) + - _")
+    return text
+
+
+FilterName = Annotated[
+    str,
+    AfterValidator(_filter_name),
+    Path(
+        pattern=r"^[^/:\x00-\x1f\x7f]{1,60}$",
+        description="What a saved filter is called: letters of any script, digits, spaces and `.,()+-_`.",
+        examples=["six fingers"],
+    ),
+]
 TaskId = Annotated[int, Path(ge=1, le=2**63 - 1, description="A review task's id.")]

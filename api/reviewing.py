@@ -20,6 +20,7 @@ from worker.moderation.scopes import Scope
 from worker.store.models import AppealRow, DecisionRow, OutcomeRow, RegionRow, ReviewTaskRow
 from worker.store.review_cases import Case, read_case
 from worker.store.review_claims import Claim
+from worker.store.review_listing import Progress
 from worker.store.review_tasks import Claimant
 
 # Leads review, too: what is escalated is theirs alone. Readers watch; they see no answers before reviewers do.
@@ -51,7 +52,7 @@ def claimant_of(principal: Principal) -> Claimant:
     return Claimant(tenant_id=principal.tenant, reviewer=principal.actor, lead=Scope.LEAD in principal.scopes)
 
 
-def describe_task(task: ReviewTaskRow, answers: int) -> bodies.Task:
+def describe_task(task: ReviewTaskRow, progress: Progress) -> bodies.Task:
     """A task without what it is about. A golden one is not told from what it stands in for."""
     return bodies.Task(
         id=task.id,
@@ -62,8 +63,8 @@ def describe_task(task: ReviewTaskRow, answers: int) -> bodies.Task:
         route=Route(task.route),
         reason=task.reason,
         priority=task.priority,
-        slots=task.slots,
-        answers=answers,
+        slots=progress.slots,
+        answers=progress.answers,
         state=TaskState(task.state),
         state_reason=task.state_reason,
         held_until=task.held_until,
@@ -78,7 +79,7 @@ def describe_task(task: ReviewTaskRow, answers: int) -> bodies.Task:
 def describe_claim(session: Session, claim: Claim, claimant: Claimant) -> bodies.Claim:
     """A claim with its whole task."""
     task = describe_case(read_case(session, claim.task_id, claimant))
-    return bodies.Claim(lease_token=claim.token, slot=claim.slot, expires_at=claim.expires_at, task=task)
+    return bodies.Claim(lease_token=claim.token, slot=min(claim.slot, task.slots), expires_at=claim.expires_at, task=task)
 
 
 def describe_case(case: Case) -> bodies.WholeTask:
@@ -86,7 +87,7 @@ def describe_case(case: Case) -> bodies.WholeTask:
     item, policy, place = case.item, case.policy, item_id(case.task.batch_id, case.task.ordinal)
     sent = case.outcome is not None and case.outcome.sent_sha256 is not None
     return bodies.WholeTask(
-        **dict(describe_task(case.task, case.answers)),
+        **dict(describe_task(case.task, case.progress)),
         guidance=case.guidance,
         policy_version=policy.name if policy else None,
         clauses=[bodies.TaskClause(id=clause.id, title=clause.title, reason=clause.reason) for clause in policy.clauses] if policy else [],

@@ -9,14 +9,12 @@ from api.review_page.statement_view import StatementView, view_statement
 from api.review_page.task_view import RegionView, ScoreView, clean_lines, region_view, score_view
 from api.review_page.timeline import Entry, timeline
 from worker.moderation.identifiers import item_id
-from worker.moderation.opening import shown_kind
-from worker.moderation.policy import Clause, Route
-from worker.moderation.review import TaskKind
+from worker.moderation.policy import Clause
 from worker.moderation.sentences import Sentence, sentences
 from worker.moderation.statement_of_reasons import Violation
 from worker.moderation.text import clean
 from worker.store.item_life import ItemLife
-from worker.store.models import AppealRow, DecisionRow, OutcomeRow, ReleaseRow, ReviewTaskRow, StatementRow
+from worker.store.models import AppealRow, DecisionRow, OutcomeRow, ReleaseRow, StatementRow
 from worker.store.models.decisions import StatementState
 from worker.store.statements_of_reasons import broken_rules, waits_for
 
@@ -87,10 +85,6 @@ class CaseView:
         """What a clause says, by whichever version it was routed under; its id when none of them has it any more."""
         known = {clause.id: clause.title for policy in self.life.policies.values() for clause in policy.clauses}
         return known.get(named, named)
-
-    def kind(self, task: ReviewTaskRow) -> str:
-        """Why a person is asked; to who is asked about a golden image, as what they are asked."""
-        return shown_kind(TaskKind(task.kind), Route(task.route)).value if self.life.concealed else task.kind
 
     @property
     def contestable(self) -> DecisionRow | None:

@@ -1,8 +1,10 @@
 """`/review/dashboard`: how review goes, for whoever opens it in the morning. Links and a form choose what is shown; it needs no script."""
 
 from collections.abc import Mapping
+from typing import Annotated
 
 from fastapi import APIRouter, Depends
+from pydantic import BeforeValidator
 from starlette.responses import HTMLResponse
 
 from api.finding import found
@@ -25,11 +27,12 @@ router = APIRouter(
     dependencies=[Depends(Requirement((Scope.READ, Scope.REVIEW, Scope.LEAD, Scope.ADMIN)))],
 )
 
+Chosen = Annotated[Queue, BeforeValidator(lambda queue: queue or None)]  # a form sends its empty choice, too
 WINDOWS: Mapping[int, str] = {1: "Day", 7: "Week", 30: "30 days", 90: "90 days"}
 
 
 @router.get("/dashboard", response_class=HTMLResponse)
-def see_dashboard(visit: Visitor, services: Services, days: Days = DEFAULT_DAYS, queue: Queue = None) -> HTMLResponse:
+def see_dashboard(visit: Visitor, services: Services, days: Days = DEFAULT_DAYS, queue: Chosen = None) -> HTMLResponse:
     """The figures of `GET /v1/review-figures` as charts. Leads see people by their names."""
     tenant, only = visit.principal.tenant, whose(visit.principal)
     with transaction(services.engine) as session:

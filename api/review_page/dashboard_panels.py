@@ -11,7 +11,7 @@ from api.review_page.golden_panel import golden_panel
 from api.review_page.model_panels import model_panels
 from api.review_page.panels import Panel, Table, Tile
 from api.review_page.rendering import person
-from api.review_page.wording import TENTATIVE, age, between, coefficient, duration, percent, plural, reliability, resting, seconds
+from api.review_page.wording import TENTATIVE, age, coefficient, duration, grounds, percent, plural, reliability, seconds
 from worker.moderation.shares import Share
 from worker.store.review_figures.depth import QueueDepth
 from worker.store.review_figures.reading import ReviewFigures
@@ -28,7 +28,7 @@ def tiles(figures: ReviewFigures) -> list[Tile]:
     overridden, boxes = figures.overrides.total.share, figures.boxes.share
     stages = sum((release.total for release in figures.stages), Share(0, 0))
     escalated, held = sum(depth.escalated for depth in depths), sum(depth.held for depth in depths)
-    unsure = Share(pace.unsure, pace.answers)
+    unsure = Share(pace.unsure, pace.settled)
     tone = "bad" if alpha.coefficient is not None and alpha.coefficient < TENTATIVE else ""
     return [
         Tile("waiting", "Waiting", f"{waiting:,}", f"{escalated:,} with leads, {held:,} on hold"),
@@ -38,12 +38,12 @@ def tiles(figures: ReviewFigures) -> list[Tile]:
             "answers",
             "Answers",
             f"{pace.answers:,}",
-            f"median {seconds(pace.median_seconds)}, {percent(unsure.value)} unsure",
+            f"median {seconds(pace.median_seconds)}, {percent(unsure.value)} unsure" if pace.answers else "none yet",
         ),
-        Tile("overrides", "Overridden", percent(overridden.value), f"{between(overridden)}, {resting(overridden)}"),
+        Tile("overrides", "Overridden", percent(overridden.value), grounds(overridden)),
         Tile("agreement", "Agreement α", coefficient(alpha), reliability(alpha) if alpha.units else "no task with two blind answers", tone),
-        Tile("boxes", "Boxes right", percent(boxes.value), f"{between(boxes)}, {resting(boxes)}"),
-        Tile("stages", "Scan ≠ zoom", percent(stages.value), f"{between(stages)}, {resting(stages)}"),
+        Tile("boxes", "Boxes right", percent(boxes.value), grounds(boxes)),
+        Tile("stages", "Scan ≠ zoom", percent(stages.value), grounds(stages)),
     ]
 
 
@@ -112,7 +112,7 @@ def _ages(depths: Sequence[QueueDepth], now: datetime) -> Panel:
 
 def _answers(figures: ReviewFigures) -> Panel:
     steps, total = figures.throughput.steps, figures.throughput.total
-    says = f"{plural(total.answers, 'answer')}, of which {total.unsure:,} unsure."
+    says = f"{plural(total.answers, 'answer')}, {total.unsure:,} unsure of {total.settled:,} to finished tasks."
     chart = TimeChart(
         key="answers",
         title="Answers",

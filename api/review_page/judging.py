@@ -43,8 +43,7 @@ def judge(queue: QueueName, visit: Visitor, services: Services) -> HTMLResponse:
         settings = found(review_queues.read_queue, session, claimant.tenant_id, queue)
         held = held_claims(session, claimant)
         tasks = [_view(session, claim, visit) for claim in held if find_task(session, claim.task_id, claimant).queue == queue]
-    elsewhere = len(held) - len(tasks)
-    return page("judging.html", visit, queue=settings, tasks=tasks, elsewhere=elsewhere, **_terms())
+    return page("judging.html", visit, queue=settings, tasks=tasks, **_terms())
 
 
 @router.post("/queues/{queue:segment}/claims", response_class=HTMLResponse)

@@ -109,10 +109,7 @@ def _stages(figures: ReviewFigures) -> Panel:
         series=[Series(one.release, [share.value for _, share in one.steps]) for one in stages],
         unit=Unit.SHARE,
     )
-    rows = [
-        [said(at, figures.scope.step), *(f"{percent(share.value)} ({resting(share)})" for share in shares)]
-        for at, *shares in ((at, *(dict(one.steps)[at] for one in stages)) for at in figures.scope.moments)
-    ]
+    rows = [[said(at, figures.scope.step), *(_note(dict(one.steps)[at]) for one in stages)] for at in figures.scope.moments]
     return Panel(
         key="stages",
         title="Scan and zoom differ, by release",

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import HTMLResponse
 
 from api.review_page.rendering import page
-from api.review_page.visitors import Visitor
+from api.review_page.visitors import MayWatch, Visitor
 from api.reviewing import claimant_of
 from api.services import Services
 from worker.store import review_queues
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/review", include_in_schema=False)
 MOST_QUEUES = 200
 
 
-@router.get("", response_class=HTMLResponse)
+@router.get("", response_class=HTMLResponse, dependencies=[MayWatch])
 def see_queues(visit: Visitor, services: Services) -> HTMLResponse:
     """The tenant's queues with what waits in each, and what the reviewer holds."""
     tenant = visit.principal.tenant

@@ -65,8 +65,8 @@ class StatementView:
     waits_for: WaitsFor | None
 
 
-def _named(words: Collection[str]) -> dict[str, str]:
-    return {str(word): _plain(str(word)) for word in words}
+def _named(words: type[StrEnum]) -> dict[str, str]:
+    return {word.value: _plain(word.value) for word in words}
 
 
 def _plain(word: str) -> str:

@@ -50,7 +50,7 @@ class Entry:
 
 
 def timeline(life: ItemLife) -> list[Entry]:
-    """Oldest first."""
+    """Oldest first. Who is being asked is not told when it was judged to be asked about: a golden image was, long before."""
     order = list(Happening)
     return sorted(_entries(life), key=lambda entry: (entry.at, order.index(entry.kind)))
 
@@ -58,7 +58,7 @@ def timeline(life: ItemLife) -> list[Entry]:
 def _entries(life: ItemLife) -> Iterator[Entry]:
     for outcome in life.outcomes:
         yield Entry(outcome.created_at, Happening.JUDGED, outcome)
-    for routing in life.routings:
+    for routing in () if life.asked else life.routings:
         yield Entry(routing.created_at, Happening.ROUTED, routing)
     yield from _reviews(life)
     for decision in life.decisions:
@@ -74,7 +74,8 @@ def _entries(life: ItemLife) -> Iterator[Entry]:
 
 def _reviews(life: ItemLife) -> Iterator[Entry]:
     for task in life.tasks:
-        yield Entry(task.created_at, Happening.ASKED, task)
+        if not life.asked:
+            yield Entry(task.created_at, Happening.ASKED, task)
         if task.closed_at is not None:
             yield Entry(task.closed_at, Happening.CLOSED, task)
         for answer in life.answers.get(task.id, ()):

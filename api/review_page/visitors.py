@@ -52,4 +52,5 @@ def visit_of(services: ApiServices, principal: Principal, path: str) -> Visit:
 
 Visitor = Annotated[Visit, Depends(_visit)]
 MayJudge = Depends(Requirement((Scope.REVIEW, Scope.LEAD)))
+MayWatch = Depends(Requirement((Scope.READ, Scope.REVIEW, Scope.LEAD, Scope.ADMIN)))
 MayRead = Depends(Requirement((Scope.READ, Scope.REVIEW, Scope.LEAD)))

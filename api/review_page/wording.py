@@ -29,9 +29,9 @@ ARTEFACTS = {
 }
 
 OCCASIONS = {
-    TaskKind.ROUTING: "asked: routed",
-    TaskKind.QA: "asked: sampled from passed",
-    TaskKind.APPEAL: "asked: appealed",
+    TaskKind.ROUTING: "routed to people",
+    TaskKind.QA: "sampled from what passed",
+    TaskKind.APPEAL: "appealed",
     None: "a lead's own",
 }
 
@@ -50,6 +50,11 @@ def between(share: Share) -> str:
 def resting(share: Share) -> str:
     """What it rests on."""
     return f"n = {share.whole:,}"
+
+
+def grounds(share: Share) -> str:
+    """Its interval, and what it rests on."""
+    return f"{between(share)}, {resting(share)}" if share.whole else "nothing to tell from yet"
 
 
 def coefficient(agreement: Agreement) -> str:

@@ -139,6 +139,7 @@ def _stages(release: ReleaseStages) -> bodies.ReleaseStages:
 def _pace(pace: Pace) -> dict[str, Any]:
     return {
         "answers": pace.answers,
+        "settled": pace.settled,
         "unsure": pace.unsure,
         "median_seconds": pace.median_seconds,
         "slow_seconds": pace.slow_seconds,

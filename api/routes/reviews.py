@@ -28,6 +28,7 @@ OF_ANSWER = (
     "region_judgement_invalid",
     "lead_unsure",
     "scope_missing",
+    "item_erased",
     "clause_unknown",
     "clause_required",
     "reason_required",

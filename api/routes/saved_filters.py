@@ -1,6 +1,8 @@
 """Saved filters: searches that people keep by a name, for themselves or for everybody of their tenant."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
 
 from api.describing import answers, link, problems
 from api.finding import found
@@ -20,6 +22,9 @@ router = APIRouter(prefix="/v1/saved-filters", tags=["search"])
 
 SHARERS = frozenset({Scope.REVIEW, Scope.LEAD, Scope.ADMIN})
 _NAME = "$response.body#/name"
+Owner = Annotated[
+    str | None, Query(max_length=200, description="Whose: `owner` of the filter. By default yours of that name, or else the shared one")
+]
 OF_FILTER = {operation: link(operation, name=_NAME) for operation in ("readFilter", "removeFilter")}
 
 
@@ -63,10 +68,10 @@ def save_filter(
     status_code=204,
     responses=problems("not_found", "filter_not_yours"),
 )
-def remove_filter(name: FilterName, principal: Watcher, services: Services) -> Response:
+def remove_filter(name: FilterName, principal: Watcher, services: Services, owner: Owner = None) -> Response:
     """Remove a saved filter of yours; leads, also a shared one."""
     with transaction(services.engine) as session:
-        found(store.remove_filter, session, claimant_of(principal), name)
+        found(store.remove_filter, session, claimant_of(principal), name, owner)
     return Response(status_code=204)  # FastAPI's own would call nothing JSON
 
 

@@ -22,7 +22,7 @@ from worker.moderation.review import TaskState
 from worker.store import review_claims as claims
 from worker.store import review_tasks as store
 from worker.store.review_cases import read_case
-from worker.store.review_listing import Position, Wanted, count_answers, list_tasks
+from worker.store.review_listing import Position, Wanted, list_tasks, task_progress
 from worker.store.session import transaction
 
 router = APIRouter(prefix="/v1", tags=["review"])
@@ -62,10 +62,11 @@ def list_page(
     wanted = Wanted(queue=queue, state=TaskState(state) if state else None, assigned_to=assigned_to, viewer=principal.actor)
     listing = f"tasks/{queue}/{state}/{assigned_to}"
     after = _position(read_cursor(listing, cursor)) if cursor else None
+    claimant = claimant_of(principal)
     with transaction(services.engine) as session:
         found = list_tasks(session, principal.tenant, wanted, after=after, limit=limit + 1)
-        given = count_answers(session, [task.id for task in found[:limit]])
-    page = [describe_task(task, given.get(task.id, 0)) for task in found[:limit]]
+        given = task_progress(session, [task.id for task in found[:limit]], claimant.reviewer, lead=claimant.lead)
+    page = [describe_task(task, given[task.id]) for task in found[:limit]]
     following = write_cursor(listing, [page[-1].priority, page[-1].due_at.isoformat(), page[-1].id]) if len(found) > limit else None
     return written(bodies.TaskPage(tasks=page, next_cursor=following))
 
@@ -173,9 +174,10 @@ def reassign(
 
 
 def _standing(session: Session, task_id: int, principal: Principal, response: Response) -> bodies.Task:
-    task = store.find_task(session, task_id, claimant_of(principal))
+    claimant = claimant_of(principal)
+    task = store.find_task(session, task_id, claimant)
     response.headers["ETag"] = etag(task.version)
-    return describe_task(task, count_answers(session, [task_id]).get(task_id, 0))
+    return describe_task(task, task_progress(session, [task_id], claimant.reviewer, lead=claimant.lead)[task_id])
 
 
 def _position(position: Any) -> Position:

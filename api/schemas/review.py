@@ -23,6 +23,7 @@ from worker.moderation.review import (
 )
 
 MOST_JUDGEMENTS = 64  # as worker.store.review_checks
+UNSEEN = "until your own answer has taken effect or the task is finished, unless you are a lead"
 EXPOSURE = "How long the picture was visible unblurred, as the page measured it"
 Slots = Annotated[int, Field(ge=1, le=5, description="Reviewers per task, who do not see each other's answers"), WHOLE]
 LeaseSeconds = Annotated[int, Field(ge=30, le=86_400, description="A claim without a heartbeat expires after this"), WHOLE]
@@ -109,8 +110,8 @@ class Task(Answer):
     route: Route = Field(description="How the policy version routed the outcome")
     reason: str = Field(description="Why a person is asked")
     priority: int = Field(description="Higher is offered first")
-    slots: int = Field(description="Answers it needs")
-    answers: int = Field(description="Answers it has")
+    slots: int = Field(description=f"Answers it needs; what its queue asks for {UNSEEN}")
+    answers: int = Field(description=f"Answers it has; your own alone {UNSEEN}")
     state: TaskState
     state_reason: str | None = Field(description="Why it is held, escalated or withdrawn")
     held_until: datetime | None
@@ -218,7 +219,7 @@ class Claim(Answer):
     """The right to answer a task until `expires_at`, which heartbeats put off. `lease_token` is named in every action."""
 
     lease_token: UUID
-    slot: int
+    slot: int = Field(description="Which of the task's, as far as you may know of them")
     expires_at: datetime
     task: WholeTask
 

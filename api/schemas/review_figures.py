@@ -52,7 +52,8 @@ class Pace(Answer):
     """Answers, and how long they took."""
 
     answers: int
-    unsure: int = Field(description="Of those, unsure")
+    settled: int = Field(description="Of those, answers to finished tasks: of others nothing is told that was said")
+    unsure: int = Field(description="Of the settled, unsure")
     median_seconds: int | None = Field(description="From claim to answer; of the answer in the middle")
     slow_seconds: int | None = Field(description="Nine of ten answers took no longer")
     measured: int = Field(description="Answers of which it is known how long the picture was visible unblurred")
@@ -179,7 +180,7 @@ class ArtefactPrecision(Answer):
 
 
 class Boxes(Answer):
-    """What the window's newest 10,000 reviews with judgements made of the model's boxes."""
+    """What the window's newest 5,000 reviews with judgements made of the model's boxes."""
 
     precision: Rate
     artefacts: list[ArtefactPrecision]

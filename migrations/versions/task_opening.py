@@ -1,7 +1,8 @@
 """Tasks opened by policy: sampled ones, queues of their own for flags and disagreements, and the golden set.
 
-A golden task measures its reviewer and must not be told from others by what is seen of it. Ids of tasks are therefore drawn from blocks of
-sixteen, one genuine task in each: a golden task takes a free id beside the task that it stands in for, and not the newest one.
+A golden task measures its reviewer and must not be told from others by what is seen of it. Ids of tasks therefore leave gaps of random
+length, as if every id were taken with a chance of one in sixteen: a golden task takes one from the gaps near the task that it stands in
+for, and whether two ids are close tells nothing. They still grow, and never collide.
 """
 
 import sqlalchemy as sa
@@ -140,7 +141,15 @@ def _widen_tasks() -> None:
         postgresql_where=sa.text("kind IN ('routing', 'qa')"),
     )
     op.create_index("ix_review_tasks_golden", "review_tasks", ["id"], postgresql_where=UNFINISHED_GOLDEN)
-    op.execute(f"ALTER TABLE review_tasks ALTER COLUMN id SET DEFAULT {PLAIN_ID} * 16 + floor(random() * 16)::bigint")
+    op.execute(
+        f"""
+        -- The last of as many ids as chance wants, sixteen in the mean; the others are left out.
+        CREATE FUNCTION next_task_id() RETURNS bigint LANGUAGE sql VOLATILE SET search_path = public, pg_temp AS $$
+            SELECT max({PLAIN_ID}) FROM generate_series(0, floor(ln(1 - random()) / ln(15 / 16.0::float))::integer)
+        $$
+        """
+    )
+    op.execute("ALTER TABLE review_tasks ALTER COLUMN id SET DEFAULT next_task_id()")
 
 
 def _change_kinds(kinds: tuple[str, ...], comment: str) -> None:
@@ -263,6 +272,7 @@ def downgrade() -> None:
     op.drop_table("golden_tasks")
     op.drop_table("golden_items")
     op.execute(f"ALTER TABLE review_tasks ALTER COLUMN id SET DEFAULT {PLAIN_ID}")
+    op.execute("DROP FUNCTION next_task_id()")
     op.execute("SELECT setval('review_tasks_id_seq', (SELECT greatest(max(id), 1) FROM review_tasks))")
     op.drop_index("ix_review_tasks_golden", table_name="review_tasks")
     op.drop_index("uq_review_tasks_policy", table_name="review_tasks")

@@ -56,6 +56,9 @@ def test_sentences_crops_and_boxes_point_at_one_another(viewer: Page, seeded: Se
     expect(page.locator("li.region.selected")).to_have_attribute("data-position", "2")
     expect(page.get_by_text("Trained for this task")).to_be_visible()
     check_accessible(page)
+    page.evaluate("localStorage.setItem('review preferences', JSON.stringify({ blur: true }))")
+    page.reload()
+    expect(page.locator("zoom-image[blur]")).to_be_visible()
 
 
 def test_an_appeal_against_one_box_is_opened_and_shown_with_what_was_decided_on(lead: Page, seeded: Seeded, engine: Engine) -> None:
@@ -119,6 +122,25 @@ def test_a_statement_is_drafted_filled_in_signed_and_taken_back(lead: Page, seed
     held.get_by_role("button", name="Take it back").click()
     expect(page.get_by_role("region", name=re.compile("Statement of reasons withdrawn"))).to_be_visible()
     expect(page.get_by_role("button", name="Draft a statement of reasons")).to_be_visible()
+
+
+def test_what_was_typed_in_a_draft_outlives_a_save_that_failed(lead: Page, seeded: Seeded, engine: Engine, watch: Watch) -> None:
+    decided(engine, seeded, FLOWER)
+    page = opened(lead, seeded, FLOWER)
+    page.get_by_role("button", name="Draft a statement of reasons").click()
+    statement = page.get_by_role("region", name=re.compile("Statement of reasons draft"))
+    statement.get_by_label("DE", exact=True).check()
+    statement.locator("[name=decision_ground]").select_option(FILLED["decision_ground"])
+    statement.get_by_label("Clause of the terms").fill("Terms, 4.2")
+    watch.expect(503, "/v1/statements-of-reasons")
+    page.route("**/v1/statements-of-reasons", lambda route: route.fulfill(status=503, json={"detail": "Not now."}))
+    statement.get_by_role("button", name="Save and check").click()
+    expect(statement.get_by_role("alert").first).to_contain_text("Not now.")
+    page.unroute("**/v1/statements-of-reasons")
+    page.reload()
+    expect(page.get_by_text("What you last wrote in the statement of reasons was not saved.")).to_be_visible()
+    page.get_by_role("button", name="Draft a statement of reasons").click()
+    expect(statement.get_by_label("Clause of the terms")).to_have_value("Terms, 4.2")
 
 
 def test_a_lead_decides_and_the_new_decision_replaces_the_old_one(lead: Page, seeded: Seeded, engine: Engine, watch: Watch) -> None:

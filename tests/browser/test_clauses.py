@@ -49,6 +49,7 @@ def test_a_clause_is_asked_for_brings_its_reason_and_is_suggested_for_the_next(s
     chair.keys("ArrowDown")
     expect(clause).to_have_value("synthetic-media")
     expect(chair.note).to_have_value("Shows something that no camera saw.")
+    expect(chair.complaint).to_have_count(0)
     check_accessible(reviewer)
     screenshot(reviewer, "clause")
     chair.keys("Escape", "n")

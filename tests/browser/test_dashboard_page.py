@@ -47,7 +47,7 @@ class TestWeeks:
         for figure in page.locator(".panel").all():
             table = figure.get_by_role("table")
             expect(table).to_be_hidden()
-            figure.get_by_text("The numbers").click()
+            figure.locator("summary").click()
             expect(table).to_be_visible()
             assert table.locator("tbody tr").count() > 0
         check_accessible(page)
@@ -65,13 +65,13 @@ class TestWeeks:
         page = house.sign_in("viewer", to=PATH)
         page.get_by_role("link", name="Day", exact=True).click()
         expect(page.get_by_role("link", name="Day", exact=True)).to_have_attribute("aria-current", "true")
-        page.get_by_label("Queue").select_option("appeals")
+        page.get_by_label("Queue", exact=True).select_option("appeals")
         page.get_by_role("button", name="Show").click()
         expect(page).to_have_url(re.compile(r"days=1&queue=appeals$"))
         expect(page.locator("#ages")).not_to_contain_text("default")
         page.get_by_role("link", name="90 days").click()
         expect(page).to_have_url(re.compile(r"days=90&queue=appeals$"))
-        page.get_by_label("Queue").select_option("All queues")
+        page.get_by_label("Queue", exact=True).select_option("All queues")
         page.get_by_role("button", name="Show").click()
         expect(page.locator("#ages")).to_contain_text("default")
 

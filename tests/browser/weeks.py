@@ -1,4 +1,7 @@
-"""Weeks of review as rows, with their own dates: what a lead finds on the dashboard. Of a tenant, the same each time but for the time."""
+"""Weeks of review as rows, with their own dates: what a lead finds on the dashboard.
+
+They end at the last midnight (UTC), and are the same each time but for their dates: pictures of the charts hardly change from day to day.
+"""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -28,7 +31,8 @@ from worker.store.session import transaction
 DAYS, IMAGES = 45, 1_500
 OLD, NEW = "nano-3f1c0a9d2b7e", "qwen2.5-vl-7b-tuned-81d0c4f7a2be"
 CHANGED = timedelta(days=9)  # ago: the new release came, and with it the second version of the policy
-ANSWERED = timedelta(hours=5)  # what is younger may still wait
+ANSWERED = timedelta(hours=5)  # a task waits about as long
+GOLDEN, SAMPLED = 25, 7  # every so many images
 ABOUT = (
     ("hands", 0.86),
     ("letters on the sign", 0.9),
@@ -45,6 +49,8 @@ class Image:
 
     ordinal: int
     at: datetime
+    closed_at: datetime | None
+    new: bool  # judged by the new release
     generated: bool  # in truth
     said: bool  # by the model
     scan_said: bool
@@ -52,7 +58,7 @@ class Image:
     @property
     def kind(self) -> str:
         """Why people are asked about it."""
-        return "golden" if self.ordinal % 25 == 0 else "qa" if self.ordinal % 7 == 0 else "routing"
+        return "golden" if self.ordinal % GOLDEN == 0 else "qa" if self.ordinal % SAMPLED == 0 else "routing"
 
     @property
     def about(self) -> tuple[str, float]:
@@ -62,7 +68,7 @@ class Image:
     @property
     def release(self) -> str:
         """Which judged it."""
-        return NEW if datetime.now(UTC) - self.at < CHANGED else OLD
+        return NEW if self.new else OLD
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +84,14 @@ def fill(engine: Engine, tenant: str, reviewers: Sequence[str]) -> UUID:
     """The weeks of a tenant, whose tasks are answered by these actors: their batch."""
     batch_id = World(engine).batch(1, tenant=tenant)
     chance = Random(20_261_127)  # noqa: S311
-    images = list(_images(chance))
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    images = list(_images(chance, midnight))
     with transaction(engine) as session:
         _write(session, OutcomeRow, [_outcome(batch_id, image) for image in images])
         _write(session, RegionRow, [_region(batch_id, image) for image in images])
         _write(session, GoldenItemRow, [_golden(tenant, batch_id, image) for image in images if image.kind == "golden"])
         _write(session, StageTallyRow, [_tally(tenant, image) for image in images])
-        _write(session, ReviewTaskRow, [_task(tenant, batch_id, image, chance) for image in images])
+        _write(session, ReviewTaskRow, [_task(tenant, batch_id, image) for image in images])
         query = select(ReviewTaskRow).filter_by(batch_id=batch_id).where(ReviewTaskRow.closed_at.is_not(None)).order_by(ReviewTaskRow.id)
         answered = [_answered(task, images[task.ordinal], reviewers, chance) for task in session.execute(query).scalars()]
         _write(session, ReviewRow, [review for one in answered for review in one.reviews])
@@ -94,15 +101,18 @@ def fill(engine: Engine, tenant: str, reviewers: Sequence[str]) -> UUID:
     return batch_id
 
 
-def _images(chance: Random) -> Iterator[Image]:
-    now = datetime.now(UTC)
+def _images(chance: Random, midnight: datetime) -> Iterator[Image]:
     for ordinal in range(IMAGES):
-        at = now - timedelta(days=DAYS) * (1 - (ordinal + 1) / IMAGES)
-        at -= timedelta(hours=4 * (1 + math.sin(at.hour / 24 * 2 * math.pi)) * chance.random())
+        at = midnight - timedelta(days=DAYS) * (1 - ordinal / IMAGES)
+        at -= timedelta(hours=4 * (1 + math.sin(ordinal / 3)) * chance.random())
+        new = midnight - at < CHANGED
         generated = chance.random() < 0.45
-        right = 0.93 if now - at < CHANGED else 0.82
+        right = 0.97 if ordinal % SAMPLED == 0 else 0.92 if new else 0.82
         said = generated if chance.random() < right else not generated
-        yield Image(ordinal, at, generated, said, said if chance.random() < 0.88 else not said)
+        scan_said = said if chance.random() < 0.88 else not said
+        waits = chance.random() < 0.01
+        closed_at = at + ANSWERED * chance.expovariate(1.0)
+        yield Image(ordinal, at, None if waits or closed_at >= midnight else closed_at, new, generated, said, scan_said)
 
 
 def _outcome(batch_id: UUID, image: Image) -> dict[str, Any]:
@@ -141,22 +151,19 @@ def _tally(tenant: str, image: Image) -> dict[str, Any]:
     }
 
 
-def _task(tenant: str, batch_id: UUID, image: Image, chance: Random) -> dict[str, Any]:
-    age = datetime.now(UTC) - image.at
-    waited = ANSWERED * chance.expovariate(1.0)
-    waits = waited > age or chance.random() < 0.01
+def _task(tenant: str, batch_id: UUID, image: Image) -> dict[str, Any]:
     return {
         **_place(batch_id, image),
         "tenant_id": tenant,
-        "queue": "appeals" if image.ordinal % 40 == 0 else "default",
+        "queue": "appeals" if image.ordinal % 40 == 1 else "default",
         "kind": image.kind,
         "route": "pass" if image.kind == "qa" else "review",
         "reason": "P(generated) between 0.2 and 0.8",
         "slots": 2 if image.ordinal % 4 == 0 else 1,
-        "state": "open" if waits else "done",
+        "state": "open" if image.closed_at is None else "done",
         "due_at": image.at + timedelta(hours=24),
         "created_at": image.at,
-        "closed_at": None if waits else image.at + waited,
+        "closed_at": image.closed_at,
     }
 
 
@@ -164,7 +171,7 @@ def _answered(task: ReviewTaskRow, image: Image, reviewers: Sequence[str], chanc
     assert task.closed_at is not None
     who = chance.sample(reviewers, k=min(task.slots, len(reviewers)))
     verdicts = [_said(image, chance) for _ in who]
-    reviews = [
+    reviews: list[dict[str, Any]] = [
         {
             "id": _id(task.closed_at, chance),
             "task_id": task.id,

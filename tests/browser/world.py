@@ -31,14 +31,12 @@ from worker.store.tenants import ensure_tenant
 
 TENANT = "default"
 STATEMENT = "I took this photograph myself, in Heidelberg, and can show the negative."
-RETIRE = """
-    -- retire: nothing of an earlier test waits any longer
-    WITH retired AS (
-        UPDATE review_tasks SET state = 'withdrawn', state_reason = 'another test', closed_at = now(), version = version + 1
-         WHERE state IN ('open', 'held', 'escalated')
-    )
-    UPDATE review_claims SET state = 'released', ended_at = now(), reason = 'another test' WHERE state = 'active'
-    """
+# Of earlier tests: first the tasks, then the claims, each in a transaction of its own, as a page that is just closing locks them, too.
+RETIRE_TASKS = """
+    UPDATE review_tasks SET state = 'withdrawn', state_reason = 'another test', closed_at = now(), version = version + 1
+     WHERE state IN ('open', 'held', 'escalated')
+"""
+RETIRE_CLAIMS = "UPDATE review_claims SET state = 'released', ended_at = now(), reason = 'another test' WHERE state = 'active'"
 LEAD_THE_QUEUE = "UPDATE review_tasks SET priority = :priority WHERE batch_id = :batch_id AND ordinal = :ordinal"
 TASK_OF = "SELECT id FROM review_tasks WHERE batch_id = :batch_id AND ordinal = :ordinal ORDER BY id DESC LIMIT 1"
 
@@ -111,7 +109,8 @@ class Seeded:
 def seed(settings: Settings, engine: Engine, storage: Storage, *, cases: Sequence[Case] = CASES, slots: int = 1) -> Seeded:
     """Retires what waits, and seeds anew; `slots` people answer each task."""
     seeded = Seeded(World(engine), new_uuid7(), cases)
-    seeded.world.rows(RETIRE)
+    for retire in (RETIRE_TASKS, RETIRE_CLAIMS):
+        seeded.world.rows(retire)
     with transaction(engine) as session:
         ensure_tenant(session, TENANT)
     seeded.world.rows("UPDATE review_queues SET slots = :slots WHERE tenant_id = :tenant", slots=slots, tenant=TENANT)

@@ -1,21 +1,22 @@
 """Duplicates of a task's image over HTTP, on a real Postgres: found, and answered together, as far as each allows it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from tests.integration.api_world import problem
 from tests.integration.duplicate_world import LIKENESS, Picture, judged_pictures
 from tests.integration.queue_world import World
 from tests.integration.review_room import GENERATED, Claimed, Person, Room, a_room
-from worker.moderation.duplicates import BANDS, bands_nearby
+from worker.moderation.duplicates import BANDS, NEAR, bands_nearby
 from worker.moderation.identifiers import item_id
 from worker.moderation.scopes import Scope
 from worker.moderation.settings import Settings
+from worker.store import duplicates
 from worker.store.appeals import NewAppeal, open_appeal
 from worker.store.session import transaction
 
@@ -296,6 +297,45 @@ async def test_no_more_than_are_shown_are_found_and_it_says_so(room: Room) -> No
     assert (len(seen["exact"]), len(seen["near"]), seen["more"]) == (100, 20, True)
 
 
+async def test_another_tenant_s_newer_copies_hide_none(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duplicates, "LOOKED_AT", 3)
+    reader, one = room.person(Scope.READ), a_picture()
+    mine = judged(room, one, one, one.altered(1, "b" * 64))
+    judged(room, *[one] * 5, *(one.altered(2, f"{n:064}") for n in range(5)), tenant=f"other-{uuid4().hex[:8]}")
+    seen = await found(reader, task_of(room, mine))
+    assert [[copy["item_id"] for copy in seen[kind]] for kind in ("exact", "near")] == [[item_id(mine, 1)], [item_id(mine, 2)]]
+
+
+async def test_no_more_than_are_looked_at_in_a_band_that_all_have(room: Room) -> None:
+    one = a_picture()
+    assert one.likeness is not None
+    far = one.likeness ^ (2**48 - 1)  # has one band in common
+    judged(room, one, *(Picture(f"{n:064}", far) for n in range(20)))
+    common = "SELECT array(SELECT unnest(perceptual_bands(:a)) INTERSECT SELECT unnest(perceptual_bands(:b)))"
+    bands = room.world.value(common, a=one.likeness, b=far)
+    alike = {"hash": one.likeness, "bands": bands, "near": NEAR, "sha256": one.sha256, "looked_at": 3, "tenant_id": room.tenant}
+    with transaction(room.world.engine) as session:
+        (plan,) = session.execute(text(f"EXPLAIN (ANALYZE, FORMAT JSON) {duplicates.ALIKE}"), alike).scalar_one()
+    measured = [node for node in _nodes(plan["Plan"]) if "distance" in node.get("Filter", "") or "bit_count" in node.get("Filter", "")]
+    assert (len(bands), [node["Rows Removed by Filter"] for node in measured]) == (1, [3])
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from _nodes(inner)
+
+
+async def test_likenesses_that_take_too_long_are_left_out_and_it_says_so(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, one = room.person(Scope.READ), a_picture()
+    batch_id = judged(room, one, one, one.altered(1, "b" * 64))
+    slow = duplicates.NEARBY.text.replace("ORDER BY f.task_id", "ORDER BY (SELECT pg_sleep(60)::text), f.task_id")
+    monkeypatch.setattr(duplicates, "NEARBY", text(slow))
+    monkeypatch.setattr(duplicates, "MOST_MS", 100)
+    seen = await found(reader, task_of(room, batch_id))
+    assert (len(seen["exact"]), seen["near"], seen["more"]) == (1, [], True)
+
+
 def test_the_database_numbers_bands_as_the_look_up_does(engine: Engine) -> None:
     for value in (LIKENESS, 0, -1, 2**63 - 1, -(2**63)):
         numbered = World(engine).value("SELECT perceptual_bands(CAST(:value AS bigint))", value=value)
@@ -339,6 +379,24 @@ async def test_what_takes_two_people_is_not_decided_together_and_grounds_are_ask
     assert problem(await together(ann, claim, [(other, 1)], note="")) == (422, "reason_required")
     assert problem(await together(ann, claim, [(other, 1)], clause="nudity")) == (422, "clause_unknown")
     assert results(await together(ann, claim, [(other, 1)])) == ["decided"]
+
+
+async def test_a_copy_that_asks_for_other_grounds_is_left_and_the_others_are_decided(room: Room) -> None:
+    admin, ann, one = room.person(Scope.ADMIN), room.person(), a_picture()
+    clause = {"id": "hands", "title": "Hands", "reason": "Six fingers."}
+    batches = [judged(room, one, one)]
+    for version in ({"bands": [], "clauses": [clause]}, {"bands": [], "reason_required": True}):
+        made = await admin.post("/v1/policies/default/versions", version)
+        assert made.status_code == 201, made.text
+        await admin.post(f"/v1/policies/default/versions/{made.json()['version']}:promote")
+        batches.append(judged(room, one))
+    anchor, same = (task_of(room, batches[0], ordinal) for ordinal in range(2))
+    other, strict = (task_of(room, batch_id) for batch_id in batches[1:])
+    claim = await claim_of(room, ann, anchor)
+    seen = {copy["task"]["id"]: copy["task"]["obstacle"] for copy in (await found(ann, anchor))["exact"]}
+    assert seen == {same: None, other: "other_policy", strict: None}
+    answer = await together(ann, claim, [(same, 1), (other, 1), (strict, 1)], note="")
+    assert results(answer) == ["decided", "other_policy", "other_policy"]
 
 
 async def test_a_task_whose_answer_is_known_cannot_be_told_from_one_without_duplicates(room: Room) -> None:

@@ -139,8 +139,10 @@ async def test_a_golden_task_looks_like_another_wherever_its_reviewer_looks(room
     task, other = golden.body["task"], genuine.body["task"]
     assert (task["item"]["batch_id"], other["item"]["batch_id"] == str(known)) == (str(known), False)
     assert shape(golden.body) == shape(genuine.body)
-    alike = ("queue", "kind", "route", "reason", "priority", "slots", "answers", "state", "state_reason", "held_until", "assigned_to")
-    alike += ("version", "due_at", "created_at", "closed_at", "guidance", "policy_version", "decisions", "appeal", "revision")
+    alike = (
+        *("queue", "kind", "route", "reason", "priority", "slots", "answers", "state", "state_reason", "held_until", "assigned_to"),
+        *("version", "due_at", "created_at", "closed_at", "guidance", "policy_version", "decisions", "appeal", "revision"),
+    )
     assert {name: task[name] for name in alike} == {name: other[name] for name in alike}
     assert (task["kind"], task["assigned_to"], task["decisions"], golden.etag) == ("routing", None, [], genuine.etag)
     assert (await ann.get(golden.path)).json() == task

@@ -154,6 +154,25 @@ async def test_each_look_at_a_task_is_audited_and_a_claim_is_one(room: Room) -> 
     ]
 
 
+async def test_who_is_asked_as_the_second_of_four_eyes_cannot_tell(room: Room) -> None:
+    await promote(room, {"bands": [], "four_eyes": ["remove"]})
+    ann, bob, lead = room.person(), room.person(), room.person(Scope.LEAD)
+    room.judged(0.6)
+    first = await ann.claim()
+    assert (await ann.answer(first, {**GENERATED, "action": "remove"})).status_code == 201
+    second = await bob.claim()
+
+    def told(task: Any) -> tuple[int, int]:
+        return task["slots"], task["answers"]
+
+    (listed,) = (await bob.get("/v1/tasks")).json()["tasks"]
+    assert told(second.body["task"]) == told((await bob.get(second.path)).json()) == told(listed) == told(first.body["task"]) == (1, 0)
+    assert second.body["slot"] == first.body["slot"]
+    assert told((await ann.get(second.path)).json()) == told((await lead.get(second.path)).json()) == (2, 1)
+    await bob.answer(second, {**GENERATED, "action": "remove"})
+    assert told((await room.person(Scope.READ).get(second.path)).json()) == (2, 2)
+
+
 async def test_a_lead_is_told_which_way_asks_a_second_person(room: Room) -> None:
     admin = await promote(room, {"bands": [], "four_eyes": ["remove"]})
     batch_id = room.judged(0.6)

@@ -51,7 +51,7 @@ async def test_every_route_but_health_refuses_without_a_key(settings: Settings, 
 
 def test_every_route_names_its_scopes_but_those_that_are_open_or_about_oneself(settings: Settings) -> None:
     routes = [route for route in create_app(settings).routes if isinstance(route, APIRoute)]
-    assert {route.path for route in routes if not scopes_of(route)} == OPEN_PATHS | {"/metrics", "/v1/me", "/v1/sign-out", "/review"}
+    assert {route.path for route in routes if not scopes_of(route)} == OPEN_PATHS | {"/metrics", "/v1/me", "/v1/sign-out"}
 
 
 async def test_health_and_the_document_need_no_key(anybody: httpx.AsyncClient) -> None:

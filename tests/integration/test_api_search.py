@@ -17,6 +17,7 @@ from tests.integration.review_room import Person, Room, a_room
 from tests.integration.search_world import SearchWorld, said
 from worker.moderation.people import Role
 from worker.moderation.scopes import Scope
+from worker.moderation.search import Filter
 from worker.moderation.settings import Settings
 from worker.store import saved_filters, search
 from worker.store.people import disable_person, invite_person
@@ -217,6 +218,17 @@ async def test_shared_filters_are_seen_by_all_and_removed_by_their_owner_or_a_le
     assert await save(reader, "loud", "", shared=True) == (403, "scope_missing")
 
 
+async def test_a_shared_filter_is_removed_by_its_owner_s_name_and_one_s_own_of_the_same_name_stays(room: Room) -> None:
+    ann, lead = room.person(), room.person(Scope.LEAD)
+    await save(ann, "hands", "words=hand", shared=True)
+    await save(lead, "hands", "words=thumb")
+    path = f"{FILTERS}/hands"
+    assert problem(await ann.api.delete(path, params={"owner": lead.name}, headers=ann.headers)) == (404, "not_found")
+    assert problem(await lead.api.delete(path, params={"owner": "nobody"}, headers=lead.headers)) == (404, "not_found")
+    assert (await lead.api.delete(path, params={"owner": ann.name}, headers=lead.headers)).status_code == 204
+    assert (await names(ann), (await lead.get(path)).json()["query"]) == ([], "words=thumb")
+
+
 async def test_what_is_kept_is_bounded_and_must_be_a_filter(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(saved_filters, "MOST_OWN", 2)
     monkeypatch.setattr(saved_filters, "MOST_SHARED", 1)
@@ -238,6 +250,6 @@ async def test_who_leaves_takes_along_what_nobody_else_has_seen(room: Room, engi
         kim = invite_person(session, room.tenant, email=f"{uuid4().hex}@example.com", name="Kim", role=Role.REVIEWER, actor="test")
         claimant = Claimant(tenant_id=room.tenant, reviewer=f"person:{kim.id}")
         for name, shared in (("private", False), ("common", True)):
-            saved_filters.save_filter(session, claimant, name, search.Filter(words=name), shared=shared)
+            saved_filters.save_filter(session, claimant, name, Filter(words=name), shared=shared)
         disable_person(session, room.tenant, kim.id, actor="test")
         assert [row.name for row in saved_filters.list_filters(session, claimant)] == ["common"]

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.integration.review_room import GENERATED, Person, Room, a_room
+from tests.integration.review_world import judged_batch
 from worker.moderation.identifiers import item_id
 from worker.moderation.outcomes import Verdict
 from worker.moderation.policy import Action
@@ -77,6 +78,22 @@ async def test_a_life_is_told_from_the_first_revision_to_the_statement(room: Roo
     assert (await shown(lead, "/review/statements")).count("#statement-") == 1
     assert "No appeal is open" not in await shown(lead, "/review/appeals", state="open")
     assert "There is none" in await shown(lead, "/review/appeals", state="upheld")
+
+
+async def test_each_revision_can_be_looked_at_and_citations_light_up_the_decided_one_alone(room: Room) -> None:
+    batch = room.judged(0.95)
+    decision = decided(room, batch)
+    judged_batch(room.world, {0: 0.1}, tenant=room.tenant, revision=2, batch_id=batch)
+    lead = room.person(*ALL_SCOPES)
+    assert (await lead.post("/v1/statements-of-reasons", {"decision_id": str(decision), "reasons": {}})).status_code == 201
+    newest, first = await shown(lead, page_of(batch)), await shown(lead, page_of(batch), revision="1")
+    assert "P(generated) 0.100</strong>" in newest
+    assert "P(generated) 0.950</strong>" in first
+    assert ('class="cites" tabindex="0" data-positions="1"' in newest, 'class="cites" tabindex="0" data-positions="1"' in first) == (
+        False,
+        True,
+    )
+    assert "Trace of revision 2" in await shown(lead, f"{page_of(batch)}/trace")
 
 
 async def test_nobody_sees_an_answer_before_giving_one(room: Room) -> None:
@@ -180,6 +197,29 @@ async def test_auditors_read_the_trail_and_reading_is_an_event(room: Room) -> No
     assert "Nothing more." in await shown(auditor, f"{page_of(batch)}/trail", after=str(2**62))
 
 
+async def test_whoever_is_asked_is_not_told_when_it_was_routed_be_it_golden_or_not(room: Room) -> None:
+    batch = room.judged(0.6)
+    asked = room.person(Scope.READ, Scope.REVIEW)
+    assert 'data-kind="routed"' in await shown(asked, page_of(batch))
+    claim = await asked.claim()
+    page = await shown(asked, page_of(batch))
+    assert ['data-kind="judged"' in page, 'data-kind="routed"' in page, 'data-kind="asked"' in page] == [True, False, False]
+    await asked.answer(claim)
+    assert 'data-kind="asked"' in await shown(asked, page_of(batch))
+
+
+async def test_each_look_at_a_case_and_at_a_trace_is_audited(room: Room) -> None:
+    batch, person = room.judged(0.6), room.person(Scope.READ, Scope.REVIEW)
+    await shown(person, page_of(batch))
+    await shown(person, f"{page_of(batch)}/trace")
+    trail = room.world.rows(
+        "SELECT action, tenant_id, ordinal, revision FROM audit_events WHERE batch_id = :id AND actor = :who ORDER BY id",
+        id=batch,
+        who=person.name,
+    )
+    assert [tuple(event) for event in trail] == [("item.read", room.tenant, 0, None), ("trace.read", room.tenant, 0, 1)]
+
+
 async def test_who_is_asked_about_a_golden_image_sees_nothing_of_what_was_said_of_it(room: Room) -> None:
     batch = room.judged(0.95)
     decided(room, batch, "the truth of it")
@@ -196,7 +236,8 @@ async def test_who_is_asked_about_a_golden_image_sees_nothing_of_what_was_said_o
     page = await shown(asked, page_of(batch))
     assert "the truth of it" not in page
     assert "golden" not in page
-    assert f"Task {task}</strong> in default, routing" in page
+    assert f"Task {task}" not in page
+    assert "routed revision" not in page
     assert "the truth of it" in await shown(other, page_of(batch))
     assert "golden" not in await shown(other, page_of(batch))
     assert "golden" in await shown(room.person(Scope.READ, Scope.LEAD), page_of(batch))

@@ -255,6 +255,19 @@ def test_what_cannot_be_used_is_written_down_with_its_reason(studio: Studio, tmp
     assert len(list((tmp_path / "out").glob("*/images/*"))) == 1
 
 
+def test_a_copy_of_a_golden_picture_s_bytes_is_no_training_data(studio: Studio, tmp_path: Path) -> None:
+    golden, _ = studio.judged(picture(1)), studio.judged(picture(1), picture(2))
+    for _ in range(3):
+        studio.answer("ann", ReviewVerdict.GENERATED, ACCEPT)
+    studio.world.rows(
+        "INSERT INTO golden_items (batch_id, ordinal, tenant_id, revision, verdict, added_by) VALUES (:id, 0, :t, 1, 'generated', 'lee')",
+        id=golden,
+        t=studio.tenant,
+    )
+    counts = exported(studio, tmp_path / "out")
+    assert (counts["pictures"], counts["rejected"]) == (1, {"picture_golden": 2})
+
+
 def test_one_picture_is_taken_once_and_not_at_all_when_it_was_decided_differently(studio: Studio, tmp_path: Path) -> None:
     same, twice = picture(1), picture(2)
     studio.judged(same, same, twice, twice)

@@ -8,13 +8,14 @@ import pytest
 import redis
 from prometheus_client import REGISTRY
 from pydantic import SecretStr
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from tests.integration.queue_world import World
 from tests.integration.review_desk import GENERATED, Desk
 from tests.integration.review_world import judged_batch
 from worker.moderation.events import EventType
 from worker.moderation.settings import Settings
+from worker.queue.concluding import conclude_answers
 from worker.queue.configuration import KEY_PREFIX, QUEUE
 from worker.queue.dispatcher import Dispatcher, run_dispatcher
 from worker.queue.doorbell import Doorbell
@@ -181,6 +182,37 @@ def test_answers_that_cannot_be_concluded_hold_up_no_others(world: World, dispat
     world.rows(version, version=1, id=batch_id)
     dispatcher.turn()
     assert [decision.ordinal for decision in desk.decisions(batch_id)] == [1, 0]
+
+
+def test_announcing_waits_for_no_answer_and_one_that_waits_for_a_lock_is_passed_over(
+    world: World, valkey: "redis.Redis", dispatcher: Dispatcher, engine: Engine
+) -> None:
+    desk = Desk(engine)
+    batch_id = desk.batch(0.6, 0.6)
+    done = [desk.answer(desk.claim("ann"), GENERATED, undo=60) for _ in range(2)]
+    desk.too_late(*done)
+    world.batch(1)
+    turn = threading.Thread(target=dispatcher.turn)
+    with transaction(world.engine) as session:
+        session.execute(text("SELECT FROM reviews WHERE task_id = :id FOR UPDATE"), {"id": desk.task(batch_id).id})
+        turn.start()
+        assert eventually(lambda: rung(valkey) > 0)
+        assert desk.decisions(batch_id) == []
+        assert eventually(lambda: [decision.ordinal for decision in desk.decisions(batch_id)] == [1])
+    turn.join(DEADLINE_SECONDS)
+    dispatcher.turn()
+    assert [decision.ordinal for decision in desk.decisions(batch_id)] == [1, 0]
+
+
+def test_answers_behind_those_that_cannot_be_concluded_have_their_turn(world: World, engine: Engine) -> None:
+    desk = Desk(engine)
+    batch_id = desk.batch(*[0.6] * 3)
+    desk.too_late(*[desk.answer(desk.claim("ann"), GENERATED, undo=60) for _ in range(3)])
+    world.rows("UPDATE review_tasks SET version = :version WHERE batch_id = :id AND ordinal < 2", version=2**31 - 1, id=batch_id)
+    after = conclude_answers(engine, actor="test", most=1)
+    while after:
+        after = conclude_answers(engine, actor="test", after=after, most=1)
+    assert [decision.ordinal for decision in desk.decisions(batch_id)] == [2]
 
 
 def test_a_sweep_shows_what_waits_for_people_and_for_the_sender(world: World, dispatcher: Dispatcher) -> None:

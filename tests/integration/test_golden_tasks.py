@@ -5,9 +5,11 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import IntegrityError
 
 from tests.integration.golden_world import DOUBTFUL, FLAGGED, PASSES, GoldenWorld, always
 from tests.integration.queue_world import RELEASE
@@ -18,6 +20,7 @@ from worker.moderation.outcomes import Verdict
 from worker.moderation.policy import Action, Opening
 from worker.moderation.review import JudgementKind, RegionJudgement, ReviewVerdict, TaskState
 from worker.moderation.settings import Settings
+from worker.store import routing
 from worker.store.erasures import Erasing, erase_item
 from worker.store.golden import golden_accuracy
 from worker.store.golden_items import Known, put_golden, retire_golden
@@ -55,7 +58,8 @@ def test_a_golden_task_is_a_copy_of_the_genuine_one_that_it_stands_in_for(gold: 
     alike = ("queue", "route", "reason", "priority", "slots", "due_at", "created_at", "state", "version", "escalated", "held_until")
     assert (task.kind, task.batch_id, task.assigned_to) == ("golden", known, "ann")
     assert [getattr(task, name) for name in alike] == [getattr(genuine, name) for name in alike]
-    assert (task.id // 16, task.id != genuine.id) == (genuine.id // 16, True)
+    between = "SELECT count(*) FROM review_tasks WHERE id > least(:a, :b) AND id < greatest(:a, :b)"
+    assert (task.id != genuine.id, gold.world.value(between, a=task.id, b=genuine.id)) == (True, 0)
 
 
 def test_it_decides_nothing_tells_nobody_and_is_measured(gold: GoldenWorld) -> None:
@@ -210,13 +214,32 @@ def test_nobody_else_finds_it_or_is_given_it_by_a_lead(gold: GoldenWorld) -> Non
             reassign_task(session, gold.who("ann", lead=True), claim.task_id, version=1, to=None)
 
 
-def test_where_no_id_is_free_beside_it_the_genuine_task_is_given(gold: GoldenWorld) -> None:
-    waiting = gold.judged(FLAGGED)
-    for number in range(15):
-        gold.known(FLAGGED)
-        assert gold.task(gold.claim(f"r{number}")).kind == "golden"
+def test_where_no_id_is_free_beside_it_the_genuine_task_is_given(gold: GoldenWorld, settings: Settings) -> None:
+    before, waiting, behind = gold.judged(DOUBTFUL), gold.judged(FLAGGED), gold.judged(DOUBTFUL)
+    gold.world.rows("UPDATE review_tasks SET state = 'withdrawn', closed_at = now() WHERE batch_id IN (:a, :b)", a=before, b=behind)
+    (place,) = gold.world.rows("SELECT id FROM review_tasks WHERE batch_id = :id", id=waiting)
+    for batch_id, place_id in ((before, place.id - 1), (behind, place.id + 1)):
+        as_owner(settings, "UPDATE review_tasks SET id = :place WHERE batch_id = :id", place=place_id, id=batch_id)
     gold.known(FLAGGED)
-    assert gold.task(gold.claim("last")).batch_id == waiting
+    assert gold.task(gold.claim()).batch_id == waiting
+
+
+def test_genuine_tasks_are_as_close_to_one_another_as_a_golden_one_can_be(gold: GoldenWorld) -> None:
+    batch_id = gold.judged(*[FLAGGED] * 400)
+    ids = [row.id for row in gold.world.rows("SELECT id FROM review_tasks WHERE batch_id = :id ORDER BY ordinal", id=batch_id)]
+    gaps = [after - before for before, after in pairwise(ids)]
+    assert (len(ids), min(gaps)) == (400, 1), "of 399 gaps about 25 are of the next id; they grow with the place in the batch"
+    assert len({one // 16 for one in ids}) < 350, "many share a block of sixteen"
+    assert max(gaps) > 32, "and no length of a gap is certain"
+
+
+def test_an_id_that_is_taken_is_an_error_and_no_lost_task(gold: GoldenWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    gold.judged(FLAGGED)
+    taken = "(tenant_id, queue,", "(id, tenant_id, queue,"
+    its_id = ("SELECT b.tenant_id,", "SELECT (SELECT min(id) FROM review_tasks), b.tenant_id,")
+    monkeypatch.setattr(routing, "OPEN_TASKS", text(routing.OPEN_TASKS.text.replace(*taken).replace(*its_id)))
+    with pytest.raises(IntegrityError, match="pk_review_tasks"):
+        gold.judged(FLAGGED)
 
 
 def test_what_is_known_better_later_measures_earlier_answers(gold: GoldenWorld) -> None:

@@ -71,7 +71,7 @@ async def test_where_nothing_happened_figures_are_zero_or_null(room: Room) -> No
     seen = await figures(room.person(Scope.READ))
     assert [(queue["queue"], queue["tasks"], queue["oldest"]) for queue in seen["queues"]] == [("appeals", 0, None), ("default", 0, None)]
     assert {step["waiting"] for step in seen["flow"]} == {0}
-    nothing = {"answers": 0, "unsure": 0, "median_seconds": None, "slow_seconds": None, "measured": 0, "exposed_seconds": 0}
+    nothing = {"answers": 0, "settled": 0, "unsure": 0, "median_seconds": None, "slow_seconds": None, "measured": 0, "exposed_seconds": 0}
     assert seen["throughput"]["total"] == nothing
     assert seen["overrides"]["total"]["rate"] == {"part": 0, "whole": 0, "value": None, "low": None, "high": None}
     assert seen["agreement"]["alpha"] == {"value": None, "observed": None, "units": 0}
@@ -126,11 +126,12 @@ async def test_answers_are_counted_and_single_reviewers_are_for_leads_and_themse
     room.judged(*[0.6] * 4)
     for person, body in ((ann, REAL), (ann, UNSURE), (ann, GENERATED), (bob, REAL)):
         await answered(person, body)
-    for person, names in ((ann, [ann.name]), (bob, [bob.name]), (lead, [ann.name, bob.name]), (room.person(Scope.READ), [])):
+    await answered(lead, REAL)  # settles what ann was unsure of
+    for person, names in ((ann, [ann.name]), (bob, [bob.name]), (lead, [ann.name, bob.name, lead.name]), (room.person(Scope.READ), [])):
         seen = (await figures(person))["throughput"]
-        assert (seen["total"]["answers"], seen["total"]["unsure"], seen["steps"][-1]["answers"]) == (4, 1, 4)
-        assert [one["reviewer"] for one in seen["reviewers"]] == names
-    (first, _) = seen = (await figures(room.person(Scope.ADMIN)))["throughput"]["reviewers"]
+        assert (seen["total"]["answers"], seen["total"]["unsure"], seen["steps"][-1]["answers"]) == (5, 1, 5)
+        assert {one["reviewer"] for one in seen["reviewers"]} == set(names)
+    (first, *_) = (await figures(room.person(Scope.ADMIN)))["throughput"]["reviewers"]
     assert (first["reviewer"], first["answers"], first["unsure"]) == (ann.name, 3, 1)
     assert 0 <= first["median_seconds"] <= first["slow_seconds"] < 60
 
@@ -236,6 +237,36 @@ async def test_agreement_is_over_blind_answers_alone(room: Room) -> None:
         assert pairs == ([({ann.name, bob.name}, {"value": 0.5, "observed": 0.75, "units": 4})] if person is lead else [])
 
 
+async def test_figures_tell_nothing_of_what_was_said_of_a_task_that_others_are_still_asked_about(room: Room) -> None:
+    ann, bob = room.person(), room.person()
+    room.world.rows("UPDATE review_queues SET slots = 2 WHERE tenant_id = :t", t=room.tenant)
+    room.judged(0.6, 0.6)
+    judged = {"judgements": [{"kind": "accept", "position": 1}]}
+    await answered(ann, {**UNSURE, **judged})
+    await answered(ann, {**GENERATED, **judged, "undo_seconds": 60})
+    for body in (None, {**UNSURE, **judged}):  # alone, and escalated by the second
+        if body:
+            await answered(bob, body)
+        seen = await figures(room.person())
+        pace = seen["throughput"]["total"]
+        assert (pace["answers"], pace["settled"], pace["unsure"]) == (3 if body else 2, 0, 0)
+        assert (seen["boxes"]["artefacts"], seen["agreement"]["alpha"]["units"]) == ([], 0)
+
+
+async def test_neither_of_two_leads_answers_is_a_blind_one(room: Room) -> None:
+    ann, bob, admin = room.person(), room.person(), room.person(Scope.ADMIN)
+    made = (await admin.post("/v1/policies/default/versions", {"bands": [], "four_eyes": ["remove"]})).json()
+    assert (await admin.post(f"/v1/policies/default/versions/{made['version']}:promote")).status_code == 200
+    room.judged(0.6)
+    for person, body in ((ann, {**GENERATED, "action": "remove"}), (bob, REAL)):  # the second of four eyes differs
+        await answered(person, body)
+    await answered(room.person(Scope.LEAD), {**REAL, "action": "remove"})
+    await answered(room.person(Scope.LEAD), {**REAL, "action": "remove"})
+    seen = (await figures(room.person(Scope.LEAD)))["agreement"]
+    assert (seen["alpha"]["units"], seen["alpha"]["observed"]) == (1, 0.0)
+    assert [({pair["one"], pair["other"]}, pair["kappa"]["units"]) for pair in seen["pairs"]] == [({ann.name, bob.name}, 1)]
+
+
 async def test_boxes_are_judged_by_what_they_are_about(room: Room, owner: World) -> None:
     ann = room.person()
     hand, sign = Region(box=Box(1, 1, 9, 9), reason="left hand"), Region(box=Box(2, 2, 9, 9), reason="edge", finding="garbled letters")
@@ -256,8 +287,7 @@ async def test_boxes_are_judged_by_what_they_are_about(room: Room, owner: World)
 
 
 async def test_scan_and_zoom_are_compared_by_release_without_counting_outcomes_anew(room: Room, owner: World) -> None:
-    other = {"scan_verdict": Verdict.REAL}
-    record(room, said(0), said(1, **other), said(2, **other), said(3, scan_verdict=None))
+    record(room, said(0), *(said(ordinal, scan_verdict=Verdict.REAL) for ordinal in (1, 2)), said(3, scan_verdict=None))
     record(room, said(0), said(1, 0.3, scan_verdict=Verdict.REAL))
     seen = (await figures(room.person()))["stages"]
     assert [(one["release"], one["differing"]["part"], one["differing"]["whole"]) for one in seen] == [(RELEASE.id, 2, 5)]
@@ -276,6 +306,22 @@ async def test_figures_are_a_tenant_s_own(room: Room) -> None:
     seen = await figures(stranger)
     assert sum(queue["tasks"] for queue in seen["queues"]) == seen["throughput"]["total"]["answers"] == 0
     assert (seen["overrides"]["total"]["rate"]["whole"], seen["stages"], seen["throughput"]["reviewers"]) == (0, [], [])
+
+
+async def test_the_page_takes_a_form_s_empty_choice_for_all_queues_and_tells_a_bad_one(room: Room) -> None:
+    ann = room.person()
+    html = {**ann.headers, "Accept": "text/html"}
+
+    async def look(**parameters: str) -> tuple[int, str]:
+        answer = await room.api.get("/review/dashboard", params=parameters, headers=html)
+        return answer.status_code, answer.text
+
+    assert (await look(days="30", queue=""))[0] == (await look(queue="default"))[0] == 200
+    for parameters, status, code in (({"queue": "none"}, 404, "not_found"), ({"days": "0"}, 422, "request_invalid")):
+        found = await look(**parameters)
+        assert (found[0], code in found[1]) == (status, True)
+    stranger = await room.api.get("/review/dashboard", headers={**room.person(Scope.AUDIT).headers, "Accept": "text/html"})
+    assert stranger.status_code == 403
 
 
 async def test_what_cannot_be_asked_is_refused(room: Room) -> None:

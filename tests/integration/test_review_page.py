@@ -55,6 +55,10 @@ async def test_a_role_that_does_not_judge_is_told_so_in_words(room: Room) -> Non
     assert problem(await viewer.post(NEXT)) == (403, "scope_missing")
 
 
+async def test_a_key_that_only_submits_sees_no_queues(room: Room) -> None:
+    assert problem(await room.person(Scope.SUBMIT).get("/review")) == (403, "scope_missing")
+
+
 async def test_what_is_not_there_is_a_page_too(room: Room) -> None:
     for path in ("/review/queues/nowhere", "/review/queues/Nowhere", "/review/unheard-of"):
         answer = await look(room.person(), path)

@@ -85,4 +85,4 @@ async def test_filters_that_are_kept_are_links_and_those_of_others_cannot_be_rem
     for person, may in ((ann, True), (bob, False), (lead, True)):
         shown = (await look(person, f"{PATH}/filters")).text
         assert 'href="/review/search?words=%22%3E%3Cscript%3E"' in shown
-        assert ('data-remove="hands"' in shown) is may
+        assert (f'data-remove="hands" data-owner="{ann.name}"' in shown) is may

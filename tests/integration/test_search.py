@@ -36,13 +36,16 @@ def world(engine: Engine) -> Iterator[SearchWorld]:
     world.retire()
 
 
-def answer(world: SearchWorld, reviewer: str, verdict: ReviewVerdict = ReviewVerdict.GENERATED, *, lead: bool = False) -> None:
+def answer(
+    world: SearchWorld, reviewer: str, verdict: ReviewVerdict = ReviewVerdict.GENERATED, *, lead: bool = False, undo_seconds: int = 0
+) -> None:
     claimant = Claimant(tenant_id=world.tenant, reviewer=reviewer, lead=lead)
     with transaction(world.world.engine) as session:
         claim = claim_task(session, claimant, DEFAULT_QUEUE)
         assert claim is not None
         version = session.execute(text("SELECT version FROM review_tasks WHERE id = :id"), {"id": claim.task_id}).scalar_one()
-        submit_review(session, claimant, claim.task_id, claim.token, Answer(verdict=verdict, action=Action.NONE), version=version)
+        said = Answer(verdict=verdict, action=Action.NONE)
+        submit_review(session, claimant, claim.task_id, claim.token, said, version=version, undo_seconds=undo_seconds)
 
 
 def test_words_are_found_by_their_stems_wherever_the_model_wrote_them(world: SearchWorld) -> None:
@@ -178,6 +181,43 @@ def test_an_answer_is_found_by_those_alone_who_may_see_it(world: SearchWorld) ->
     assert world.ordinals(by_ann, viewer="key:reader") == [], "they differ: a lead settles it, and readers wait for that"
     answer(world, LEAD, lead=True)
     assert world.found(by_ann, viewer="key:reader")[0].reviewers == (ANN, BOB, LEAD)
+
+
+def test_who_could_still_take_their_answer_back_sees_their_own_alone(world: SearchWorld) -> None:
+    world.world.batch(1, tenant=world.tenant)
+    world.world.rows("UPDATE review_queues SET slots = 3 WHERE tenant_id = :t", t=world.tenant)
+    world.judged(said("a hand", p=0.6))
+    answer(world, ANN)
+    answer(world, BOB, undo_seconds=60)
+    assert world.found("", viewer=BOB)[0].reviewers == (BOB,)
+    assert world.ordinals(f"reviewer={ANN}", viewer=BOB) == []
+    assert world.ordinals(f"reviewer={BOB}", viewer=BOB) == [0]
+    world.world.rows("UPDATE reviews SET pending_until = NULL, taken_back_at = now() WHERE reviewer = :bob", bob=BOB)
+    for viewer, lead in ((BOB, False), (LEAD, True)):
+        assert world.ordinals(f"reviewer={BOB}", viewer=viewer, lead=lead) == [], "an answer that was taken back is none"
+
+
+def test_whom_a_golden_task_measures_does_not_find_the_answer_by_searching(world: SearchWorld) -> None:
+    world.judged(said("a hand", p=0.95))
+    answer(world, ANN)
+    made = """
+        WITH made AS (
+            INSERT INTO review_tasks (tenant_id, queue, batch_id, ordinal, revision, kind, route, reason, slots, due_at)
+            SELECT tenant_id, queue, batch_id, ordinal, revision, 'golden', route, reason, 1, now() FROM review_tasks WHERE tenant_id = :t
+            RETURNING id)
+        INSERT INTO golden_tasks (task_id, reviewer, policy_version) SELECT id, :bob, 'default@1' FROM made
+    """
+    world.world.rows(made, t=world.tenant, bob=BOB)
+    (measured,) = world.found("", viewer=BOB)
+    assert (measured.decision, measured.reviewers) == (None, ())
+    assert world.ordinals("decided=generated", viewer=BOB) == world.ordinals(f"reviewer={ANN}", viewer=BOB) == []
+    assert world.ordinals("decided=none", viewer=BOB) == [0]
+    for viewer, lead in (("key:carl", False), (BOB, True)):
+        (shown,) = world.found("decided=generated", viewer=viewer, lead=lead)
+        assert (shown.decision is not None, shown.reviewers) == (True, (ANN,))
+        assert world.ordinals("decided=none", viewer=viewer, lead=lead) == []
+    world.world.rows("UPDATE review_tasks SET state = 'done' WHERE kind = 'golden' AND tenant_id = :t", t=world.tenant)
+    assert world.ordinals("decided=generated", viewer=BOB) == [0]
 
 
 def test_an_erased_image_is_not_found_by_its_words_any_more(world: SearchWorld) -> None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 from sqlalchemy import Engine
 
-from tests.integration.review_desk import GENERATED, REAL, Desk
+from tests.integration.review_desk import GENERATED, REAL, UNSURE, Desk
 from tests.integration.review_world import judged_batch
 from worker.moderation.errors import FencedError, RejectedError, TransientError
 from worker.moderation.outcomes import Verdict
@@ -19,6 +19,7 @@ from worker.store.erasures import Erasing, erase_item
 from worker.store.overrides import Override, override
 from worker.store.review_answers import visible_reviews
 from worker.store.review_claims import held_claims, hold_task
+from worker.store.review_conclusion import conclude_due
 from worker.store.review_tasks import find_task, lock_any_task, reassign_task
 from worker.store.reviews import Submitted
 from worker.store.session import transaction
@@ -222,6 +223,42 @@ def test_erasing_an_image_that_was_answered_leaves_the_decision_and_not_its_word
     assert [(d.verdict, d.action, d.reason) for d in desk.decisions(batch_id)] == [("generated", "label", "the image was erased")]
 
 
+@pytest.mark.parametrize("how", ["erased", "judged anew"])
+def test_nobody_else_is_asked_about_what_is_erased_or_judged_anew(desk: Desk, how: str) -> None:
+    batch_id = desk.batch(0.6)
+    done = desk.answer(desk.claim("ann"), UNSURE, undo=60)
+    if how == "erased":
+        with transaction(desk.world.engine) as session:
+            erase_item(session, desk.tenant, batch_id, 0, Erasing(actor="test", reason="requested", upload_bucket="none"))
+    else:
+        judged_batch(desk.world, {0: 0.1}, tenant=desk.tenant, revision=2, batch_id=batch_id)  # passes: no task of its own
+    desk.too_late(done)
+    desk.conclude()
+    task = desk.task(batch_id)
+    assert (task.state, task.escalated, task.slots, task.closed_at is not None) == ("withdrawn", False, 1, True)
+    assert (desk.decisions(batch_id), desk.events()) == ([], ["review.completed"])
+
+
+def test_an_erased_image_is_not_answered(desk: Desk) -> None:
+    batch_id = desk.batch(0.6)
+    claim = desk.claim("ann")
+    with transaction(desk.world.engine) as session:
+        erase_item(session, desk.tenant, batch_id, 0, Erasing(actor="test", reason="requested", upload_bucket="none"))
+    desk.world.rows("UPDATE review_tasks SET state = 'open', version = 1 WHERE batch_id = :id", id=batch_id)  # as one that was left over
+    with refusal("item_erased"):
+        desk.answer(claim, GENERATED)
+
+
+def test_a_measuring_task_whose_answer_was_taken_back_in_time_is_still_open(desk: Desk) -> None:
+    batch_id = desk.batch(0.6)
+    done = desk.answer(desk.claim("ann"), GENERATED, undo=60)
+    desk.undo("ann", done)
+    desk.world.rows("UPDATE review_tasks SET kind = 'golden', assigned_to = 'ann' WHERE batch_id = :id", id=batch_id)
+    with transaction(desk.world.engine) as session:  # the dispatcher had found it due before
+        conclude_due(session, desk.task(batch_id).id, actor="dispatcher")
+    assert desk.task(batch_id).state == "open"
+
+
 def test_a_lead_s_own_decision_waits_for_an_answer_that_was_given_before(desk: Desk) -> None:
     batch_id = desk.batch(0.6)
     done = desk.answer(desk.claim("ann"), GENERATED, undo=60)
@@ -300,7 +337,8 @@ def test_two_reviewers_answers_at_once_concluded_by_two_dispatchers_decide_once(
         given += work("ann") + work("bob")  # a task that was locked at that very moment is passed over
         assert (len(given), desk.decisions(batch_id)) == (20, [])
         desk.too_late(*given)
-        list(pool.map(lambda _: desk.conclude(), range(2)))
+        for dispatcher in [pool.submit(desk.conclude) for _ in range(2)]:
+            dispatcher.result()
     assert sorted(d.decided_by for d in desk.decisions(batch_id)) == ["ann, bob"] * 10
     assert desk.events().count("review.completed") == 20
     assert desk.actions(batch_id).count("review.concluded") == 20

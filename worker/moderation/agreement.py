@@ -46,11 +46,11 @@ def krippendorffs_alpha(units: Mapping[tuple[str, ...], int]) -> Agreement:
         differing += count * (len(values) * (len(values) - 1) - alike) / (len(values) - 1)
         for value in values:
             totals[value] += count
-    values = sum(totals.values())
-    if not values:
+    answers = totals.total()
+    if not answers:
         return Agreement(None, None, 0)
-    expected = (values * (values - 1) - sum(n * (n - 1) for n in totals.values())) / (values - 1)
-    return Agreement(_beyond_chance(differing, expected), 1 - differing / values, sum(paired.values()))
+    expected = (answers * (answers - 1) - sum(n * (n - 1) for n in totals.values())) / (answers - 1)
+    return Agreement(_beyond_chance(differing, expected), 1 - differing / answers, sum(paired.values()))
 
 
 def _beyond_chance(observed: float, expected: float) -> float | None:

@@ -22,6 +22,7 @@ class TogetherResult(StrEnum):
     OTHER_KIND = "other_kind"
     CONTESTED = "contested"
     OTHER_VERDICT = "other_verdict"
+    OTHER_POLICY = "other_policy"
     ESCALATED = "escalated"
     HELD = "held"
     NEEDS_SECOND_REVIEWER = "needs_second_reviewer"
@@ -39,6 +40,7 @@ MEANING: Mapping[TogetherResult, str] = MappingProxyType(
         TogetherResult.OTHER_KIND: "Asked for another reason than a policy's route: it is answered by itself.",
         TogetherResult.CONTESTED: "An appeal about this image is open.",
         TogetherResult.OTHER_VERDICT: "The model said something else of it: look at it by itself.",
+        TogetherResult.OTHER_POLICY: "Its policy version asks for other grounds, a clause or a reason: answer it by itself.",
         TogetherResult.ESCALATED: "Its reviewers differ, or one is unsure: a lead settles it by itself.",
         TogetherResult.HELD: "Somebody has set it aside.",
         TogetherResult.NEEDS_SECOND_REVIEWER: "It needs another reviewer besides you.",
@@ -73,6 +75,7 @@ class Standing:
     changed: bool
     contested: bool
     same_verdict: bool
+    same_clauses: bool  # an answer to the other can rest on the same of its policy version
     barred: bool  # the reviewer has answered or skipped it
     taken: bool  # all its slots are others', or it is reserved for another
 
@@ -87,6 +90,7 @@ def obstacle(standing: Standing, *, lead: bool) -> TogetherResult | None:
         (standing.kind is not TaskKind.ROUTING, TogetherResult.OTHER_KIND),
         (standing.contested, TogetherResult.CONTESTED),
         (not standing.same_verdict, TogetherResult.OTHER_VERDICT),
+        (not standing.same_clauses, TogetherResult.OTHER_POLICY),
         (standing.state is TaskState.ESCALATED, TogetherResult.ESCALATED),
         (standing.state is TaskState.HELD, TogetherResult.HELD),
         (standing.slots > 1, TogetherResult.NEEDS_SECOND_REVIEWER),

@@ -4,6 +4,7 @@ ZoomInError
 ├── RejectedError       this input can never work: record it, do not retry
 ├── TransientError      may work later: leave the item unfinished, try again
 │   └── OutageError     a service that every item needs is away: wait, and hold it against no item
+│       └── BusyError   Postgres is there; a lock or a statement took too long, or two met in a deadlock: go on with something else
 ├── MisconfiguredError  an operator must act: pause the batch, or refuse to start
 ├── FencedError         the lease is somebody else's now: discard the work
 └── EngineDiedError     the inference engine is gone: exit, let the supervisor restart
@@ -36,6 +37,10 @@ class TransientError(ZoomInError):
 
 class OutageError(TransientError):
     """A service that every item needs is away."""
+
+
+class BusyError(OutageError):
+    """Others were in the way of this very work."""
 
 
 class MisconfiguredError(ZoomInError):

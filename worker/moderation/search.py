@@ -67,7 +67,8 @@ class Filter:
 
     def without(self, name: str) -> "Filter":
         """The same, but asking for nothing by that name."""
-        return replace(self, **{name: "" if name == "words" else None})
+        nothing: dict[str, Any] = {name: "" if name == "words" else None}
+        return replace(self, **nothing)
 
 
 def parse_filter(query: str) -> Filter:

@@ -80,6 +80,7 @@ class Dispatcher:
         self._doorbell = doorbell
         self._doorbell_works = True
         self._swept_at = float("-inf")
+        self._concluded = 0  # answers to tasks up to this one had their turn
 
     def lead(self, listener: Listener, stop: threading.Event) -> None:
         """Takes turns, one per change heard of, at least one per poll. Raises TransientError when Postgres goes away."""
@@ -97,7 +98,6 @@ class Dispatcher:
 
     def turn(self) -> bool:
         """Ends what is over, announces what workers have room for: whether cancelled chunks may be left to settle."""
-        conclude_answers(self._engine, actor=ACTOR)
         with transaction(self._engine) as session:
             settled = settle_cancelled(session, actor=ACTOR)
         with transaction(self._engine) as session:
@@ -111,6 +111,8 @@ class Dispatcher:
         # Ring after the commit: a worker that is faster than the commit would find nothing to claim. A crash in between leaves
         # chunks announced that nobody has heard of; `rering` finds them.
         self._ring(chunk_ids)
+        # Last: workers do not wait for what people said.
+        self._concluded = conclude_answers(self._engine, actor=ACTOR, after=self._concluded)
         metrics.IMAGES.labels("cancelled").inc(settled.items)
         return settled.chunks == SLICE
 

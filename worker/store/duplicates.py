@@ -1,11 +1,12 @@
 """Items whose image is a task's once more: the same bytes, or one that looks alike. Always within a tenant."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, select, text, tuple_
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from worker.moderation.duplicates import NEAR, bands_nearby
@@ -19,28 +20,37 @@ from worker.store.review_tasks import Claimant, find_task
 from worker.store.task_standings import TaskStanding, task_image, task_standings
 
 MOST_EXACT, MOST_NEAR = 100, 20  # shown; what waits for people comes first
-LOOKED_AT = 2_000  # newest copies, of whichever tenant, and as many alike per band: beyond it they are a black square, and nobody's
+LOOKED_AT = 2_000  # newest copies, and as many with a band in common per band: beyond it they are a black square
+MOST_MS = 2_000  # likenesses are a hint: whoever judges does not wait for them
+QUERY_CANCELED = "57014"
+
+TIMEOUT = text(
+    """
+    -- timeout: of the statements that follow, to the transaction's or savepoint's end; what it was before
+    SELECT current_setting('statement_timeout') AS before, set_config('statement_timeout', :most, true)
+    """
+)
 
 SAME_BYTES = """
-    SELECT o.batch_id, o.ordinal, o.revision, 0 AS distance FROM outcomes AS o
+    SELECT o.batch_id, o.ordinal, o.revision, 0 AS distance
+      FROM outcomes AS o JOIN batches AS b ON b.id = o.batch_id AND b.tenant_id = :tenant_id
      WHERE o.image_sha256 = :sha256 ORDER BY o.batch_id DESC LIMIT :looked_at
 """
 ALIKE = """
     SELECT DISTINCT n.* FROM unnest(CAST(:bands AS integer[])) AS band (bits)
      CROSS JOIN LATERAL (
-           SELECT o.batch_id, o.ordinal, o.revision, bit_count(CAST(o.perceptual_hash # CAST(:hash AS bigint) AS bit(64))) AS distance
-             FROM outcomes AS o
+           SELECT o.batch_id, o.ordinal, o.revision, o.image_sha256,
+                  bit_count(CAST(o.perceptual_hash # CAST(:hash AS bigint) AS bit(64))) AS distance
+             FROM outcomes AS o JOIN batches AS b ON b.id = o.batch_id AND b.tenant_id = :tenant_id
             WHERE o.perceptual_hash IS NOT NULL AND perceptual_bands(o.perceptual_hash) @> ARRAY[band.bits]
-              AND bit_count(CAST(o.perceptual_hash # CAST(:hash AS bigint) AS bit(64))) <= :near
-              AND o.image_sha256 IS DISTINCT FROM :sha256
             LIMIT :looked_at) AS n
+     WHERE n.distance <= :near AND n.image_sha256 IS DISTINCT FROM :sha256
 """
 FOUND = """
     -- found: other items of the tenant whose newest outcome is one of these; those that wait for people first, then the likest and newest
     SELECT f.*, i.custom_id, i.bucket, i.key, o.verdict, o.p_generated, o.sent_sha256 IS NOT NULL AS shown, d.id AS decision_id
       FROM (SELECT c.*, t.id AS task_id
               FROM ({copies}) AS c
-              JOIN batches AS b ON b.id = c.batch_id AND b.tenant_id = :tenant_id
               LEFT JOIN LATERAL (
                    SELECT t.id FROM review_tasks AS t
                     WHERE t.batch_id = c.batch_id AND t.ordinal = c.ordinal AND t.kind <> 'golden'
@@ -80,7 +90,7 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Duplicates:
-    """`exact`: the same bytes. `near`: looks alike, a hint. `more`: there are others than these."""
+    """`exact`: the same bytes. `near`: looks alike, a hint. `more`: there are others than these, or it took too long to look."""
 
     exact: Sequence[Duplicate]
     near: Sequence[Duplicate]
@@ -95,19 +105,34 @@ def find_duplicates(session: Session, task_id: int, claimant: Claimant) -> Dupli
         return Duplicates(exact=[], near=[], more=False)
     place = {"tenant_id": task.tenant_id, "batch_id": task.batch_id, "ordinal": task.ordinal, "looked_at": LOOKED_AT}
     exact: Sequence[Row[Any]] = []
-    near: Sequence[Row[Any]] = []
+    near: Sequence[Row[Any]] | None = []
     if image.image_sha256 is not None:
         exact = session.execute(EXACT, {**place, "sha256": image.image_sha256, "most": MOST_EXACT + 1}).all()
     if image.perceptual_hash is not None:
         alike = {"hash": image.perceptual_hash, "bands": list(bands_nearby(image.perceptual_hash)), "near": NEAR}
-        near = session.execute(NEARBY, {**place, **alike, "sha256": image.image_sha256, "most": MOST_NEAR + 1}).all()
+        near = _in_time(session, {**place, **alike, "sha256": image.image_sha256, "most": MOST_NEAR + 1})
+    given_up, near = near is None, near or []
     shown = [*exact[:MOST_EXACT], *near[:MOST_NEAR]]
     described = _describe(session, task, claimant, shown)
     return Duplicates(
         exact=described[: len(exact[:MOST_EXACT])],
         near=described[len(exact[:MOST_EXACT]) :],
-        more=len(shown) < len(exact) + len(near),
+        more=given_up or len(shown) < len(exact) + len(near),
     )
+
+
+def _in_time(session: Session, parameters: Mapping[str, Any]) -> Sequence[Row[Any]] | None:
+    """What looks alike; None when it takes too long. The transaction goes on."""
+    try:
+        with session.begin_nested():
+            before = session.execute(TIMEOUT, {"most": str(MOST_MS)}).one().before
+            near = session.execute(NEARBY, parameters).all()
+            session.execute(TIMEOUT, {"most": before})
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != QUERY_CANCELED:
+            raise
+        return None
+    return near
 
 
 def _describe(session: Session, anchor: ReviewTaskRow, claimant: Claimant, rows: Sequence[Row[Any]]) -> list[Duplicate]:

@@ -26,7 +26,7 @@ from worker.store.review_tasks import Claimant
 AGAIN_AFTER = timedelta(days=30)
 STALE_AFTER = timedelta(days=1)
 CANDIDATES = 20  # looked at per offer: a set whose images are routed in all ways has a fitting one among so many
-ID_BLOCK = 16  # ids of tasks are drawn from blocks, one genuine task in each: see the migration `task_opening`
+BESIDE = 1_000  # ids on either side, one in sixteen of which is a task's, by chance: see the migration `task_opening`
 CHANCE = secrets.SystemRandom()
 
 GENUINE = text(
@@ -63,17 +63,25 @@ KNOWN = text(
 )
 MAKE = text(
     """
-    -- make: a golden task like the genuine one, under an id beside its; none when no id is free there
-    WITH free AS (
-        SELECT n.id FROM generate_series(greatest(:block, 1), :block + :size - 1) AS n (id)
-         WHERE NOT EXISTS (SELECT FROM review_tasks AS t WHERE t.id = n.id) ORDER BY random() LIMIT 1
+    -- make: a golden task like the genuine one, under an id that was left out among those made at the same time or beside them, so that
+    -- ids and times grow together; none when no id is free there. Behind the newest task ids are yet to be drawn.
+    WITH nearby AS (
+        SELECT t.id, t.created_at = g.created_at AS alike
+          FROM review_tasks AS g JOIN review_tasks AS t ON t.id BETWEEN g.id - :beside AND g.id + :beside
+         WHERE g.id = :task_id
+    ), free AS (
+        SELECT n.id
+          FROM generate_series(
+                   greatest(1, coalesce((SELECT max(id) + 1 FROM nearby WHERE id < :task_id AND NOT alike), :task_id - :beside)),
+                   coalesce((SELECT min(id) FROM nearby WHERE id > :task_id AND NOT alike), (SELECT max(id) FROM nearby)) - 1) AS n (id)
+         WHERE NOT EXISTS (SELECT FROM nearby AS t WHERE t.id = n.id) ORDER BY random() LIMIT 1
     ), made AS (
         INSERT INTO review_tasks (id, tenant_id, queue, batch_id, ordinal, revision, kind, route, reason, priority, slots, assigned_to,
                                   due_at, created_at)
         SELECT free.id, t.tenant_id, t.queue, :batch_id, :ordinal, :revision, 'golden', t.route, :reason, t.priority, t.slots, :reviewer,
                t.due_at, t.created_at
           FROM free, review_tasks AS t WHERE t.id = :task_id
-        ON CONFLICT DO NOTHING
+        ON CONFLICT (id) DO NOTHING
         RETURNING id
     )
     INSERT INTO golden_tasks (task_id, reviewer, policy_version) SELECT id, :reviewer, :policy_version FROM made RETURNING task_id
@@ -126,8 +134,7 @@ def _make(session: Session, claimant: Claimant, genuine: Row[Any], known: Row[An
         MAKE,
         {
             "task_id": genuine.id,
-            "block": genuine.id - genuine.id % ID_BLOCK,
-            "size": ID_BLOCK,
+            "beside": BESIDE,
             "batch_id": known.batch_id,
             "ordinal": known.ordinal,
             "revision": known.revision,

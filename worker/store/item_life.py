@@ -26,6 +26,7 @@ from worker.store.models import (
     OutcomeRow,
     RegionRow,
     ReleaseRow,
+    ReviewClaimRow,
     ReviewTaskRow,
     RoutingRow,
     StatementRow,
@@ -54,7 +55,7 @@ class ItemLife:
     statements: Sequence[StatementRow]
     holds: Sequence[LegalHoldRow]
     erasure: ErasureRow | None
-    concealed: bool  # what people said of it, from who is being asked about it as a golden image
+    asked: bool  # the reader is being asked about it, as a golden image or as any other
 
     @property
     def decision(self) -> DecisionRow | None:
@@ -90,7 +91,7 @@ def read_life(session: Session, claimant: Claimant, batch_id: UUID, ordinal: int
         statements=session.execute(statements).scalars().all(),
         holds=session.execute(holds.order_by(LegalHoldRow.placed_at)).scalars().all(),
         erasure=session.get(ErasureRow, (batch_id, ordinal)),
-        concealed=concealed,
+        asked=concealed or _has_claimed(session, tasks, claimant),
     )
 
 
@@ -104,6 +105,13 @@ def _tasks(session: Session, place: Mapping[str, Any], claimant: Claimant) -> tu
     if own:
         return [task for task in every if task.id in own], True
     return every if claimant.lead else [task for task in every if task.kind != TaskKind.GOLDEN], False
+
+
+def _has_claimed(session: Session, tasks: Sequence[ReviewTaskRow], claimant: Claimant) -> bool:
+    """Whether the claimant was given one of the tasks that are unfinished."""
+    unfinished = [task.id for task in tasks if task.state in UNFINISHED_TASKS]
+    claims = select(ReviewClaimRow.token).where(ReviewClaimRow.task_id.in_(unfinished), ReviewClaimRow.reviewer == claimant.reviewer)
+    return session.execute(claims.limit(1)).first() is not None
 
 
 def _regions(session: Session, place: Mapping[str, Any]) -> dict[int, list[RegionRow]]:

@@ -14,14 +14,20 @@ from worker.moderation.review import UNFINISHED_TASKS, ClaimState, JudgementKind
 from worker.store.models import RegionJudgementRow, ReviewClaimRow, ReviewRow, ReviewTaskRow
 from worker.store.review_tasks import Claimant
 
+_UNFINISHED = ", ".join(repr(state.value) for state in UNFINISHED_TASKS)
 # The rule of `visible_reviews` in SQL: whether :viewer, a lead or not, may see reviews AS r of review_tasks AS t. Answers to golden tasks
 # are nobody's to find: who knows of them knows which images are golden.
 VISIBLE = f"""
     r.taken_back_at IS NULL AND t.kind <> '{TaskKind.GOLDEN}'
-    AND (:lead OR t.state NOT IN ({", ".join(repr(state.value) for state in UNFINISHED_TASKS)}) OR r.reviewer = :viewer
+    AND (:lead OR t.state NOT IN ({_UNFINISHED}) OR r.reviewer = :viewer
                OR EXISTS (SELECT FROM reviews AS mine WHERE mine.task_id = t.id AND mine.reviewer = :viewer
                                                         AND mine.taken_back_at IS NULL AND mine.pending_until IS NULL))
 """
+# Items of which nothing that people said may be shown to :viewer, whom a golden task is still to measure by them.
+CONCEALED = f"""
+    SELECT t.batch_id, t.ordinal FROM golden_tasks AS g JOIN review_tasks AS t ON t.id = g.task_id
+     WHERE NOT :lead AND g.reviewer = :viewer AND t.state IN ({_UNFINISHED})
+"""  # noqa: S608  states of ours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from worker.moderation.release import Training
 from worker.moderation.review import TaskKind
 from worker.store.items import ItemStanding, find_item, item_regions
 from worker.store.models import AppealRow, DecisionRow, OutcomeRow, RegionRow, ReleaseRow, ReviewQueueRow, ReviewTaskRow
-from worker.store.review_listing import count_answers
+from worker.store.review_listing import Progress, task_progress
 from worker.store.review_tasks import Claimant, find_task
 from worker.store.task_policies import asked_under
 
@@ -28,7 +28,7 @@ class Case:
     """
 
     task: ReviewTaskRow
-    answers: int
+    progress: Progress
     guidance: str
     item: ItemStanding
     outcome: OutcomeRow | None
@@ -50,7 +50,7 @@ def read_case(session: Session, task_id: int, claimant: Claimant) -> Case:
     decided = select(DecisionRow).filter_by(batch_id=task.batch_id, ordinal=task.ordinal).limit(shown)
     return Case(
         task=task,
-        answers=count_answers(session, [task.id]).get(task.id, 0),
+        progress=task_progress(session, [task.id], claimant.reviewer, lead=claimant.lead)[task.id],
         guidance=queue.guidance,
         item=find_item(session, task.tenant_id, task.batch_id, task.ordinal),
         outcome=outcome,

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from worker.moderation.errors import RejectedError
 from worker.moderation.grounds import check_grounds
 from worker.moderation.review import RegionJudgement, ReviewVerdict
-from worker.store.models import OutcomeRow, RegionRow, ReviewTaskRow
+from worker.store.models import ErasureRow, OutcomeRow, RegionRow, ReviewTaskRow
 from worker.store.review_answers import Answer
 from worker.store.review_tasks import Claimant
 from worker.store.task_policies import asked_under
@@ -20,9 +20,12 @@ MOST_JUDGEMENTS = 64  # boxes a review may speak of; the model is allowed far fe
 def check_answer(session: Session, task: ReviewTaskRow, claimant: Claimant, answer: Answer) -> None:
     """Returns when the claimant may give this answer to the task.
 
-    Raises RejectedError: scope_missing, lead_unsure, clause_unknown, clause_required, reason_required, region_unknown,
+    The task is locked: whoever erases its image waits.
+    Raises RejectedError: item_erased, scope_missing, lead_unsure, clause_unknown, clause_required, reason_required, region_unknown,
     region_judgement_invalid, judgements_too_many.
     """
+    if session.get(ErasureRow, (task.batch_id, task.ordinal)) is not None:
+        raise RejectedError("item_erased", f"The image of task {task.id} was erased: there is nothing to answer.")
     unsure = answer.verdict is ReviewVerdict.UNSURE
     if task.escalated and not claimant.lead:
         raise RejectedError("scope_missing", "An escalated task is settled by a lead, which you are no longer. Give it back.")

@@ -32,14 +32,22 @@ from worker.store.policy_reading import routed_by
 DUE = text(
     """
     -- due: tasks with an answer that its reviewer can no longer take back
-    SELECT DISTINCT task_id FROM reviews WHERE pending_until <= now() ORDER BY task_id LIMIT :limit
+    SELECT DISTINCT task_id FROM reviews WHERE pending_until <= now() AND task_id > :after ORDER BY task_id LIMIT :limit
+    """
+)
+MOOT = text(
+    """
+    -- moot: why nobody needs to be asked about an outcome any more; null of the newest one of an image that is kept
+    SELECT CASE WHEN EXISTS (SELECT FROM erasures WHERE batch_id = :batch_id AND ordinal = :ordinal) THEN 'the image was erased'
+                WHEN EXISTS (SELECT FROM outcomes WHERE batch_id = :batch_id AND ordinal = :ordinal AND revision > :revision)
+                THEN 'a newer revision was judged' END
     """
 )
 
 
-def due_tasks(session: Session, *, limit: int) -> list[int]:
-    """Tasks with an answer that is to take effect now."""
-    return list(session.execute(DUE, {"limit": limit}).scalars())
+def due_tasks(session: Session, *, after: int = 0, limit: int) -> list[int]:
+    """Tasks behind this one with an answer that is to take effect now."""
+    return list(session.execute(DUE, {"after": after, "limit": limit}).scalars())
 
 
 def conclude_due(session: Session, task_id: int, *, actor: str) -> UUID | None:
@@ -53,6 +61,8 @@ def conclude_due(session: Session, task_id: int, *, actor: str) -> UUID | None:
         return None
     due = update(ReviewRow).filter_by(task_id=task_id).where(ReviewRow.pending_until <= func.now()).values(pending_until=None)
     reviews = session.execute(due.returning(ReviewRow.id)).scalars().all()
+    if not reviews:  # they were taken back, or concluded by another, since somebody looked
+        return None
     decision_id = conclude(session, task, sorted(reviews))
     place: dict[str, Any] = {"batch_id": task.batch_id, "ordinal": task.ordinal, "revision": task.revision}
     for review_id in sorted(reviews):
@@ -76,7 +86,10 @@ def conclude(session: Session, task: ReviewTaskRow, final: Sequence[UUID]) -> UU
 
 
 def _weigh(session: Session, task: ReviewTaskRow) -> NewDecision | None:
-    """The decision that the answers make together; None while some are missing, when somebody else is asked, or the task only measures."""
+    """The decision that the answers make together; None while some are missing, when somebody else is asked, or the task only measures.
+
+    Where somebody else would be asked about what nobody needs to answer any more, the task is withdrawn.
+    """
     query = select(ReviewRow).filter_by(task_id=task.id, taken_back_at=None).order_by(ReviewRow.created_at, ReviewRow.id)
     reviews = session.execute(query.execution_options(populate_existing=True)).scalars().all()
     if any(review.pending_until is not None for review in reviews):
@@ -89,11 +102,10 @@ def _weigh(session: Session, task: ReviewTaskRow) -> NewDecision | None:
     last = reviews[-1]
     alike = [review for review in reviews if (review.verdict, review.action) == (last.verdict, last.action)]
     if not task.escalated and (agreed_verdict([ReviewVerdict(review.verdict) for review in reviews]) is None or len(alike) < len(reviews)):
-        task.state, task.state_reason, task.escalated = TaskState.ESCALATED, ESCALATED_BECAUSE, True
-        _ask_another(task)
+        _ask_another(session, task, escalate=True)
         return None
     if len(alike) < people_needed(session, task, Action(last.action)):
-        _ask_another(task)
+        _ask_another(session, task, escalate=False)
         return None
     return _closed(task, last, last.reviewer if task.escalated else ", ".join(sorted(review.reviewer for review in reviews)))
 
@@ -104,7 +116,14 @@ def people_needed(session: Session, task: ReviewTaskRow, action: Action) -> int:
     return 2 if policy is not None and action in policy.four_eyes else 1
 
 
-def _ask_another(task: ReviewTaskRow) -> None:
+def _ask_another(session: Session, task: ReviewTaskRow, *, escalate: bool) -> None:
+    place = {"batch_id": task.batch_id, "ordinal": task.ordinal, "revision": task.revision}
+    moot = None if task.kind == TaskKind.APPEAL else session.execute(MOOT, place).scalar_one()  # an appeal is about a decision: it stands
+    if moot is not None:
+        task.state, task.state_reason, task.closed_at = TaskState.WITHDRAWN, moot, func.now()
+        return
+    if escalate:
+        task.state, task.state_reason, task.escalated = TaskState.ESCALATED, ESCALATED_BECAUSE, True
     task.slots, task.assigned_to = task.slots + 1, None
 
 

@@ -4,12 +4,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, or_, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from worker.moderation.review import UNFINISHED_TASKS, TaskKind, TaskState
-from worker.store.models import ReviewRow, ReviewTaskRow
+from worker.store.models import ReviewTaskRow
 from worker.store.models.review import UNFINISHED
+
+PROGRESS = text(
+    f"""
+    -- progress: answers that tasks need and have, to who may see them as `visible_reviews` says; else what the queue asks for and one's
+    -- own: a second person is asked because of what the first one said
+    SELECT t.id, CASE WHEN may.see THEN t.slots ELSE least(t.slots, q.slots) END AS slots,
+           (SELECT count(*) FROM reviews AS r
+             WHERE r.task_id = t.id AND r.taken_back_at IS NULL AND (may.see OR r.reviewer = :viewer)) AS answers
+      FROM review_tasks AS t
+      JOIN review_queues AS q ON q.tenant_id = t.tenant_id AND q.name = t.queue
+     CROSS JOIN LATERAL (
+           SELECT :lead OR NOT {UNFINISHED.text}
+               OR EXISTS (SELECT FROM reviews AS mine WHERE mine.task_id = t.id AND mine.reviewer = :viewer
+                                                        AND mine.taken_back_at IS NULL AND mine.pending_until IS NULL) AS see) AS may
+     WHERE t.id = ANY(:ids)
+    """  # noqa: S608  a constant of ours
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +68,18 @@ def list_tasks(session: Session, tenant_id: str, wanted: Wanted, *, after: Posit
     return session.execute(query).scalars().all()
 
 
-def count_answers(session: Session, task_ids: Sequence[int]) -> dict[int, int]:
-    """How many have answered each task; those that nobody answered are left out."""
-    standing = ReviewRow.task_id.in_(task_ids) & ReviewRow.taken_back_at.is_(None)
-    query = select(ReviewRow.task_id, func.count().label("answers")).where(standing).group_by(ReviewRow.task_id)
-    return {row.task_id: row.answers for row in session.execute(query)}
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many answers a task needs and has, as far as somebody may know."""
+
+    slots: int
+    answers: int
+
+
+def task_progress(session: Session, task_ids: Sequence[int], viewer: str, *, lead: bool) -> dict[int, Progress]:
+    """Of each task, as the viewer may know of it: see PROGRESS."""
+    rows = session.execute(PROGRESS, {"ids": list(task_ids), "viewer": viewer, "lead": lead})
+    return {row.id: Progress(row.slots, row.answers) for row in rows}
 
 
 def _shown(wanted: Wanted) -> ColumnElement[bool]:

@@ -33,7 +33,12 @@ STANDING = text(
            EXISTS (SELECT FROM legal_holds AS h WHERE h.batch_id = d.batch_id AND coalesce(h.ordinal, d.ordinal) = d.ordinal
                       AND h.released_at IS NULL) AS held,
            EXISTS (SELECT FROM appeals AS a WHERE a.decision_id = d.id AND a.state = 'open') AS contested,
-           EXISTS (SELECT FROM golden_items AS g WHERE g.batch_id = d.batch_id AND g.ordinal = d.ordinal AND g.retired_at IS NULL) AS golden
+           EXISTS (SELECT FROM golden_items AS g
+                    WHERE g.tenant_id = d.tenant_id AND g.retired_at IS NULL
+                      AND ((g.batch_id, g.ordinal) = (d.batch_id, d.ordinal)
+                           OR EXISTS (SELECT FROM outcomes AS c
+                                       WHERE (c.batch_id, c.ordinal) = (g.batch_id, g.ordinal)
+                                         AND c.image_sha256 = o.image_sha256))) AS golden
       FROM decisions AS d
       JOIN items AS i ON i.batch_id = d.batch_id AND i.ordinal = d.ordinal
       LEFT JOIN outcomes AS o ON o.batch_id = d.batch_id AND o.ordinal = d.ordinal AND o.revision = d.revision
@@ -62,7 +67,7 @@ class Wanted:
 class ReviewedPicture:
     """A picture, the decision about it that stands, and who shares it. Boxes are in original, oriented pixels; so is `size`.
 
-    `image_sha256` is None when the bytes were never read, or are erased.
+    `image_sha256` is None when the bytes were never read, or are erased. `golden`: it, or a copy of its bytes, is in the golden set.
     """
 
     decision_id: UUID

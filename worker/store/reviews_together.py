@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from worker.moderation.duplicates import TogetherResult
 from worker.moderation.errors import FencedError, RejectedError
+from worker.moderation.grounds import check_grounds
 from worker.moderation.policy import Action
 from worker.moderation.review import ClaimState, ReviewVerdict, TaskKind
 from worker.store.models import ReviewTaskRow
@@ -17,6 +18,7 @@ from worker.store.review_claims import EXPIRE, take_slot
 from worker.store.review_conclusion import people_needed
 from worker.store.review_tasks import Claimant, lock_any_task
 from worker.store.reviews import Submitted, submit_review
+from worker.store.task_policies import asked_under
 from worker.store.task_standings import TaskStanding, task_standings
 
 MOST_TOGETHER = 100  # tasks that one answer may decide
@@ -70,7 +72,7 @@ def answer_together(
 
     `token` is the claim on the anchor: the task in front of the reviewer, which is still to be answered, or was with the same verdict.
     Whoever takes that answer back takes back these, too, as far as they have no effect yet: see `undo_review`.
-    Raises FencedError; RejectedError: task_missing, task_alone, review_exists, and as `submit_review`.
+    Raises FencedError; RejectedError: task_missing, task_alone, review_exists, what `check_grounds` does, and as `submit_review`.
     """
     anchor = lock_any_task(session, anchor_id, claimant)  # a retry waits here for the first
     free = set(session.execute(LOCK, {"ids": list(seen), "tenant_id": claimant.tenant_id}).scalars())
@@ -108,7 +110,10 @@ class _Answering:
             return Together(task_id=task_id, result=TogetherResult.CLAIMED_BY_OTHER)
         if standing.obstacle is not None and not (own and own.repeated):
             return Together(task_id=task_id, result=standing.obstacle)
-        if people_needed(self.session, self.session.get_one(ReviewTaskRow, task_id), self.answer.action) > 1:
+        task = self.session.get_one(ReviewTaskRow, task_id)
+        if not self._grounded(task):
+            return Together(task_id=task_id, result=TogetherResult.OTHER_POLICY)
+        if people_needed(self.session, task, self.answer.action) > 1:
             return Together(task_id=task_id, result=TogetherResult.NEEDS_SECOND_REVIEWER)
         claim = own or take_slot(self.session, self.claimant, task_id)
         if claim is None:  # one that has just run out still lies on its slot
@@ -125,12 +130,21 @@ class _Answering:
         )
         return Together(task_id=task_id, result=TogetherResult.DECIDED, submitted=done)
 
+    def _grounded(self, task: ReviewTaskRow) -> bool:
+        """Whether the version that asks about it is content with the answer, as the anchor's is."""
+        try:
+            check_grounds(asked_under(self.session, task), clause=self.answer.clause, reason=self.answer.note)
+        except RejectedError:
+            return False
+        return True
+
 
 def _check_anchor(session: Session, anchor: ReviewTaskRow, claimant: Claimant, token: UUID, answer: Answer) -> None:
     if session.execute(HOLDS, {"token": token, "task_id": anchor.id, "reviewer": claimant.reviewer}).one_or_none() is None:
         raise FencedError("claim_lost", "The claim has expired or is somebody else's: claim the task again.")
     if anchor.kind == TaskKind.APPEAL:
         raise RejectedError("task_alone", f"Task {anchor.id} was opened by an appeal: it is answered by itself.")
+    check_grounds(asked_under(session, anchor), clause=answer.clause, reason=answer.note)
     given = find_answer(session, anchor.id, claimant.reviewer, token)
     if given is not None and _weight(given.answer) != _weight(answer):
         raise RejectedError("review_exists", f"You answered task {anchor.id} otherwise; its duplicates follow that answer.")

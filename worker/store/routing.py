@@ -29,7 +29,7 @@ OPEN_TASKS = text(
       JOIN review_queues AS q ON q.tenant_id = b.tenant_id AND q.name = t.queue
      WHERE b.id = :batch_id
      ORDER BY t.ordinal
-    ON CONFLICT DO NOTHING
+    ON CONFLICT (batch_id, ordinal, revision) WHERE kind IN ('routing', 'qa') DO NOTHING
     """
 )
 JUDGED_ANEW = "a newer revision was judged"

@@ -43,9 +43,9 @@ def list_filters(session: Session, claimant: Claimant) -> list[SavedFilterRow]:
     return list(session.execute(query.order_by(_Row.name, _Row.owner != claimant.reviewer, _Row.id)).scalars())
 
 
-def find_filter(session: Session, claimant: Claimant, name: str) -> SavedFilterRow:
-    """One's own of that name, or else the one that is shared. Raises RejectedError `filter_missing`."""
-    if not (found := [row for row in list_filters(session, claimant) if row.name == name]):
+def find_filter(session: Session, claimant: Claimant, name: str, owner: str | None = None) -> SavedFilterRow:
+    """The owner's of that name; without an owner one's own, or else the one that is shared. Raises RejectedError `filter_missing`."""
+    if not (found := [row for row in list_filters(session, claimant) if row.name == name and owner in {None, row.owner}]):
         raise RejectedError("filter_missing", "There is no saved filter of that name.")
     return found[0]
 
@@ -65,9 +65,9 @@ def save_filter(session: Session, claimant: Claimant, name: str, wanted: Filter,
     return Saved(row, created=before is None)
 
 
-def remove_filter(session: Session, claimant: Claimant, name: str) -> None:
-    """Removes one's own filter; leads, a shared one too. Raises RejectedError: filter_missing, filter_not_yours."""
-    row = find_filter(session, claimant, name)
+def remove_filter(session: Session, claimant: Claimant, name: str, owner: str | None = None) -> None:
+    """Removes one's own filter; leads, a shared one too: as found. Raises RejectedError: filter_missing, filter_not_yours."""
+    row = find_filter(session, claimant, name, owner)
     if row.owner != claimant.reviewer and not claimant.lead:
         raise RejectedError("filter_not_yours", "The filter is somebody else's: its owner or a lead can remove it.")
     _empty(session, row, claimant.reviewer)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from worker.moderation.errors import RejectedError
 from worker.moderation.search import Decided, Filter
-from worker.store.review_answers import VISIBLE
+from worker.store.review_answers import CONCEALED, VISIBLE
 from worker.store.review_tasks import Claimant
 
 MOST_MS = 5_000  # a person waits no longer, and the others' queries must go on
@@ -41,11 +41,16 @@ CURRENT = "NOT EXISTS (SELECT FROM decisions AS later WHERE later.supersedes = d
 DECIDED = f"""
     (o.batch_id, o.ordinal) IN (SELECT d.batch_id, d.ordinal FROM decisions AS d
                                  WHERE d.tenant_id = :tenant AND d.verdict = :decided AND {CURRENT})
-"""  # noqa: S608  constants of this module
-UNDECIDED = "NOT EXISTS (SELECT FROM decisions AS d WHERE d.batch_id = o.batch_id AND d.ordinal = o.ordinal)"
+    AND (o.batch_id, o.ordinal) NOT IN ({CONCEALED})
+"""  # noqa: S608  constants of ours
+UNDECIDED = f"""
+    (NOT EXISTS (SELECT FROM decisions AS d WHERE d.batch_id = o.batch_id AND d.ordinal = o.ordinal)
+     OR (o.batch_id, o.ordinal) IN ({CONCEALED}))
+"""
 ANSWERED = f"""
     (o.batch_id, o.ordinal) IN (SELECT t.batch_id, t.ordinal FROM reviews AS r JOIN review_tasks AS t ON t.id = r.task_id
                                  WHERE t.tenant_id = :tenant AND r.reviewer = :reviewer AND {VISIBLE})
+    AND (o.batch_id, o.ordinal) NOT IN ({CONCEALED})
 """  # noqa: S608  constants of ours
 CONDITIONS = {
     "words": "w.words @@ websearch_to_tsquery('english', search_text(:words))",

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
-from worker.moderation.errors import MisconfiguredError, OutageError
+from worker.moderation.errors import BusyError, MisconfiguredError, OutageError
 from worker.moderation.settings import Settings
 from worker.store import audit, outbox
 
@@ -17,7 +17,8 @@ IDLE_IN_TRANSACTION_TIMEOUT_MS = 30_000  # no transaction stays open while a mod
 CONNECT_TIMEOUT_SECONDS = 5
 # Connection lost; server going down; deadlock or serialisation; out of disk, memory or connections; a lock or a statement that took too
 # long. None of them is an image's fault.
-RETRYABLE_SQLSTATES = ("08", "57P", "40", "53", "55P03", "57014")
+BUSY_SQLSTATES = ("40", "55P03", "57014")
+RETRYABLE_SQLSTATES = ("08", "57P", "53", *BUSY_SQLSTATES)
 
 
 def connect(settings: Settings, *, application: str) -> Engine:
@@ -76,7 +77,8 @@ def _outages_named() -> Iterator[None]:
         yield
     except DBAPIError as error:
         if is_retryable(error):
-            raise OutageError(
+            busy = str(getattr(error.orig, "sqlstate", None)).startswith(BUSY_SQLSTATES)
+            raise (BusyError if busy else OutageError)(
                 "database_unavailable", f"Postgres: {str(error.orig).splitlines()[0] if error.orig else 'connection lost'}"
             ) from error
         raise

@@ -11,6 +11,7 @@ from worker.moderation.duplicates import Likeness, Standing, TogetherResult, obs
 from worker.moderation.review import TaskKind, TaskState
 from worker.store.models import ReviewTaskRow
 from worker.store.review_tasks import Claimant
+from worker.store.task_policies import asked_under
 
 IMAGE = text(
     """
@@ -26,6 +27,12 @@ TASKS = text(
            coalesce(o.image_sha256 = :sha256, false) AS exact,
            bit_count(CAST(o.perceptual_hash # CAST(:hash AS bigint) AS bit(64))) AS distance,
            o.verdict IS NOT DISTINCT FROM :verdict AS same_verdict,
+           (SELECT array_agg(p.clause ORDER BY p.clause COLLATE "C")
+              FROM routings AS r
+              JOIN policy_clauses AS p ON p.tenant_id = t.tenant_id AND p.policy = split_part(r.policy_version, '@', 1)
+                                      AND p.version = split_part(r.policy_version, '@', 2)::integer
+             WHERE r.batch_id = t.batch_id AND r.ordinal = t.ordinal AND r.revision = t.revision AND r.mode = 'live')
+               IS NOT DISTINCT FROM CAST(:clauses AS text[]) AS same_clauses,
            EXISTS (SELECT FROM decisions AS d JOIN appeals AS a ON a.decision_id = d.id AND a.state = 'open'
                     WHERE d.batch_id = t.batch_id AND d.ordinal = t.ordinal) AS contested,
            EXISTS (SELECT FROM review_claims AS c
@@ -75,8 +82,15 @@ def task_standings(session: Session, anchor: ReviewTaskRow, claimant: Claimant, 
         "sha256": image.image_sha256,
         "hash": image.perceptual_hash,
         "verdict": image.verdict,
+        "clauses": _clauses(session, anchor),
     }
     return {row.id: _standing(row, seen[row.id], claimant) for row in session.execute(TASKS, parameters)}
+
+
+def _clauses(session: Session, task: ReviewTaskRow) -> list[str] | None:
+    """Ids of what an answer to the task can rest on, as the query gathers them."""
+    policy = asked_under(session, task)
+    return sorted(clause.id for clause in policy.clauses) or None if policy else None
 
 
 def _standing(row: Row[Any], seen: int | None, claimant: Claimant) -> TaskStanding:
@@ -88,6 +102,7 @@ def _standing(row: Row[Any], seen: int | None, claimant: Claimant) -> TaskStandi
         changed=seen not in {None, row.version},
         contested=row.contested,
         same_verdict=row.same_verdict,
+        same_clauses=row.same_clauses,
         barred=row.barred,
         taken=row.taken,
     )

@@ -50,9 +50,9 @@ def lines(chart: TimeChart) -> Markup:
     x = Scale(0, len(chart.moments), frame.left, frame.right)
     _columns_to_point_at(sheet, chart, shown, frame)
     for number, one in enumerate(shown):
-        for run in _runs(one.bounds):
-            upper = [(x.at(step + 0.5), y.at(high)) for step, (_, high) in run]
-            lower = [(x.at(step + 0.5), y.at(low)) for step, (low, _) in reversed(run)]
+        for bounds in _runs(one.bounds):
+            upper = [(x.at(step + 0.5), y.at(high)) for step, (_, high) in bounds]
+            lower = [(x.at(step + 0.5), y.at(low)) for step, (low, _) in reversed(bounds)]
             sheet.draw("path", f"band s{number}", d=path([*upper, *lower]) + "Z")
     for number, one in enumerate(shown):
         for run in _runs(one.values):

@@ -24,7 +24,7 @@ export async function send(method, path, { body, seen, headers = {}, keepalive =
     throw new ApiError(0, { code: "unreachable", detail: "The server cannot be reached." });
   }
   const text = await answer.text();
-  const json = (answer.headers.get("Content-Type") || "").includes("json");
+  const json = text !== "" && (answer.headers.get("Content-Type") || "").includes("json");
   if (!answer.ok) throw new ApiError(answer.status, json ? JSON.parse(text) : {});
   return { status: answer.status, etag: answer.headers.get("ETag"), body: json ? JSON.parse(text) : text };
 }

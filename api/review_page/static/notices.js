@@ -2,10 +2,14 @@
 
 const corner = document.getElementById("notices");
 
-// Shows a message with buttons `[label, action]`; gives it back, to be removed. `seconds` 0: it stays until closed.
-export function tell(text, { failed = false, seconds = 6, actions = [] } = {}) {
+// Shows a message with buttons `[label, action]`; gives it back, to be removed. Failures stay until they are closed, or until another one
+// `about` the same takes their place.
+export function tell(text, { failed = false, seconds = 6, actions = [], about = text } = {}) {
+  for (const former of [...corner.children]) if (former.dataset.about === about) former.remove();
   const notice = document.createElement("div");
   notice.className = failed ? "notice failed" : "notice";
+  notice.dataset.about = about;
+  if (failed) notice.setAttribute("role", "alert");
   const words = document.createElement("p");
   words.textContent = text;
   notice.append(words);

@@ -44,12 +44,12 @@ function failed(error) {
 list.addEventListener("click", async (event) => {
   const button = event.target.closest("button[data-remove]");
   if (!button) return;
-  const { remove: name, query } = button.dataset;
+  const { remove: name, owner, query } = button.dataset;
   const shared = "shared" in button.dataset;
   const mine = "mine" in button.dataset;
   if (!mine && !confirm(`“${name}” is somebody else's, and shared with the team. Remove it?`)) return;
   try {
-    await send("DELETE", `${SAVED}/${encodeURIComponent(name)}`);
+    await send("DELETE", `${SAVED}/${encodeURIComponent(name)}?owner=${encodeURIComponent(owner)}`);
     await showSaved();
     document.getElementById("keeping").focus();
     const undo = ["Undo", () => save(name, query, shared).catch(failed)];

@@ -87,7 +87,7 @@ export class ZoomImage extends HTMLElement {
   }
 
   /** Brings back what `judgements` gave. */
-  restore(judgements) {
+  applyJudgements(judgements) {
     this.#desk.apply(judgements);
   }
 
@@ -97,7 +97,7 @@ export class ZoomImage extends HTMLElement {
   }
 
   /** Selects a box and edits it by keyboard. */
-  edit(key = this.selected) {
+  startEditing(key = this.selected) {
     this.#desk.select(key);
     if (!this.#editable || this.selected === null) return false;
     this.#focusSelected();
@@ -218,7 +218,7 @@ export class ZoomImage extends HTMLElement {
       return true;
     }
     if (key !== null && key !== this.selected) this.select(key);
-    else return this.edit();
+    else return this.startEditing();
     return true;
   }
 

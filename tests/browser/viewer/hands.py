@@ -1,5 +1,6 @@
 """What tests do to a viewer, and how they see what came of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,10 +8,10 @@ from playwright.sync_api import Page
 
 from tests.browser.viewer.room import FRAME, ORIGINAL
 
-HAND = {"position": 1, "box": [400, 300, 1600, 1500], "label": "hand with six fingers"}
-TEXT = {"position": 2, "box": [700, 500, 1100, 900], "label": "melted text"}  # inside the hand
-CORNER = {"position": 3, "box": [3400, 2400, 4000, 3000], "label": "extra leg"}
-SPECK = {"position": 4, "box": [2500, 500, 2506, 504], "label": "speck"}
+HAND: Mapping[str, Any] = {"position": 1, "box": [400, 300, 1600, 1500], "label": "hand with six fingers"}
+TEXT: Mapping[str, Any] = {"position": 2, "box": [700, 500, 1100, 900], "label": "melted text"}  # inside the hand
+CORNER: Mapping[str, Any] = {"position": 3, "box": [3400, 2400, 4000, 3000], "label": "extra leg"}
+SPECK: Mapping[str, Any] = {"position": 4, "box": [2500, 500, 2506, 504], "label": "speck"}
 MARGIN = 14  # around a fitted picture, as in viewer/camera.js
 FITTED = (FRAME[1] - 2 * MARGIN) / ORIGINAL[1]  # CSS pixels for each of the original's: the height decides
 

@@ -87,7 +87,7 @@ def test_judgements_are_what_the_api_takes(room: Room, page: Page) -> None:
     assert page.locator(".viewer-badge").all_inner_texts() == ["1 ✓", "2 ↔", "3 ✕", "4", "+1"]
     assert page.get_by_role("button", name="Box 3: extra leg, rejected").count() == 1
     room.show(page, viewer([HAND, TEXT, CORNER, SPECK]))
-    page.evaluate("given => document.querySelector('zoom-image').restore(given)", given)
+    page.evaluate("given => document.querySelector('zoom-image').applyJudgements(given)", given)
     assert call(page, "v.judgements()") == given, "a draft that was kept comes back"
 
 

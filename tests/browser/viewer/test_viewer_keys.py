@@ -113,7 +113,7 @@ def test_a_box_out_of_sight_comes_into_view_with_the_focus(room: Room, page: Pag
 
 def test_a_box_that_is_moved_by_keyboard_stays_in_view(room: Room, page: Page) -> None:
     room.show(page, viewer([TEXT]))
-    call(page, "(v.focusBox(2), v.edit(2))")
+    call(page, "(v.focusBox(2), v.startEditing(2))")
     arrived(page)
     for _ in range(20):
         page.keyboard.press("ArrowRight")

@@ -28,6 +28,7 @@ FREE = Standing(
     changed=False,
     contested=False,
     same_verdict=True,
+    same_clauses=True,
     barred=False,
     taken=False,
 )
@@ -63,6 +64,7 @@ def test_the_same_bytes_in_an_open_task_of_one_slot_are_free() -> None:
         ({"kind": TaskKind.APPEAL}, TogetherResult.OTHER_KIND),
         ({"contested": True}, TogetherResult.CONTESTED),
         ({"same_verdict": False}, TogetherResult.OTHER_VERDICT),
+        ({"same_clauses": False}, TogetherResult.OTHER_POLICY),
         ({"state": TaskState.ESCALATED, "slots": 2}, TogetherResult.ESCALATED),
         ({"state": TaskState.HELD}, TogetherResult.HELD),
         ({"slots": 2}, TogetherResult.NEEDS_SECOND_REVIEWER),

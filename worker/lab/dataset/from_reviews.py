@@ -98,8 +98,13 @@ def export(
 
 def _judged_bytes(sample: Sample, storage: ObjectReader, settings: Settings) -> bytes:
     picture = sample.picture
-    limits = {"max_bytes": settings.fetch_max_bytes, "timeout_seconds": settings.fetch_timeout_seconds}
-    body = storage.get(picture.bucket, picture.key, picture.version_id, **limits).body
+    body = storage.get(
+        picture.bucket,
+        picture.key,
+        picture.version_id,
+        max_bytes=settings.fetch_max_bytes,
+        timeout_seconds=settings.fetch_timeout_seconds,
+    ).body
     if hashlib.sha256(body).hexdigest() != sample.sha256:
         raise RejectedError("object_changed", f"{address_of(picture.bucket, picture.key)} is no longer the picture that was judged.")
     return body

@@ -7,16 +7,23 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from worker.moderation.agreement import Agreement, cohens_kappa, krippendorffs_alpha
-from worker.store.review_figures.scope import FigureScope
+from worker.store.review_figures.scope import SETTLED, FigureScope
 
-# Only answers that were given blind. A lead's, who settles what the others differ on and has seen their answers, has the last slot.
-BLIND = """
+# Only answers that were given blind. Leads, who settle what the others differ on and have seen their answers, have the slots behind those:
+# the last one, and any that was opened when the answers before it differed already.
+BLIND = f"""
     SELECT r.task_id, r.reviewer, r.verdict
-      FROM reviews AS r JOIN review_tasks AS t ON t.id = r.task_id
-     WHERE r.created_at >= :since AND r.taken_back_at IS NULL
+      FROM reviews AS r
+      JOIN review_tasks AS t ON t.id = r.task_id
+      JOIN review_queues AS q ON q.tenant_id = t.tenant_id AND q.name = t.queue
+     WHERE r.created_at >= :since AND {SETTLED}
        AND t.tenant_id = :tenant_id AND (CAST(:queue AS text) IS NULL OR t.queue = :queue)
-       AND t.slots > 1 AND (NOT t.escalated OR r.slot < t.slots)
-"""
+       AND t.slots > 1
+       AND NOT (t.escalated AND (r.slot = t.slots OR r.slot > q.slots AND (
+                SELECT count(DISTINCT (before.verdict, before.action)) > 1 OR coalesce(bool_or(before.verdict = 'unsure'), false)
+                  FROM reviews AS before
+                 WHERE before.task_id = r.task_id AND before.slot < r.slot AND before.taken_back_at IS NULL)))
+"""  # noqa: S608  a constant of ours
 SAID = text(
     f"""
     -- said: what was said of tasks with two answers or more, in any order, and of how many
@@ -55,7 +62,7 @@ class ReviewersAgreement:
 
 
 def read_agreement(session: Session, scope: FigureScope) -> ReviewersAgreement:
-    """Over answers of the window."""
+    """Over answers of the window, to finished tasks."""
     said = {tuple(row.verdicts): row.tasks for row in session.execute(SAID, scope.parameters)}
     pairs: dict[tuple[str, str], dict[tuple[str, str], int]] = {}
     for row in session.execute(PAIRS, scope.parameters) if said else ():

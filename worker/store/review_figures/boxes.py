@@ -1,6 +1,6 @@
 """Boxes: what reviewers made of the model's regions, by the artefact that each is about, and what it missed.
 
-Golden images are left out: the same few are judged again and again.
+Golden images are left out: the same few are judged again and again. So is what was said of unfinished tasks.
 """
 
 from collections import Counter
@@ -13,18 +13,18 @@ from sqlalchemy.orm import Session
 from worker.moderation.artefacts import Artefact, artefact_of
 from worker.moderation.review import JudgementKind
 from worker.moderation.shares import Share
-from worker.store.review_figures.scope import FigureScope
+from worker.store.review_figures.scope import SETTLED, FigureScope
 
-NEWEST = 10_000  # reviews with judgements that are looked at: enough for intervals of ±1 %, whatever the window
+NEWEST = 5_000  # reviews with judgements that are looked at: enough for intervals of ±1.5 %, whatever the window
 WORDS = 200  # characters of a text that are read: what it is about stands at its beginning
 
 JUDGED = text(
-    """
+    f"""
     -- judged: what the newest reviews of the window said of boxes, by the words of their regions; those of erased images are gone
     WITH newest AS (
         SELECT r.id, t.batch_id, t.ordinal, t.revision
           FROM reviews AS r JOIN review_tasks AS t ON t.id = r.task_id
-         WHERE r.created_at >= :since AND r.taken_back_at IS NULL AND t.kind <> 'golden'
+         WHERE r.created_at >= :since AND {SETTLED} AND t.kind <> 'golden'
            AND t.tenant_id = :tenant_id AND (CAST(:queue AS text) IS NULL OR t.queue = :queue)
            AND EXISTS (SELECT FROM region_judgements AS j WHERE j.review_id = r.id)
          ORDER BY r.created_at DESC LIMIT :newest
@@ -35,7 +35,7 @@ JUDGED = text(
       LEFT JOIN regions AS g ON (g.batch_id, g.ordinal, g.revision, g.position) = (n.batch_id, n.ordinal, n.revision, j.position)
      WHERE j.kind = 'add' OR g.batch_id IS NOT NULL
      GROUP BY 1, 2, 3
-    """
+    """  # noqa: S608  a constant of ours
 )
 
 

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+# Answers r to tasks t that say no more than everybody may see: what was said of an unfinished task is told to nobody who may yet be asked.
+SETTLED = "(r.pending_until IS NULL AND r.taken_back_at IS NULL AND t.state NOT IN ('open', 'held', 'escalated'))"
 ROOM = text("SET LOCAL work_mem = '32MB'  -- what a window is sorted and counted in; the default goes to disk")
 NOW = text("SELECT now()  -- by the database's clock, as everything here")
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # a midnight: steps begin at whole hours and days

@@ -10,36 +10,39 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from worker.store.review_figures.scope import FigureScope
+from worker.store.review_figures.scope import SETTLED, FigureScope
 
 MOST_REVIEWERS = 200  # those who answered most
 
 ANSWERS = text(
-    """
+    f"""
     -- answers: how many took so long, by step and by reviewer; one pass, and nothing is sorted. Whole seconds up to 100, then tens; none
     -- for what was answered together with another
-    SELECT at, reviewer, grouping(at) AS of_reviewer, took, count(*) AS answers, count(*) FILTER (WHERE verdict = 'unsure') AS unsure,
+    SELECT at, reviewer, grouping(at) AS of_reviewer, took, count(*) AS answers,
+           count(*) FILTER (WHERE settled) AS settled, count(*) FILTER (WHERE settled AND verdict = 'unsure') AS unsure,
            count(exposure_seconds) AS measured, coalesce(sum(exposure_seconds), 0) AS exposed
-      FROM (SELECT date_bin(:step, r.created_at, :since) AS at, r.reviewer, r.verdict, r.exposure_seconds,
-                   CASE WHEN r.answered_with IS NULL
-                        THEN round(r.seconds::numeric, CASE WHEN r.seconds < 100 THEN 0 ELSE -1 END)::integer END AS took
+      FROM (SELECT date_bin(:step, r.created_at, :since) AS at, r.reviewer, r.verdict, {SETTLED} AS settled, r.exposure_seconds,
+                   (CASE WHEN r.answered_with IS NOT NULL THEN NULL WHEN r.seconds < 100 THEN round(r.seconds)
+                         ELSE round(r.seconds / 10) * 10 END)::integer AS took
               FROM reviews AS r JOIN review_tasks AS t ON t.id = r.task_id
              WHERE r.created_at >= :since AND r.taken_back_at IS NULL
                AND t.tenant_id = :tenant_id AND (CAST(:queue AS text) IS NULL OR t.queue = :queue)) AS a
      GROUP BY GROUPING SETS ((at, took), (reviewer, took))
-    """
+    """  # noqa: S608  a constant of ours
 )
 MIDDLE, SLOW = 0.5, 0.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """Answers, those that were unsure, and seconds from claim to answer: of the middle one, and what nine of ten took at most.
+    """Answers, and seconds from claim to answer: of the middle one, and what nine of ten took at most.
 
+    `unsure` are among the `settled`, answers to finished tasks: of others nothing is told that was said.
     `exposed_seconds`: for how long pictures were visible unblurred, over the `measured` answers of which that is known.
     """
 
     answers: int = 0
+    settled: int = 0
     unsure: int = 0
     median_seconds: int | None = None
     slow_seconds: int | None = None
@@ -87,6 +90,7 @@ def _pace(rows: Sequence[Row[Any]]) -> Pace:
             took[row.took] += row.answers
     return Pace(
         answers=sum(row.answers for row in rows),
+        settled=sum(row.settled for row in rows),
         unsure=sum(row.unsure for row in rows),
         median_seconds=_quantile(took, MIDDLE),
         slow_seconds=_quantile(took, SLOW),

@@ -6,8 +6,11 @@ import { reasonsOf } from "./statement.js";
 const STATEMENTS = "/v1/statements-of-reasons";
 const filled = (input) => input.value.trim() || null;
 
+let leaving = false;
+
 // Makes the page anew, at the place that `anchor` names.
 function again(anchor) {
+  leaving = true;
   const here = new URL(location.href);
   here.hash = anchor ?? "";
   history.replaceState(null, "", here);
@@ -35,18 +38,42 @@ export function complain(form, message, faults = []) {
   first?.focus();
 }
 
-// Does `work`, once at a time; what the API refuses is said in the form, or in a notice where there is none.
-async function attempt(form, work) {
-  if (form?.dataset.sending) return;
-  if (form) { form.dataset.sending = "true"; complain(form, ""); }
+// Does `work`, once at a time: until it ends, the buttons of `place`, a form or a button, are off, and they stay so while the page is made
+// anew. What the API refuses is said in the form, or in a notice where there is none.
+async function attempt(place, work) {
+  const form = place.matches("form") ? place : null;
+  if (place.dataset.sending) return;
+  place.dataset.sending = "true";
+  const buttons = form ? [...form.querySelectorAll("button:not(:disabled)")] : [place];
+  for (const button of buttons) button.disabled = true;
+  const over = () => {
+    delete place.dataset.sending;
+    for (const button of buttons) button.disabled = false;
+  };
+  if (form) complain(form, "");
   try {
     await work();
+    if (!leaving) over();
   } catch (error) {
+    over();
     if (!form) { tell(error.message, { failed: true }); return; }
-    delete form.dataset.sending;
     const signIn = error.status === 401 ? " Sign in again in another tab, then repeat this." : "";
     complain(form, error.message + signIn, error.faults);
   }
+}
+
+// What a draft was to say, for as long as there is none: the old one is taken back before the new one can be made.
+const unsaved = {
+  key: (decision) => `unsaved-statement-${decision}`,
+  keep: (decision, reasons) => sessionStorage.setItem(unsaved.key(decision), JSON.stringify(reasons)),
+  kept: (decision) => JSON.parse(sessionStorage.getItem(unsaved.key(decision))),
+  forget: (decision) => sessionStorage.removeItem(unsaved.key(decision)),
+};
+
+async function draft(decision, reasons) {
+  const { body: statement } = await send("POST", STATEMENTS, { body: { decision_id: decision, reasons } });
+  unsaved.forget(decision);
+  again(`statement-${statement.id}`);
 }
 
 const FORMS = {
@@ -62,30 +89,34 @@ const FORMS = {
     await send("POST", `/v1/items/${dataset.override}/decisions`, { body });
     again("stands");
   },
-  // A draft is not changed: it is taken back and drafted anew. When the new one is refused, the form still has everything.
+  // A draft is not changed: it is taken back and drafted anew. When the new one is refused, the form still has everything, and who leaves
+  // the page drafts with it again.
   async statement(form) {
-    const body = { decision_id: form.dataset.decision, reasons: reasonsOf(form) };
+    const { decision } = form.dataset;
+    const reasons = reasonsOf(form);
     if (form.dataset.statement) {
+      unsaved.keep(decision, reasons);
       await send("POST", `${STATEMENTS}/${form.dataset.statement}:withdraw`);
       form.dataset.statement = "";
     }
-    const { body: statement } = await send("POST", STATEMENTS, { body });
-    again(`statement-${statement.id}`);
+    await draft(decision, reasons);
   },
 };
 
 const BUTTONS = {
   opens: (button) => document.getElementById(button.dataset.opens).showModal(),
   closes: (button) => button.closest("dialog").close(),
-  draft: (button) => attempt(null, async () => {
-    const { body: statement } = await send("POST", STATEMENTS, { body: { decision_id: button.dataset.draft, reasons: {} } });
-    again(`statement-${statement.id}`);
+  draft: (button) => attempt(button, async () => {
+    const { draft: decision } = button.dataset;
+    const kept = unsaved.kept(decision);
+    if (kept) unsaved.forget(decision); // what is refused once is refused again: then the next one is empty
+    await draft(decision, kept ?? {});
   }),
-  withdraw: (button) => attempt(button.closest("form"), async () => {
+  withdraw: (button) => attempt(button.closest("form") ?? button, async () => {
     await send("POST", `${STATEMENTS}/${button.dataset.withdraw}:withdraw`);
     again();
   }),
-  rescan: (button) => attempt(null, async () => {
+  rescan: (button) => attempt(button, async () => {
     const { body: { revision } } = await send("POST", `/v1/items/${button.dataset.rescan}:rescan`);
     tell(`The image is judged again, as revision ${revision}: load this page again in a moment.`);
   }),
@@ -104,6 +135,9 @@ async function sign(form) {
 // Listens to every form and button that changes something; until then they are off.
 export function listen() {
   for (const button of document.querySelectorAll("[data-change]")) button.disabled = false;
+  for (const button of document.querySelectorAll("[data-draft]")) {
+    if (unsaved.kept(button.dataset.draft)) tell("What you last wrote in the statement of reasons was not saved. Draft one, and it is filled in.");
+  }
   document.addEventListener("submit", (event) => {
     const form = event.target;
     event.preventDefault();

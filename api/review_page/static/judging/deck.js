@@ -15,10 +15,10 @@ export class Deck {
     this.leaseSeconds = Number(element.dataset.lease);
     this.undoSeconds = Number(element.dataset.undo);
     this.tasks = [...element.querySelectorAll("article.task")].map((article) => new Task(article));
-    this.last = null; // the last answer: {task, reviewId, notice}
+    this.last = null; // the last answer, while it can be taken back: {task, reviewId, notice}; null id: it is on its way
     this.paused = false;
     this.preparing = null;
-    this.exhausted = false; // the queue has said that it has no more; until then, nothing says that nothing waits
+    this.nothing = null; // why nothing can be claimed: `drained`, or `full`, when three are held elsewhere; null: not known yet
   }
 
   get current() { return this.paused ? null : this.tasks[0] ?? null; }
@@ -41,12 +41,12 @@ export class Deck {
       try {
         answer = await send("POST", `/review/queues/${this.queue}/claims`);
       } catch (error) {
-        this.exhausted = error.code === "claims_too_many";
-        if (!this.exhausted) this.#cannot("The next image could not be fetched", error, () => this.prepare());
+        this.nothing = error.code === "claims_too_many" ? "full" : null;
+        if (!this.nothing) this.#cannot("The next image could not be fetched", error, () => this.prepare());
         return;
       }
-      this.exhausted = answer.status === 204;
-      if (this.exhausted) return;
+      this.nothing = answer.status === 204 ? "drained" : null;
+      if (this.nothing) return;
       this.tasks.push(this.#made(answer.body));
       this.show();
     }
@@ -56,14 +56,16 @@ export class Deck {
     const article = new DOMParser().parseFromString(html, "text/html").querySelector("article.task");
     localTimes(article);
     this.element.append(article);
-    return new Task(article);
+    return Object.assign(new Task(article), { claimedHere: true });
   }
 
   // Shows the first task, or says that there is none.
   show() {
     const [first, ...others] = this.tasks;
     for (const task of others) task.hide();
-    document.getElementById("empty").hidden = Boolean(first) || this.paused || !this.exhausted;
+    const empty = document.getElementById("empty");
+    empty.hidden = Boolean(first) || this.paused || !this.nothing;
+    for (const part of empty.querySelectorAll("[data-when]")) part.hidden = part.dataset.when !== this.nothing;
     document.getElementById("paused").hidden = !this.paused;
     if (!first || this.paused || !first.article.hidden) return;
     first.show();
@@ -78,13 +80,15 @@ export class Deck {
     const answer = task.answer(this.undoSeconds);
     const copies = answer.verdict === "unsure" ? [] : ticked(task);
     this.#closeLast();
+    const last = this.last = { task, reviewId: null };
     this.dismiss(task);
     try {
       const { body } = await send("POST", `/v1/tasks/${task.id}/reviews`, { body: { lease_token: task.token, ...answer }, seen: task.version });
       task.forget();
-      this.#offerUndo(task, body, answer);
+      this.#offerUndo(last, body, answer);
       if (copies.length) await this.#decideCopies(task, copies, answer);
     } catch (error) {
+      if (this.last === last) this.last = null;
       await this.#refused(task, error);
     } finally {
       task.sending = false;
@@ -111,43 +115,67 @@ export class Deck {
     this.show();
   }
 
-  #offerUndo(task, submitted, answer) {
+  // Of the newest answer alone: when another was given meanwhile, this one takes effect as it is.
+  #offerUndo(last, submitted, answer) {
+    const { task } = last;
     const what = `Task ${task.id}: ${answer.verdict}${answer.action === "none" ? "" : `, ${answer.action}`}`;
-    if (!submitted.final_at) { tell(`${what}.`); task.remove(); return; }
-    const notice = tell(`${what}. It takes effect in ${this.undoSeconds} seconds.`, { seconds: this.undoSeconds, actions: [["Undo (Z)", () => this.undo()]] });
-    const last = { task, reviewId: submitted.review_id, notice };
+    if (!submitted.final_at || this.last !== last) {
+      tell(`${what}.`);
+      task.remove();
+      if (this.last === last) this.last = null;
+      return;
+    }
+    last.reviewId = submitted.review_id;
+    last.notice = tell(`${what}. It takes effect in ${this.undoSeconds} seconds.`, { seconds: this.undoSeconds, actions: [["Undo (Z)", () => this.undo(last)]] });
     last.timer = setTimeout(() => { if (this.last === last) this.last = null; task.remove(); }, this.undoSeconds * 1000);
-    this.last = last;
   }
 
   // The answer before the last one can no longer be taken back from here.
   #closeLast() {
-    if (!this.last) return;
-    clearTimeout(this.last.timer);
-    this.last.notice.remove();
-    this.last.task.remove();
+    if (this.last?.reviewId) {
+      clearTimeout(this.last.timer);
+      this.last.notice.remove();
+      this.last.task.remove();
+    }
     this.last = null;
   }
 
-  async undo() {
-    const last = this.last;
+  // Takes an answer back. Without an answer from the server, it may have been taken back or not: asked again, the server says which.
+  async undo(last = this.last) {
     if (!last) { tell("There is nothing to undo: an answer can be taken back for a few seconds."); return; }
-    this.last = null;
+    if (!last.reviewId) { tell("The answer is still on its way: try again in a moment."); return; }
+    if (this.last === last) this.last = null;
     clearTimeout(last.timer);
     last.notice.remove();
     try {
       const { body } = await send("POST", `/v1/reviews/${last.reviewId}:undo`);
       last.task.claimed(body.lease_token, body.task.version);
-      this.#first(last.task);
+      this.putFirst(last.task);
       tell(`Task ${last.task.id} is back: its answer was taken back.`);
     } catch (error) {
+      if (error.status === 0 || error.status >= 500) {
+        tell(`Whether the answer was taken back is not known: ${error.message}`, { failed: true, actions: [["Try again", () => this.undo(last)]] });
+        return;
+      }
+      last.task.remove();
       tell(`The answer stands: ${error.message}`, { failed: true });
     }
   }
 
-  #first(task) {
+  // In front of the others, at once: the reviewer has asked for it.
+  putFirst(task) {
     this.tasks = [task, ...this.tasks.filter((other) => other !== task)];
+    for (const other of this.tasks.slice(1)) other.hide();
     this.show();
+  }
+
+  // In front, unless the reviewer has begun with another one: what comes back late changes nothing under their hands. Whether it is in front.
+  #putBack(task) {
+    const [current, ...others] = this.tasks.filter((other) => other !== task);
+    if (!current?.begun) { this.putFirst(task); return true; }
+    this.tasks = [current, task, ...others];
+    this.show();
+    return false;
   }
 
   // What was typed is never lost: a refused answer comes back with what the reviewer can do about it.
@@ -165,28 +193,33 @@ export class Deck {
         task.remove();
         break;
       default:
-        this.#first(task);
-        task.complain(error.message, error.faults);
-        this.#cannot(`Your answer to task ${task.id} was not recorded`, error, () => this.record());
+        task.complain(error.message, error.faults, null, { stay: !this.#putBack(task) });
+        this.#cannot(`Your answer to task ${task.id} was not recorded`, error, () => this.retry(task));
     }
+  }
+
+  // Records the answer of a task that came back, as it was typed.
+  retry(task) {
+    if (!this.tasks.includes(task)) return;
+    this.putFirst(task);
+    this.record();
   }
 
   // Claims a task again whose claim was lost, or which has changed; what was typed goes into it.
   async recover(task, error) {
     task.keep();
-    const shown = this.tasks[0] === task || !this.tasks.includes(task);
     try {
       const answer = await send("POST", `/review/tasks/${task.id}/claims`);
       if (answer.status === 204) { this.#lost(task); return; }
       const again = this.#made(answer.body);
+      const waited = this.tasks.indexOf(task) > 0; // it was only held ahead: nobody has seen it yet
       this.tasks = this.tasks.filter((other) => other !== task);
       task.remove();
-      this.tasks = shown ? [again, ...this.tasks] : [...this.tasks, again];
-      this.show();
-      if (!shown) return;
-      again.complain(error.code === "claim_lost" ? "Your claim had run out. You hold this image again: look once more, and record your answer." : "This task has changed since you saw it: look once more, and record your answer.");
+      if (waited) { this.tasks.push(again); this.show(); return; }
+      const stay = !this.#putBack(again);
+      again.complain(error.code === "claim_lost" ? "Your claim had run out. You hold this image again: look once more, and record your answer." : "This task has changed since you saw it: look once more, and record your answer.", [], null, { stay });
     } catch (failure) {
-      this.#first(task);
+      this.#putBack(task);
       this.#cannot(`Task ${task.id} could not be claimed again`, failure, () => this.recover(task, error));
     }
   }
@@ -206,9 +239,9 @@ export class Deck {
     for (const task of this.tasks) task.keep();
     if (error.code === "unauthenticated" || error.code === "csrf_refused") {
       const back = `/v1/sign-in?next=${encodeURIComponent(location.pathname)}`;
-      tell("You have been signed out. What you typed is kept in this browser.", { failed: true, actions: [["Sign in again", () => location.assign(back)]] });
+      tell("You have been signed out. What you typed is kept in this browser.", { failed: true, about: "sign-in", actions: [["Sign in again", () => location.assign(back)]] });
     } else {
-      tell(`${what}: ${error.message}`, { failed: true, actions: error instanceof ApiError && error.status > 0 && error.status < 500 ? [] : [["Try again", again]] });
+      tell(`${what}: ${error.message}`, { failed: true, about: what, actions: error instanceof ApiError && error.status > 0 && error.status < 500 ? [] : [["Try again", again]] });
     }
   }
 
@@ -239,10 +272,10 @@ export class Deck {
     }
   }
 
-  // The page is left: what is only held ahead of time goes back at once.
+  // The page is left: what this tab holds ahead of time goes back at once.
   leave() {
     for (const task of this.tasks) task.keep();
-    for (const task of this.tasks.slice(1)) {
+    for (const task of this.tasks.slice(1).filter((ahead) => ahead.claimedHere)) {
       send("POST", `/v1/tasks/${task.id}:release`, { body: { lease_token: task.token }, keepalive: true }).catch(() => {});
     }
   }

@@ -44,9 +44,11 @@ async function setAside(how, title, help) {
   try {
     await send("POST", `/v1/tasks/${task.id}:${how}`, { body, ...(how === "hold" ? { seen: task.version } : {}) });
     task.forget();
+    task.remove();
     tell({ skip: "Skipped.", hold: "On hold.", release: "Given back." }[how]);
   } catch (error) {
-    tell(`Task ${task.id} was not set aside: ${error.message}`, { failed: true });
+    deck.putFirst(task);
+    tell(`Task ${task.id} was not set aside: ${error.message}${reason ? ` You had written: “${reason}”` : ""}`, { failed: true });
   }
   deck.prepare();
 }

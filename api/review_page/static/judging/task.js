@@ -1,4 +1,5 @@
 // One claimed task: its picture and boxes, its form, and the draft that outlives a lost claim, a reload and a new sign-in.
+import { send } from "../api.js";
 import { apply, preferences } from "./preferences.js";
 
 const SUGGESTED = {}; // the clause that was last chosen for each verdict, in this sitting
@@ -27,6 +28,7 @@ export class Task {
   get key() { return `draft ${this.article.dataset.item} ${this.article.dataset.revision}`; }
   get verdict() { return this.form.elements.verdict.value; }
   get typed() { return this.form.elements.note.value.trim(); }
+  get begun() { return Boolean(this.verdict || this.typed || this.viewer?.judgements().length); }
   get spoken() { return `${this.article.querySelector("h1").textContent}. ${this.article.querySelector(".verdict")?.textContent ?? ""} ${this.article.querySelectorAll("li.region").length} boxes.`; }
 
   field(name) { return this.form.elements[name] ?? null; }
@@ -45,6 +47,7 @@ export class Task {
 
   // Chooses a verdict, and what usually goes with it; the reviewer can change all of it before it is recorded.
   choose(verdict) {
+    this.complain("");
     this.form.elements.verdict.value = verdict;
     const action = this.field("action");
     action.value = verdict === "generated" ? action.dataset.last ?? "label" : "none";
@@ -65,14 +68,14 @@ export class Task {
     return !missing;
   }
 
-  // Shows a message above the form, and marks the field it is about.
-  complain(message, faults = [], field = null) {
+  // Shows a message above the form, marks the field it is about, and goes there unless it is to `stay`.
+  complain(message, faults = [], field = null, { stay = false } = {}) {
     const place = this.form.querySelector(".problem");
     place.textContent = message;
     place.hidden = !message;
     const named = field ?? faults.map((fault) => fault.pointer.replace("#/", "")).find((name) => this.field(name));
     for (const input of this.form.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
-    if (!named) return;
+    if (!named || stay) return;
     const target = named === "verdict" ? this.form.querySelector("input[name=verdict]") : this.field(named);
     if (named !== "verdict") target.setAttribute("aria-invalid", "true");
     target.focus();
@@ -114,7 +117,8 @@ export class Task {
   // Keeps what was typed for this image in the browser's tab; `forget` when it has arrived.
   keep() {
     const judgements = this.viewer?.judgements() ?? [];
-    if (this.verdict || this.typed || judgements.length) sessionStorage.setItem(this.key, JSON.stringify({ ...this.#values(), judgements }));
+    if (!this.verdict && !this.typed && !judgements.length) this.forget();
+    else sessionStorage.setItem(this.key, JSON.stringify({ ...this.#values(), judgements }));
   }
 
   forget() { sessionStorage.removeItem(this.key); }
@@ -149,7 +153,7 @@ export class Task {
   #link() {
     const { article, viewer } = this;
     this.form.addEventListener("submit", (event) => event.preventDefault());
-    this.form.addEventListener("input", () => { this.#changed(); this.keep(); });
+    this.form.addEventListener("input", () => { this.complain(""); this.#changed(); this.keep(); });
     this.form.addEventListener("change", (event) => {
       if (event.target.name === "verdict") this.choose(event.target.value);
       if (event.target.name === "action") event.target.dataset.last = event.target.value;
@@ -206,8 +210,8 @@ export class Task {
 
   async #loadLazily() {
     for (const place of this.article.querySelectorAll(".lazy[data-src]")) {
-      const answer = await fetch(place.dataset.src, { headers: { Accept: "text/html" } }).catch(() => null);
-      if (answer?.status === 200) place.append(...new DOMParser().parseFromString(await answer.text(), "text/html").body.childNodes);
+      const answer = await send("GET", place.dataset.src).catch(() => null); // without it, there is nothing to tick
+      if (answer?.status === 200) place.append(...new DOMParser().parseFromString(answer.body, "text/html").body.childNodes);
     }
   }
 }
