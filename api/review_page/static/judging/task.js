@@ -102,7 +102,7 @@ export class Task {
 
   judge(kind) {
     if (!this.viewer || this.selected === null) return;
-    if (kind === "move") { this.viewer.edit(this.selected); return; }
+    if (kind === "move") { this.viewer.startEditing(this.selected); return; }
     const box = this.viewer.boxes.find((one) => one.key === this.selected);
     this.viewer.judge(this.selected, box?.judgement === kind ? null : kind);
   }
@@ -128,7 +128,7 @@ export class Task {
     if (!kept) return;
     const { judgements, ...values } = JSON.parse(kept);
     for (const [name, value] of Object.entries(values)) if (this.field(name)) this.field(name).value = value;
-    this.viewer?.restore(judgements);
+    this.viewer?.applyJudgements(judgements);
   }
 
   #values() {
