@@ -79,7 +79,7 @@ def test_a_reviewer_s_words_are_no_less_hostile_to_the_lead(chair: Chair, house:
 def test_a_kept_draft_that_somebody_tampered_with_harms_nobody(chair: Chair, seeded: Seeded) -> None:
     key = f"draft {seeded.item(HOSTILE_TEXT)} 1"
     draft = {"verdict": "generated", "note": HOSTILE, "judgements": [{"kind": "add", "box": [-50, -50, 9_999, 9_999]}]}
-    chair.page.evaluate("([key, draft]) => sessionStorage.setItem(key, draft)", [key, json.dumps(draft)])
+    chair.page.add_init_script(f"sessionStorage.setItem({json.dumps(key)}, {json.dumps(json.dumps(draft))})")
     chair.page.reload()
     chair.sees(seeded.task(HOSTILE_TEXT))
     assert chair.page.evaluate("window.hacked") is None
