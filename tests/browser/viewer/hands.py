@@ -74,7 +74,8 @@ def settled(page: Page) -> None:
 
 
 def arrived(page: Page) -> None:
-    """A jump is over: the picture rests, and is drawn sharp."""
+    """A jump is over: the picture rests, and is drawn sharp. It begins with the next frame, so that is waited for first."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     until(page, "!document.querySelector('zoom-image').classList.contains('moving')")
 
 
