@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from tests.integration.api_world import calling, new_key, problem
 from tests.integration.queue_world import World
@@ -106,13 +106,15 @@ async def test_a_reader_writes_nothing_a_lead_promotes_nothing_and_a_stranger_se
         assert problem(await stranger.get("/v1/policies/default/versions/2")) == (404, "not_found")
 
 
-async def test_what_a_version_opens_is_kept_and_shown_without_its_key(api: httpx.AsyncClient) -> None:
+async def test_what_a_version_opens_is_kept_and_shown_without_its_key(engine: Engine, api: httpx.AsyncClient, tenant: str) -> None:
     await api.post("/v1/queues", json={"name": "odds"})
     opening = {"flag_queue": None, "disagreement_queue": "odds", "qa_share": 0.02, "double_share": 0.5}
     written = await api.post("/v1/policies/default/versions", json={"bands": STRICT, **opening})
     assert written.status_code == 201
     assert {name: written.json()[name] for name in opening} == opening
-    assert "key" not in written.text
+    with engine.connect() as connection:
+        keys = connection.execute(text("SELECT sampling_key FROM policy_versions WHERE tenant_id = :tenant"), {"tenant": tenant}).scalars()
+        assert not any(str(key) in written.text or key.hex in written.text for key in keys)
     plain = (await api.get("/v1/policies/default/versions/1")).json()
     assert {name: plain[name] for name in opening} == {"flag_queue": None, "disagreement_queue": None, "qa_share": 0, "double_share": 0}
 
