@@ -228,6 +228,12 @@ TABLE = (
     _K("region_judgement_invalid", 422, "Bad judgement", "A box is judged once, and lies in the image.", speaks=True),
     _K("golden_box_invalid", 422, "Bad box", "A known box lies in the image; there are 64 at most.", speaks=True),
     _K("image_missing", 404, "Image missing", "The item's image was never sent to the model at that revision, or is no longer kept."),
+    _K(
+        "coverage_missing",
+        404,
+        "Nothing on what was seen",
+        "Nothing is recorded of what was seen: no verdict at that revision, erased, or judged before there was a record.",
+    ),
     # Search
     _K("filter_invalid", 422, "Bad filter", "Nothing can be searched for like that.", speaks=True),
     _K("words_too_common", 422, "Words too common", "Every one of the words is too common to be searched for.", speaks=True),
