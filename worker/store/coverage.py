@@ -34,8 +34,7 @@ def keep_coverage(session: Session, place: Place, outcomes: Sequence[Outcome]) -
 
 
 def read_coverage(session: Session, batch_id: UUID, ordinal: int, revision: int | None) -> SeenImage | None:
-    """Of a revision, by default of the newest outcome; None where nothing is recorded: no verdict, erased, or judged before there was a
-    record and not to be computed any more."""
+    """Of a revision, by default of the newest outcome; None where nothing is recorded: no verdict, erased, or older than the record."""
     place: dict[str, Any] = {"batch_id": batch_id, "ordinal": ordinal}
     query = select(OutcomeRow.revision, OutcomeRow.width, OutcomeRow.height).filter_by(**place).order_by(OutcomeRow.revision.desc())
     if revision is not None:
