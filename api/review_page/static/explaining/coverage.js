@@ -17,7 +17,7 @@ export async function begin(body, about) {
     ["On average", seen.resolution_mean.toFixed(2)],
     ["At least", seen.resolution_least.toFixed(2)],
   ];
-  const list = made("dl", { className: "numbers" }, ...figures.flatMap(([name, value]) => [made("dt", { textContent: name }), made("dd", { textContent: value })]));
+  const list = made("dl", { className: "numbers" }, ...figures.map(([name, value]) => made("div", {}, made("dt", { textContent: name }), made("dd", { textContent: value }))));
   const rows = seen.areas.map(({ position, box, resolution }) =>
     made("tr", {}, made("th", { scope: "row", textContent: position === null ? "Whole image" : `Crop of box ${position}` }), number(sides(box)), number(resolution.toFixed(2))));
   const head = made("tr", {}, ...["Look", "Original pixels", "Resolution"].map((name, column) => made("th", { scope: "col", className: column ? "number" : "", textContent: name })));
