@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "explanation_jobs"
-down_revision = "task_opening"
+down_revision = "explaining_policies"
 branch_labels = None
 depends_on = None
 
