@@ -171,7 +171,7 @@ async def test_a_picture_that_cannot_be_read_is_named_and_stops_nothing(room: Ro
     labels = [a_label("b.png"), a_label("gone.png"), a_label("a.png")]
     (broken, gone, whole), _ = await room.annotate(labels, completion(said(HAND)), completion(said(HAND)))
     assert (broken.fate, gone.fate, whole.fate) == (PictureFate.UNREADABLE, PictureFate.UNREADABLE, PictureFate.ANNOTATED)
-    assert "gone.png could not be read" in gone.problem
+    assert "gone.png: The file could not be read" in gone.problem
 
 
 async def test_the_budget_ends_a_run_and_more_of_it_goes_on_without_paying_twice(room: Room) -> None:

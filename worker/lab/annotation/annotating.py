@@ -106,7 +106,7 @@ async def annotate(label: Label, annotators: Annotators) -> Annotated:
     try:
         views = await annotators.open_views(label)
     except RejectedError as error:
-        return Annotated(label=label, fate=PictureFate.UNREADABLE, problem=f"{error.message} [{error.code}]")
+        return Annotated(label=label, fate=PictureFate.UNREADABLE, problem=f"{label.file}: {error.message} [{error.code}]")
     shown = Shown(label=label, pixels=views.whole.part.pixels, sha256=views.whole.part.uuid, original=views.facts.size)
     first = await annotators.explainer.explain(shown, 1)
     second = await annotators.explainer.explain(shown, 2)

@@ -49,7 +49,7 @@ def _copy(path: Path, facts: Facts, out: Path, max_bytes: int) -> None:
     target = out / picture_file(facts)
     if target.is_file():
         return
-    body = read_file(path, path.name, max_bytes)
+    body = read_file(path, max_bytes)
     if hashlib.sha256(body).hexdigest() != facts.sha256:
         raise RejectedError("picture_changed", f"{path} changed while it was annotated. Repeat the command, into another folder.")
     write_whole(target, body)

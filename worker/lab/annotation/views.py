@@ -67,7 +67,7 @@ class Views:
 
 async def open_views(label: Label, folder: Path, card: ModelCard, decoders: DecodePool, max_bytes: int) -> Views:
     """Reads and decodes a picture, in a confined child. Raises RejectedError for one that cannot be used, TransientError."""
-    body = read_file(folder / label.file, label.file, max_bytes)
+    body = read_file(folder / label.file, max_bytes)
     limits = scan_limits(card)
     whole = await decoders.prepare_scan(body, limits)
     frame = _inner(whole.original)
@@ -88,11 +88,11 @@ def _inner(size: Size) -> Box:
     return Box(x, y, size.width - x, size.height - y)
 
 
-def read_file(path: Path, name: str, max_bytes: int) -> bytes:
+def read_file(path: Path, max_bytes: int) -> bytes:
     """The bytes of a picture. Raises RejectedError: object_too_large, file_unreadable."""
     try:
         if (size := path.stat().st_size) > max_bytes:
-            raise RejectedError("object_too_large", f"{name} has {size:,} bytes; the limit is {max_bytes:,} (ZOOMIN_FETCH_MAX_BYTES).")
+            raise RejectedError("object_too_large", f"It has {size:,} bytes; the limit is {max_bytes:,} (ZOOMIN_FETCH_MAX_BYTES).")
         return path.read_bytes()
     except OSError as error:
-        raise RejectedError("file_unreadable", f"{name} could not be read: {error.strerror}.") from None
+        raise RejectedError("file_unreadable", f"The file could not be read: {error.strerror}.") from None
