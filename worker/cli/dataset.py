@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from worker.cli.batches import JsonOption
+from worker.cli.dataset_annotate import annotate
 from worker.cli.dataset_reviews import from_reviews
 from worker.cli.endings import Commands, interrupt_on_termination
 from worker.cli.lab import require_lab, shown_parts
@@ -122,6 +123,7 @@ def external(
 
 
 dataset.command()(from_reviews)
+dataset.command()(annotate)
 
 
 @contextmanager

@@ -78,6 +78,7 @@ class Settings(BaseSettings):
 
     model: str | None = Field(None, description="`nano`, a local checkpoint directory, or `openai:<model>@<base url>`")
     model_api_key: SecretStr | None = Field(None, description="bearer key of an `openai:` endpoint")
+    explainer_api_key: SecretStr | None = Field(None, description="bearer key of the endpoint that `zoomin dataset annotate` asks")
     images_in_flight: int = Field(16, ge=1, le=4096, description="images between fetch and outcome per worker; 384 suits one large GPU")
     decode_processes: int = Field(1, ge=1, le=256, description="child processes that decode; about cores − 1")
     max_num_seqs: int = Field(16, ge=1, description="vLLM: sequences per step; 256 on a GPU")
@@ -130,7 +131,7 @@ class Settings(BaseSettings):
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value  # as compose files leave what is optional
 
-    @field_validator("api_key")
+    @field_validator("api_key", "explainer_api_key")
     @classmethod
     def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not re.fullmatch(r"[!-~]+", value.get_secret_value()):
