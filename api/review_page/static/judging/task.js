@@ -1,5 +1,6 @@
 // One claimed task: its picture and boxes, its form, and the draft that outlives a lost claim, a reload and a new sign-in.
 import { send } from "../api.js";
+import { prepare } from "../explaining/panels.js";
 import { apply, preferences } from "./preferences.js";
 
 const SUGGESTED = {}; // the clause that was last chosen for each verdict, in this sitting
@@ -18,6 +19,7 @@ export class Task {
     this.#restore();
     this.#changed();
     this.#loadLazily();
+    prepare(article, this.viewer);
   }
 
   claimed(token, version) {
