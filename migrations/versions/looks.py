@@ -106,22 +106,16 @@ def _create_answers() -> None:
             comment="What it found there: untrusted model text; null when the reply could not be read",
         ),
         sa.Column("explanation", sa.Text(), nullable=True, comment="Its explanation: untrusted model text"),
-        sa.Column(
-            "verdict", sa.Text(), nullable=True, comment="real | generated: its word on this crop alone, never the image's verdict"
-        ),
+        sa.Column("verdict", sa.Text(), nullable=True, comment="real | generated: its word on this crop alone, never the image's verdict"),
         sa.Column("p_generated", sa.Double(), nullable=True, comment="P(generated) of that word, raw: no calibration holds for looks"),
-        sa.Column(
-            "request", postgresql.JSONB(astext_type=sa.Text()), nullable=False, comment="The conversation; images by sha256"
-        ),
+        sa.Column("request", postgresql.JSONB(astext_type=sa.Text()), nullable=False, comment="The conversation; images by sha256"),
         sa.Column("reply", sa.Text(), nullable=False, comment="The raw reply: untrusted model text"),
         sa.Column("finish_reason", sa.Text(), nullable=False, comment="stop | length | …"),
         _whole("prompt_tokens", "Tokens of the prompt, image tokens included"),
         sa.Column("cached_tokens", sa.Integer(), nullable=True, comment="Of those, taken from the prefix cache"),
         _whole("completion_tokens", "Tokens of the reply"),
         sa.Column("seconds", sa.Double(), nullable=False, comment="From request to reply"),
-        sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False, comment="When it was written"
-        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False, comment="When it was written"),
         sa.CheckConstraint("verdict IN ('real', 'generated')", name=op.f("ck_look_answers_verdict")),
         sa.CheckConstraint("p_generated BETWEEN 0 AND 1", name=op.f("ck_look_answers_p_generated")),
         sa.ForeignKeyConstraint(["look_id"], ["looks.id"], name=op.f("fk_look_answers_look_id_looks"), ondelete="CASCADE"),

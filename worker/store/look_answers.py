@@ -104,10 +104,8 @@ def record_look(
 
 def _retention(session: Session, look: LookRow) -> RetentionClass:
     """That of the image the look is at."""
-    place = {"batch_id": look.batch_id, "ordinal": look.ordinal, "revision": look.revision}
-    image = select(EvidenceRow.retention_class).join(OutcomeRow, OutcomeRow.sent_sha256 == EvidenceRow.sha256).where(
-        OutcomeRow.batch_id == place["batch_id"], OutcomeRow.ordinal == place["ordinal"], OutcomeRow.revision == place["revision"]
-    )
+    outcome = session.get_one(OutcomeRow, (look.batch_id, look.ordinal, look.revision))
+    image = select(EvidenceRow.retention_class).filter_by(sha256=outcome.sent_sha256)
     return RetentionClass(session.execute(image).scalar_one_or_none() or RetentionClass.ROUTINE)
 
 
