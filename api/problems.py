@@ -234,6 +234,12 @@ TABLE = (
     _K("look_box_invalid", 422, "Bad box", "A look needs a box inside the image, at least one pixel a side.", speaks=True),
     _K("looks_full", 409, "Looked often enough", "You have looked at this outcome as often as anybody may.", speaks=True),
     _K("looks_waiting", 409, "Looks wait", "Your last looks are not answered yet. Ask again then.", retryable=True, speaks=True),
+    _K(
+        "coverage_missing",
+        404,
+        "Nothing on what was seen",
+        "Nothing is recorded of what was seen: no verdict at that revision, erased, or judged before there was a record.",
+    ),
     # Search
     _K("filter_invalid", 422, "Bad filter", "Nothing can be searched for like that.", speaks=True),
     _K("words_too_common", 422, "Words too common", "Every one of the words is too common to be searched for.", speaks=True),

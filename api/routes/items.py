@@ -43,6 +43,7 @@ FOLLOW = {
     "outcomes": link("listOutcomes", item_id="$response.body#/id"),
     "regions": link("listRegions", item_id="$response.body#/id"),
     "traces": link("listTraces", item_id="$response.body#/id"),
+    "coverage": link("readCoverage", item_id="$response.body#/id"),
     "image": link("readImage", item_id="$response.body#/id"),
     "look": link("askLook", item_id="$response.body#/id"),
     "looks": link("listLooks", item_id="$response.body#/id"),

@@ -10,6 +10,7 @@ import * as frame from "./viewer/frame.js";
 import { clampBox, toImage } from "./viewer/geometry.js";
 import { Gestures } from "./viewer/gestures.js";
 import { Keys } from "./viewer/keys.js";
+import { Layers } from "./viewer/layers.js";
 import { Overlay } from "./viewer/overlay.js";
 import { Picture } from "./viewer/picture.js";
 import { HINTS } from "./viewer/wording.js";
@@ -28,6 +29,7 @@ export class ZoomImage extends HTMLElement {
   #desk;
   #camera;
   #overlay;
+  #layers;
   #live;
   #hint;
   #exposure = new Exposure((name, detail) => this.#tell(name, detail));
@@ -132,6 +134,23 @@ export class ZoomImage extends HTMLElement {
     this.focus({ preventScroll: true });
   }
 
+  /** Offers a layer over the picture, as `Layers.add` takes it. */
+  addLayer(layer) {
+    this.#layers.add(layer);
+  }
+
+  isLayerOn(name) {
+    return this.#layers.isOn(name);
+  }
+
+  toggleLayer(name, on, options) {
+    return this.#layers.toggle(name, on, options);
+  }
+
+  renewLayer(name) {
+    return this.#layers.renew(name);
+  }
+
   /** Shows a blurred picture as it is, or blurs it again. */
   peek(on) {
     this.#peeking = on && this.hasAttribute("blur");
@@ -155,12 +174,19 @@ export class ZoomImage extends HTMLElement {
     this.#picture = new Picture(this, this.#size);
     this.#camera = new Camera(this.#size, () => this.#place());
     this.#overlay = new Overlay();
+    this.#layers = new Layers({
+      size: this.#size,
+      insert: (sheet) => this.#overlay.layer.before(sheet),
+      place: () => this.#place(),
+      say: (text) => (this.#live.textContent = text),
+      tell: (name, detail) => this.#tell(name, detail),
+    });
     this.#live = frame.liveRegion();
     this.#hint = frame.hint();
     const help = frame.help();
     const zoom = (factor) => () => this.#camera.zoomBy(factor, undefined, { smoothly: true });
     const tools = frame.tools({ zoomOut: zoom(1 / ZOOM), fit: () => this.fit(), zoomIn: zoom(ZOOM) });
-    this.append(this.#overlay.layer, this.#hint, tools, this.#overlay.grips, frame.cover(() => this.#uncover()), help, this.#live);
+    this.append(this.#overlay.layer, this.#hint, tools, this.#layers.tools.group, this.#overlay.grips, frame.cover(() => this.#uncover()), help, this.#live);
     this.tabIndex = 0;
     this.setAttribute("role", "group");
     this.setAttribute("aria-describedby", help.id);
@@ -277,6 +303,7 @@ export class ZoomImage extends HTMLElement {
     const { view, frame } = this.#camera;
     if (!view) return;
     this.#picture.place(view, this.#camera.magnification);
+    this.#layers.place(view);
     this.#overlay.place(view, frame);
   }
 

@@ -2,6 +2,7 @@
 
 from worker.store.models.audit import AuditEventRow, AuditLinkRow, AuditSealRow
 from worker.store.models.base import Base
+from worker.store.models.coverage import CoverageRow
 from worker.store.models.decisions import AppealRow, DecisionRow, StatementRow
 from worker.store.models.events import OutboxRow
 from worker.store.models.golden import GoldenItemRow, GoldenTaskRow
@@ -26,6 +27,7 @@ __all__ = [
     "Base",
     "BatchRow",
     "ChunkRow",
+    "CoverageRow",
     "DecisionRow",
     "DetailsSweepRow",
     "ErasureRow",

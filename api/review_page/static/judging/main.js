@@ -27,6 +27,7 @@ const commands = {
   focus: () => deck.current?.lookClosely(),
   fit: () => deck.current?.viewer?.fit(),
   more: () => deck.current?.showMore(),
+  layer: (name) => deck.current?.viewer?.toggleLayer(name),
   trace: () => deck.current && window.open(deck.current.article.dataset.trace, "_blank", "noopener"),
   keys: () => document.getElementById("keys").showModal(),
   preferences: openPreferences,
