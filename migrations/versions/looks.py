@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "looks"
-down_revision = "explanation_jobs"
+down_revision = ("explanation_jobs", "coverage")
 branch_labels = None
 depends_on = None
 

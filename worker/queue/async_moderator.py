@@ -196,9 +196,13 @@ def load_model(settings: Settings) -> LoadedModel:
 
 def build_moderator(settings: Settings) -> AsyncModerator:
     """Loads the model (tens of seconds) and everything around it. Raises MisconfiguredError."""
+    return moderator_over(load_model(settings), settings)
+
+
+def moderator_over(model: LoadedModel, settings: Settings) -> AsyncModerator:
+    """A loaded model with everything around it, rehearsed."""
     storage = Storage(settings)
     threads = ThreadPoolExecutor(settings.images_in_flight, thread_name_prefix="storage")
-    model = load_model(settings)
     release = name_release(model.vision.card, model.prompts, scan_boxes)
 
     async def fetch_item(item: ItemReference) -> Fetched:

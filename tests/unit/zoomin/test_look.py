@@ -10,7 +10,7 @@ from worker.moderation.boxes import Box, Size
 from worker.moderation.errors import RejectedError
 from worker.moderation.looks import EarlierLook, checked_box
 from worker.moderation.outcomes import ItemReference, Outcome, SourceFacts, Stage, Verdict
-from worker.vision.model import Answer, ImagePart, Question
+from worker.vision.model import ImagePart
 from worker.vision.scripted import SCRIPTED_CARD
 from worker.zoomin.look import AskedLook, RecordedScan, look, look_schema
 from worker.zoomin.pipeline import moderate
