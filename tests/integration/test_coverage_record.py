@@ -9,6 +9,7 @@ from sqlalchemy import Engine, create_engine, make_url, text
 from migrations.versions.coverage import BACKFILL
 from tests.integration.api_world import calling, new_key, problem
 from tests.integration.queue_world import RELEASE, World, verdict
+from tests.integration.search_world import SearchWorld
 from worker.local import postgres
 from worker.local.services import Services
 from worker.moderation.boxes import Box, Size
@@ -21,7 +22,7 @@ from worker.store.outcome_rows import Place
 from worker.store.outcomes import Judgement, insert_outcomes
 from worker.store.session import transaction
 
-SENT, SMALLER = Size(28, 56), "a" * 64
+SENT, SMALLER = Size(14, 56), "a" * 64
 CROPS = ((0, 0, 35, 45), (20, 10, 60, 30))
 
 
@@ -82,13 +83,13 @@ async def test_whoever_judges_sees_what_was_looked_at_and_another_tenant_nothing
     place = f"/v1/items/{item_id(batch, 0)}/coverage"
     async with calling(settings, new_key(engine, Scope.REVIEW, tenant=tenant).text) as reviewer:
         seen = (await reviewer.get(place)).json()
-        assert (seen["revision"], seen["width"], seen["sent_width"], seen["sent_height"]) == (1, 64, 28, 56)
+        assert (seen["revision"], seen["width"], seen["sent_width"], seen["sent_height"]) == (1, 64, 14, 56)
         assert [(area["position"], area["box"]) for area in seen["areas"]] == [
             (None, [0, 0, 64, 64]),
             (1, list(CROPS[0])),
             (2, list(CROPS[1])),
         ]
-        assert seen["resolution_least"] == seen["areas"][0]["resolution"] == pytest.approx((28 * 56 / 64**2) ** 0.5)
+        assert seen["resolution_least"] == seen["areas"][0]["resolution"] == 0.4375
         assert problem(await reviewer.get(place, params={"revision": "2"})) == (404, "coverage_missing")
         assert problem(await reviewer.get(f"/v1/items/{item_id(batch, 2)}/coverage")) == (404, "coverage_missing")
         assert problem(await reviewer.get(f"/v1/items/{item_id(batch, 9)}/coverage")) == (404, "not_found")
@@ -96,6 +97,13 @@ async def test_whoever_judges_sees_what_was_looked_at_and_another_tenant_nothing
         assert problem(await stranger.get(place)) == (404, "not_found")
     async with calling(settings, new_key(engine, Scope.SUBMIT, tenant=tenant).text) as submitter:
         assert problem(await submitter.get(place)) == (403, "scope_missing")
+
+
+def test_what_was_never_looked_at_closely_is_found(engine: Engine, batch: UUID, tenant: str) -> None:
+    world = SearchWorld(World(engine), tenant)
+    assert world.ordinals("seen_half_to=0") == [1]
+    assert world.ordinals("seen_half_to=0.2") == [1, 0], "of the first, 800 of 4096 pixels were"
+    assert world.places("seen_half_to=1") == [(batch, 1), (batch, 0)], "of a failure nothing is recorded"
 
 
 async def test_what_was_seen_of_an_erased_image_is_gone_with_it(settings: Settings, engine: Engine, batch: UUID, tenant: str) -> None:

@@ -1,7 +1,6 @@
 // The layers that both pages offer over the picture. Which of them are on is remembered in this browser.
 import { tell } from "../notices.js";
 import { coverageLayer } from "./coverage_layer.js";
-import { reveal } from "./panels.js";
 
 const PLACE = "explaining layers";
 
@@ -13,8 +12,8 @@ const remembered = () => {
   }
 };
 
-/** Offers them on a viewer, and shows those that were on before. `root` holds the panels. */
-export function offerLayers(root, viewer, about) {
+/** Offers them on a viewer, and shows those that were on before. `missing(name)` is called when one that somebody asked for is not there. */
+export function offerLayers(viewer, about, missing) {
   viewer.addLayer(coverageLayer(about));
   for (const name of remembered()) viewer.toggleLayer(name, true, { quietly: true });
   viewer.addEventListener("layer-change", ({ detail: { name, on } }) => {
@@ -23,6 +22,6 @@ export function offerLayers(root, viewer, about) {
   });
   viewer.addEventListener("layer-missing", ({ detail: { name, reason } }) => {
     tell(reason, { about: `layer ${name}` });
-    reveal(root, name);
+    missing(name);
   });
 }

@@ -26,7 +26,7 @@ export function prepare(root, viewer) {
   const section = root.querySelector(".explaining");
   if (!section) return;
   const about = { item: section.dataset.item, revision: Number(section.dataset.revision), viewer };
-  if (viewer) offerLayers(root, viewer, about);
+  if (viewer) offerLayers(viewer, about, (name) => reveal(root, name));
   for (const panel of section.querySelectorAll("details[data-panel]")) {
     const name = panel.dataset.panel;
     let begun = false;

@@ -73,8 +73,7 @@ export class Layers {
   #show({ on, shown, button }) {
     button.setAttribute("aria-pressed", String(on));
     if (!shown) return;
-    shown.picture.hidden = !on;
-    shown.legend.hidden = !on;
+    for (const part of [shown.picture, shown.legend]) part.toggleAttribute("hidden", !on); // an SVG has no such property
     this.#page.place();
   }
 }
