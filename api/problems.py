@@ -229,6 +229,12 @@ TABLE = (
     _K("region_judgement_invalid", 422, "Bad judgement", "A box is judged once, and lies in the image.", speaks=True),
     _K("golden_box_invalid", 422, "Bad box", "A known box lies in the image; there are 64 at most.", speaks=True),
     _K("image_missing", 404, "Image missing", "The item's image was never sent to the model at that revision, or is no longer kept."),
+    # Looks
+    _K("look_unseen", 409, "Nothing to look at", "The model was sent no image at that revision.", speaks=True),
+    _K("look_trace_ended", 409, "Traces ended", "A look continues the recorded scan, which is no longer kept: judge the image again."),
+    _K("look_box_invalid", 422, "Bad box", "A look needs a box inside the image, at least one pixel a side.", speaks=True),
+    _K("looks_full", 409, "Looked often enough", "You have looked at this outcome as often as anybody may.", speaks=True),
+    _K("looks_waiting", 409, "Looks wait", "Your last looks are not answered yet. Ask again then.", retryable=True, speaks=True),
     _K(
         "coverage_missing",
         404,
@@ -315,6 +321,7 @@ RENAMED = MappingProxyType(
         "region_missing": "not_found",
         "job_missing": "not_found",
         "region_id_malformed": "not_found",
+        "look_missing": "not_found",
         "task_missing": "not_found",
         "review_missing": "not_found",
         "task_changed": "precondition_failed",

@@ -3,6 +3,7 @@
 // The picture is scaled by a CSS transform alone; boxes are drawn over it at the frame's own scale. Which part is seen is kept in
 // camera.js, what is selected, judged and edited in desk.js; here they meet the element and its attributes.
 
+import { LOOK } from "./viewer/boxes.js";
 import { Camera } from "./viewer/camera.js";
 import { Desk } from "./viewer/desk.js";
 import { Exposure } from "./viewer/exposure.js";
@@ -101,7 +102,7 @@ export class ZoomImage extends HTMLElement {
   /** Selects a box and edits it by keyboard. */
   startEditing(key = this.selected) {
     this.#desk.select(key);
-    if (!this.#editable || this.selected === null) return false;
+    if (!this.#mayEdit(this.selected) || this.selected === null) return false;
     this.#focusSelected();
     this.#desk.beginEdit({ byKeys: true });
     return true;
@@ -159,8 +160,30 @@ export class ZoomImage extends HTMLElement {
     this.#exposed();
   }
 
+  /** Draws the place to look at: a box that judges nothing, and can be moved wherever the picture is shown. */
+  startLook() {
+    this.#desk.startAdding({ look: true });
+    this.focus({ preventScroll: true });
+  }
+
+  /** Shows a place that was looked at. */
+  showLook(box) {
+    this.#desk.addLook(box);
+    this.#camera.goTo(this.#desk.find(LOOK).box);
+  }
+
+  /** The place to look at, in whole original pixels; null where none is drawn. */
+  get look() {
+    const entry = this.#desk.find(LOOK);
+    return entry ? [...entry.box] : null;
+  }
+
   get #editable() {
     return this.hasAttribute("editable");
+  }
+
+  #mayEdit(key) {
+    return this.#editable || key === LOOK;
   }
 
   #build() {
@@ -218,9 +241,7 @@ export class ZoomImage extends HTMLElement {
       desk,
       camera,
       size: this.#size,
-      get editable() {
-        return element.#editable;
-      },
+      mayEdit: (key) => element.#mayEdit(key),
       get blurred() {
         return element.hasAttribute("blur");
       },
@@ -283,7 +304,7 @@ export class ZoomImage extends HTMLElement {
   #draw() {
     const { entries, editor, selected, highlighted } = this.#desk;
     const held = this.contains(document.activeElement);
-    this.#overlay.show(entries, { selected, highlighted, editable: this.#editable, preview: editor.active });
+    this.#overlay.show(entries, { selected, highlighted, editable: this.#mayEdit(selected), preview: editor.active });
     if (held && !this.contains(document.activeElement)) this.focus({ preventScroll: true });
     this.classList.toggle("adding", editor.adding);
     this.classList.toggle("editing", Boolean(editor.active));

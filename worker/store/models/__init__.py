@@ -10,6 +10,7 @@ from worker.store.models.faithfulness import FaithfulnessCheckRow, FaithfulnessM
 from worker.store.models.golden import GoldenItemRow, GoldenTaskRow
 from worker.store.models.intake import BatchRow, IntakeRow, ItemRow, RowErrorRow, TenantRow
 from worker.store.models.keys import ApiKeyRow
+from worker.store.models.looks import LookAnswerRow, LookRow
 from worker.store.models.people import PersonRow, PersonSessionRow
 from worker.store.models.policies import PolicyBandRow, PolicyClauseRow, PolicyRow, PolicyVersionRow
 from worker.store.models.queue import ChunkRow
@@ -41,6 +42,8 @@ __all__ = [
     "IntakeRow",
     "ItemRow",
     "LegalHoldRow",
+    "LookAnswerRow",
+    "LookRow",
     "OutboxRow",
     "OutcomeRow",
     "OutcomeWordsRow",

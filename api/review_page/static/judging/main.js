@@ -25,6 +25,7 @@ const commands = {
   move: () => deck.current?.judge("move"),
   add: () => deck.current?.viewer?.startAdding(),
   focus: () => deck.current?.lookClosely(),
+  look: () => deck.current?.lookCloser(),
   fit: () => deck.current?.viewer?.fit(),
   more: () => deck.current?.showMore(),
   layer: (name) => deck.current?.viewer?.toggleLayer(name),
