@@ -30,6 +30,7 @@ from api.review_page.static_files import PREFIX as STATIC_FILES
 from api.review_page.static_files import PageFiles
 from api.routes import (
     appeals,
+    attention_maps,
     audit,
     batches,
     decisions,
@@ -73,6 +74,7 @@ ROUTERS = (
     items.router,
     regions.router,
     explanation_jobs.router,
+    attention_maps.router,
     storage_checks.router,
     policies.router,
     queues.router,

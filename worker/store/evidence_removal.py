@@ -26,7 +26,10 @@ LOCK_MARKED = text(
 MOST_HOLDERS = 2_000  # asked one by one; what more images share, such as a black square, shows nothing of any of them, and is kept
 HOLDERS = """
            (SELECT batch_id, ordinal FROM regions WHERE crop_sha256 = e.sha256
-             UNION ALL SELECT batch_id, ordinal FROM outcomes WHERE sent_sha256 = e.sha256) AS h
+             UNION ALL SELECT batch_id, ordinal FROM outcomes WHERE sent_sha256 = e.sha256
+             UNION ALL SELECT batch_id, ordinal FROM attention_maps WHERE values_sha256 = e.sha256
+             UNION ALL SELECT batch_id, ordinal FROM attention_targets WHERE layer_sha256 = e.sha256
+             UNION ALL SELECT batch_id, ordinal FROM attention_targets WHERE overlay_sha256 = e.sha256) AS h
 """
 KEPT_UNTIL = f"""
     -- of the items that hold an object, one that still keeps it says until when; 'infinity' under a hold

@@ -13,6 +13,7 @@ from worker.moderation.outcomes import Outcome, OutcomeKind
 from worker.moderation.policy import Route, Routing
 from worker.moderation.release import Release, Training
 from worker.store import audit, outbox
+from worker.store.attention_maps import sample_maps
 from worker.store.chunks import Lease, Tally, fence, progress
 from worker.store.evidence import keep_evidence, let_go
 from worker.store.models import OutcomeRow, RegionRow, TraceRow
@@ -88,6 +89,7 @@ def insert_outcomes(
     let_go(session, [facts for outcome in kept if outcome.ordinal not in written for facts in outcome.evidence])
     _write_all(session, place, [rows[ordinal] for ordinal in sorted(written)], judgement)
     write_routings(session, place, fresh, routed.only(written))
+    sample_maps(session, place, fresh, policies.live)
     tally_stages(session, place, fresh)
     outbox.publish_outcomes(session, place, fresh)
     return Inserted(_tally(fresh, routed.live), len(newest) - len(kept))
