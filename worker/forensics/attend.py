@@ -30,7 +30,6 @@ from worker.moderation.outcomes import Stage
 from worker.moderation.release import Release
 from worker.vision.checkpoint import Checkpoint, release_facts
 
-METHOD = "chefer-2021"  # of the maps; another name where they are computed otherwise: caches ask for it
 MOST_SENTENCES = 6  # of one explanation; a map each
 
 
