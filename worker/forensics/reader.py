@@ -83,7 +83,7 @@ class Reader:
         logits = found.logits[0, begin - 1 : -1].float()
         return Reading(
             logits=logits,
-            attentions=tuple(attention for attention in found.attentions),
+            attentions=tuple(found.attentions),
             images=images,
             reply=reply,
             begin=begin,
@@ -95,7 +95,7 @@ class Reader:
             seen = self.model.model.visual(patches["pixel_values"].to(self.model.dtype), grid_thw=patches["image_grid_thw"]).pooler_output
             words = self.model.get_input_embeddings()(ids)
             embedded: Tensor = words.masked_scatter(is_image[..., None].expand_as(words), seen.to(words.dtype))
-        return embedded.requires_grad_()  # weights need none, and the graph has to begin somewhere
+        return embedded.requires_grad_(torch.is_grad_enabled())  # weights need none, and the graph has to begin somewhere
 
     def _widened(self, asked: Sequence[int], grids: Sequence[Sequence[int]]) -> tuple[list[int], tuple[ImageTokens, ...]]:
         merge = self.chat.processor.image_processor.merge_size
