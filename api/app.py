@@ -30,6 +30,7 @@ from api.review_page.static_files import PREFIX as STATIC_FILES
 from api.review_page.static_files import PageFiles
 from api.routes import (
     appeals,
+    attention_maps,
     audit,
     batches,
     coverage,
@@ -79,6 +80,7 @@ ROUTERS = (
     regions.router,
     looks.router,
     explanation_jobs.router,
+    attention_maps.router,
     storage_checks.router,
     policies.router,
     queues.router,

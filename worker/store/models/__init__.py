@@ -1,5 +1,6 @@
 """The tables. Insert-only at the grain of images, mutable only at the grain of chunks and batches."""
 
+from worker.store.models.attention import AttentionMapRow, AttentionTargetRow
 from worker.store.models.audit import AuditEventRow, AuditLinkRow, AuditSealRow
 from worker.store.models.base import Base
 from worker.store.models.coverage import CoverageRow
@@ -23,6 +24,8 @@ from worker.store.models.webhooks import WebhookAttemptRow, WebhookDeliveryRow, 
 __all__ = [
     "ApiKeyRow",
     "AppealRow",
+    "AttentionMapRow",
+    "AttentionTargetRow",
     "AuditEventRow",
     "AuditLinkRow",
     "AuditSealRow",
