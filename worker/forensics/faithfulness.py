@@ -26,12 +26,15 @@ from worker.zoomin.tools import Decoder, Tools
 RESCANS_AT_ONCE = 4  # of one image: a check must not fill the engine's queue before other images' verdicts
 
 
-async def check_faithfulness(item: ItemReference, outcome: Outcome, tools: Tools, *, seconds: float) -> Faithfulness:
-    """What hiding the regions of a verdict does to its score. What goes wrong, or takes over `seconds`, is told in the result."""
+async def check_faithfulness(item: ItemReference, outcome: Outcome, tools: Tools, *, seconds: float, each: bool = True) -> Faithfulness:
+    """What hiding the regions of a verdict does to its score. What goes wrong, or takes over `seconds`, is told in the result.
+
+    `each` says whether every region is hidden alone, too: for people, who see which of several carries the verdict.
+    """
     check = _Check(item, tools)
     try:
         async with asyncio.timeout(seconds):
-            return await check.run(outcome)
+            return await check.run(outcome, each=each)
     except TimeoutError:
         return check.failed("check_timed_out", f"The check took more than {seconds:g} s: the engine is busy. The verdict stands unchecked.")
     except ZoomInError as error:
@@ -48,7 +51,7 @@ class _Check:
         self._started = time.perf_counter()
         self._places = asyncio.Semaphore(RESCANS_AT_ONCE)
 
-    async def run(self, outcome: Outcome) -> Faithfulness:
+    async def run(self, outcome: Outcome, *, each: bool) -> Faithfulness:
         """The result. Raises RejectedError for a verdict that cannot be checked, and what the pipeline raises."""
         if outcome.p_generated is None or outcome.source is None or outcome.source.size is None:
             raise RejectedError("unscored", "Without a score nothing can drop.")
@@ -61,7 +64,7 @@ class _Check:
         if fetched.facts.sha256 != outcome.source.sha256:
             raise RejectedError("image_changed", "The image is no longer the one that was judged.")
         targets = [(TOGETHER, cited, controls)]
-        if len(cited) > 1:
+        if each and len(cited) > 1:
             targets += [(position, (box,), (control,)) for position, (box, control) in enumerate(zip(cited, controls, strict=True), 1)]
         wanted = [(position, fill, hidden, shown) for position, hidden, shown in targets for fill in Fill]
         scores = await asyncio.gather(

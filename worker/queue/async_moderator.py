@@ -2,12 +2,12 @@
 
 import asyncio
 import io
-import math
 import queue
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -39,6 +39,7 @@ REHEARSAL_SIZE = (640, 480)
 CHECK_SHARE = 0.4  # of a lease, for the test of one explanation: some image must finish within a lease, or the engine passes for stuck
 CLOSE_TIMEOUT_SECONDS = 30  # an engine that will not stop by then is left to the parent-death signal
 Result = TypeVar("Result")
+Check = Callable[[ItemReference, Outcome, Tools], Awaitable[Faithfulness]]  # tests an explanation; raises nothing that is met in operation
 log = structlog.get_logger(__name__)
 
 
@@ -93,14 +94,12 @@ class LoadedModel:
 class AsyncModerator:
     """A `Moderator` over the real pipeline."""
 
-    def __init__(
-        self, *, model: LoadedModel, tools: Tools, release: Release, images_in_flight: int, check_seconds: float = math.inf
-    ) -> None:
+    def __init__(self, *, model: LoadedModel, tools: Tools, release: Release, images_in_flight: int, check: Check) -> None:
         self._model = model
         self._loop = model.loop
         self._tools = tools
         self._release = release
-        self._check_seconds = check_seconds
+        self._check = check
         self._closed = False
         self._places = asyncio.Semaphore(images_in_flight)
 
@@ -165,7 +164,7 @@ class AsyncModerator:
     async def _checked(self, item: ItemReference, outcome: Outcome) -> Outcome:
         """The outcome with its explanation tested. A verdict is never lost to its test."""
         try:
-            found = await check_faithfulness(item, outcome, self._tools, seconds=self._check_seconds)
+            found = await self._check(item, outcome, self._tools)
         except Exception:
             log.exception("check_met_a_bug", batch_id=str(item.batch_id), ordinal=item.ordinal)
             found = Faithfulness(error_code="internal_error", error_message="The check met a bug of ours; the log has the traceback.")
@@ -253,5 +252,5 @@ def moderator_over(model: LoadedModel, settings: Settings) -> AsyncModerator:
         tools=tools,
         release=release,
         images_in_flight=settings.images_in_flight,
-        check_seconds=CHECK_SHARE * settings.lease_seconds,
+        check=partial(check_faithfulness, seconds=CHECK_SHARE * settings.lease_seconds),
     )
