@@ -93,7 +93,7 @@ class LookWorld:
 
     def answer(self, **changes: Any) -> list[Ending]:
         """Does every look that waits: how each ended."""
-        bench = Bench(settings=self.settings, engine=self.engine, storage=self.storage, owner="worker", moderator=self.moderator)
+        bench = Bench(settings=self.settings, engine=self.engine, owner="worker", moderator=self.moderator)
         explainers = Explainers(bench, {JobKind.LOOK: build(replace(bench, **changes))})
         with transaction(self.engine) as session:
             jobs = announce_jobs(session, JobKind.LOOK, 100)

@@ -17,7 +17,7 @@ from worker.moderation.errors import MisconfiguredError, TransientError
 from worker.store.models import Base
 from worker.store.models.base import PARTITIONED_TABLES
 
-OF_A_PARTITION = re.compile(r"_[0-9]+$")  # Postgres names one such foreign key per partition of what is referred to
+COPIED_KEY = re.compile(r"fk_\w+_\d+")  # Postgres copies a foreign key to a partitioned table for each partition, and numbers the copies
 
 
 def configuration(url: str) -> Config:
@@ -64,9 +64,9 @@ def differences(url: str) -> list[str]:
 
 
 def include_name(name: str | None, kind: str, parents: object) -> bool:  # noqa: ARG001  Alembic's signature
-    """Partitions are data, made and dropped by operators: autogeneration leaves them alone, and foreign keys that lead to one alone."""
+    """Partitions are data, made and dropped by operators: autogeneration leaves them alone, and what foreign keys to them they bring."""
     if name is None:
         return True
     if kind == "foreign_key_constraint":
-        return OF_A_PARTITION.search(name) is None
+        return not COPIED_KEY.fullmatch(name)
     return not (kind == "table" and any(name.startswith(f"{table}_p_") for table in PARTITIONED_TABLES))
