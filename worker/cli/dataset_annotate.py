@@ -73,6 +73,9 @@ def annotate(
             help="The most prompt tokens that one request may be billed for: a budget reckons with it, and a larger bill ends the run.",
         ),
     ] = 4000,
+    explanation_tokens: Annotated[
+        int, typer.Option(min=50, help="The longest explanation; one that is cut off may lose its last clue.")
+    ] = 700,
     requests_per_minute: Annotated[int | None, typer.Option(min=1, help="Ask the explainer no faster. (default: no limit)")] = None,
     tokens_per_minute: Annotated[
         int | None, typer.Option(min=1, help="Neither with more tokens, each request counted at its most. (default: no limit)")
@@ -138,6 +141,7 @@ def annotate(
         least_iou=least_iou,
         largest_share=largest_share,
         subject_iou=subject_iou,
+        explanation_tokens=explanation_tokens,
         text_only=text_only,
     )
     plan = Plan(
