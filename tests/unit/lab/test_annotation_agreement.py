@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.unit.lab.annotating import HAND, SIGN, WINDOW
+from tests.unit.lab.paraphrases import PARAPHRASES
 from worker.lab.annotation.agreement import agree
 from worker.lab.annotation.clues import Clue
 from worker.lab.annotation.measures import Measure
@@ -19,6 +20,13 @@ def test_same_observation_in_other_words_is_alike_and_another_is_not() -> None:
     (row,) = shared_words([HAND.text], [HAND_AGAIN.text, SIGN.text, "the of a"])
     assert row[0] >= RECIPE.similar_from
     assert row[1] == row[2] == 0.0
+
+
+def test_threshold_of_words_finds_most_paraphrases_and_no_stranger() -> None:
+    first, second = zip(*PARAPHRASES, strict=True)
+    alike = shared_words(first, second) >= Measure.WORDS.similar_from
+    assert alike.diagonal().mean() >= 0.7
+    assert alike.sum() == alike.diagonal().sum()
 
 
 def test_words_that_say_nothing_make_nothing_alike() -> None:

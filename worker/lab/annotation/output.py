@@ -16,6 +16,7 @@ import msgspec
 from worker.exports.whole_files import write_whole
 from worker.lab.annotation.annotating import Annotated, Judgement, PictureFate
 from worker.lab.annotation.views import Facts, read_file
+from worker.lab.dataset.claim import BUILD
 from worker.lab.dataset.making import IMAGES
 from worker.lab.dataset.reviewed import ENDINGS
 from worker.lab.labels import Label, written_label
@@ -23,6 +24,7 @@ from worker.moderation.boxes import Box
 from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import Verdict
 
+MACHINE_LABELS = BUILD / "labels.jsonl"  # as the models left them, whatever people change in the others
 LABELS, CLUES, CARD, SUMMARY = "labels.jsonl", "clues.jsonl", "card.md", "summary.json"
 
 
@@ -36,7 +38,8 @@ def write_pictures(annotated: Sequence[Annotated], folder: Path, out: Path, max_
         if each.fate is PictureFate.ANNOTATED and each.facts is not None:
             _copy(folder / each.label.file, each.facts, out, max_bytes)
             lines.append({**_line(each, each.facts), **facts})
-    write_whole(out / LABELS, msgspec.json.Encoder().encode_lines(lines))
+    for path in (out / LABELS, out / MACHINE_LABELS):
+        write_whole(path, msgspec.json.Encoder().encode_lines(lines))
     write_whole(out / CLUES, msgspec.json.Encoder().encode_lines([_record(each) for each in annotated]))
 
 
