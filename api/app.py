@@ -53,6 +53,7 @@ from api.routes import (
     statements,
     storage_checks,
     tasks,
+    translations,
     webhook_deliveries,
     webhook_endpoints,
 )
@@ -73,6 +74,7 @@ ROUTERS = (
     items.router,
     regions.router,
     explanation_jobs.router,
+    translations.router,
     storage_checks.router,
     policies.router,
     queues.router,

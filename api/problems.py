@@ -229,6 +229,10 @@ TABLE = (
     _K("region_judgement_invalid", 422, "Bad judgement", "A box is judged once, and lies in the image.", speaks=True),
     _K("golden_box_invalid", 422, "Bad box", "A known box lies in the image; there are 64 at most.", speaks=True),
     _K("image_missing", 404, "Image missing", "The item's image was never sent to the model at that revision, or is no longer kept."),
+    # Translations
+    _K("language_unsupported", 422, "Language unknown", "A translation into it could not be verified here.", speaks=True),
+    _K("language_not_offered", 422, "Language not offered", "The item's policy does not list the language.", speaks=True),
+    _K("explanation_missing", 409, "Nothing to translate", "The model said nothing of the image at that revision."),
     # Search
     _K("filter_invalid", 422, "Bad filter", "Nothing can be searched for like that.", speaks=True),
     _K("words_too_common", 422, "Words too common", "Every one of the words is too common to be searched for.", speaks=True),

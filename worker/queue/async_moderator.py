@@ -4,7 +4,7 @@ import asyncio
 import io
 import queue
 import threading
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -148,6 +148,10 @@ class AsyncModerator:
         except Exception:  # a bug met by one image must not take its siblings along; attempts bound how often it is met
             log.exception("image_met_a_bug", batch_id=str(item.batch_id), ordinal=item.ordinal)
             events.put(Unfinished(item.ordinal, _bug(item)))
+
+    def begin(self, work: Callable[[Tools], Coroutine[Any, Any, Result]]) -> "Future[Result]":
+        """Starts `work` with the tools, on their loop: for what somebody asks of the model beside the batches."""
+        return self._loop.submit(work(self._tools))
 
     def close(self) -> None:
         """Stops engine, decode children and loop. Idempotent."""
