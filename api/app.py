@@ -57,6 +57,7 @@ from api.routes import (
     statements,
     storage_checks,
     tasks,
+    translations,
     webhook_deliveries,
     webhook_endpoints,
 )
@@ -81,6 +82,7 @@ ROUTERS = (
     looks.router,
     explanation_jobs.router,
     attention_maps.router,
+    translations.router,
     storage_checks.router,
     policies.router,
     queues.router,

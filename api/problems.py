@@ -243,6 +243,10 @@ TABLE = (
     ),
     _K("no_verdict", 409, "No verdict", "The item has no verdict to explain: it was not judged yet, or could not be."),
     _K("attention_map_missing", 404, "Map missing", "The maps explain nothing of that name, or are no longer kept."),
+    # Translations
+    _K("language_unsupported", 422, "Language unknown", "A translation into it could not be verified here.", speaks=True),
+    _K("language_not_offered", 422, "Language not offered", "The item's policy does not list the language.", speaks=True),
+    _K("explanation_missing", 409, "Nothing to translate", "The model said nothing of the image at that revision."),
     # Search
     _K("filter_invalid", 422, "Bad filter", "Nothing can be searched for like that.", speaks=True),
     _K("words_too_common", 422, "Words too common", "Every one of the words is too common to be searched for.", speaks=True),

@@ -12,6 +12,7 @@ SCAN_WORKER_QUEUES = (QUEUE, JobQueue.LOOKS.value, JobQueue.TRANSLATIONS.value) 
 EXPLAINERS: dict[JobKind, str] = {
     JobKind.ATTENTION: "worker.queue.explain_attention:build",
     JobKind.LOOK: "worker.queue.explain_look:build",
+    JobKind.TRANSLATION: "worker.queue.explain_translation:build",
 }
 KEY_PREFIX = "zoomin:"  # so that Redis can be shared and its ACLs can be narrow
 SOCKET_TIMEOUT_SECONDS = 5  # the default waits for ever on a connection that is dead but not closed; above BRPOP's 1 s

@@ -16,7 +16,14 @@ from worker.translation.text_model import TextModel, TextReply
 ATTEMPTS = 2
 RETRY_TEMPERATURE = 0.4  # a greedy retry would repeat what was refused, word for word
 LONGEST = 12_000  # characters of all passages; models say less of an image
-Billed = Callable[[TextReply, tuple[str, ...]], None]  # told of every reply, with the codes of its problems
+
+
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """A reply that came, and the codes of its problems: of what is wrong with it, it costs no less."""
+
+    reply: TextReply
+    problems: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +35,7 @@ class Translated:
     detected: str | None
 
 
-async def translate(passages: Sequence[Passage], language: Language, model: TextModel, *, billed: Billed) -> Translated:
+async def translate(passages: Sequence[Passage], language: Language, model: TextModel, *, billed: Callable[[Billed], None]) -> Translated:
     """The passages in the language.
 
     Raises RejectedError (language_unsupported, text_too_long, translation_refused, translation_unreadable, translation_unverified), and
@@ -45,7 +52,7 @@ async def translate(passages: Sequence[Passage], language: Language, model: Text
     for attempt in range(ATTEMPTS):
         reply = await model.reply(compose(spoken, language, temperature=RETRY_TEMPERATURE if attempt else 0.0))
         said, detected, problems = examine(reply, spoken, language)
-        billed(reply, tuple(dict.fromkeys(problem.code for problem in problems)))
+        billed(Billed(reply, tuple(dict.fromkeys(problem.code for problem in problems))))
         if not problems:
             translations = iter(said)
             sentences = [next(translations) if piece.has_words else piece.original for piece in pieces]

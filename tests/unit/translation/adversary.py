@@ -15,8 +15,18 @@ MARK = re.compile(r"⟦([A-Z])(\d+)⟧")
 NUMERIC = re.compile(r"⟦[NRB]\d+⟧")
 Sentences = dict[str, str]
 NATIVE = {"ar": "٠١٢٣٤٥٦٧٨٩", "hi": "०१२३४५६७८९", "ja": "０１２３４５６７８９"}
-WORD_FOR_REAL = {"de": "echt", "fr": "authentique", "es": "auténtica", "uk": "справжнє", "tr": "gerçek", "ar": "حقيقية", "he": "אמיתי",
-                 "ja": "本物", "zh-Hans": "真实", "hi": "असली"}  # fmt: skip
+WORD_FOR_REAL = {
+    "de": "echt",
+    "fr": "authentique",
+    "es": "auténtica",
+    "uk": "справжнє",
+    "tr": "gerçek",
+    "ar": "حقيقية",
+    "he": "אמיתי",
+    "ja": "本物",
+    "zh-Hans": "真实",
+    "hi": "असली",
+}
 NOT_IN = {
     "de": "nicht",
     "fr": "pas",
@@ -69,6 +79,7 @@ def read_request(body: bytes) -> Asked:
 def completion(content: str | None, *, finish: str = "stop", refusal: str | None = None, usage: Any = None) -> dict[str, Any]:
     """A chat completion."""
     message = {"role": "assistant", "content": content, "refusal": refusal}
+    usage = usage or {"prompt_tokens": 9, "completion_tokens": 9}
     return {
         "choices": [{"index": 0, "message": message, "finish_reason": finish}],
         "usage": usage or {"prompt_tokens": 9, "completion_tokens": 9},
@@ -207,8 +218,18 @@ def _as_json(said: Sentences) -> str:
     return json.dumps(said, ensure_ascii=False)
 
 
-EXTRA = {"de": " Das beweist alles.", "fr": " Cela prouve tout.", "es": " Eso lo prueba todo.", "uk": " Це доводить усе.", "tr": " Bu her şeyi kanıtlıyor.",
-         "ar": " هذا يثبت كل شيء.", "he": " זה מוכיח הכול.", "ja": "これがすべてを証明しています。", "zh-Hans": "这证明了一切。", "hi": " यह सब साबित करता है।"}  # fmt: skip
+EXTRA = {
+    "de": " Das beweist alles.",
+    "fr": " Cela prouve tout.",
+    "es": " Eso lo prueba todo.",
+    "uk": " Це доводить усе.",
+    "tr": " Bu her şeyi kanıtlıyor.",
+    "ar": " هذا يثبت كل شيء.",
+    "he": " זה מוכיח הכול.",
+    "ja": "これがすべてを証明しています。",
+    "zh-Hans": "这证明了一切。",
+    "hi": " यह सब साबित करता है।",
+}
 NUMBER_WORD = {
     "de": "drei",
     "fr": "trois",

@@ -24,7 +24,7 @@ async def through(endpoint: Endpoint, case: Case) -> Translated:
         EndpointAddress("scripted", "https://translator.example/v1"), None, seconds=5, calls_per_minute=6000, transport=endpoint.transport
     )
     model._interval = 0  # noqa: SLF001  the pace is tested for itself
-    return await translate(case.passages, find_language(case.language), model, billed=lambda *_: None)
+    return await translate(case.passages, find_language(case.language), model, billed=lambda _: None)
 
 
 async def test_of_200_honest_translations_all_pass_with_their_facts_as_they_were() -> None:

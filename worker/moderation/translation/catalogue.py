@@ -17,6 +17,7 @@ from worker.moderation.translation.passages import Passage
 
 LOCALES = files("worker.moderation.translation") / "locale"
 NUMBER = "%(number)s"
+SOURCE_NAME = "catalogue"  # what a translation from here says of where it is from
 
 
 @cache

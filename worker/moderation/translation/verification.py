@@ -25,44 +25,28 @@ ENDED = re.compile(rf"[{TERMINATORS}]['\"”’»)\]）」』]*$")
 # What ends a sentence within a text; a full stop only behind a word that is no abbreviation.
 INNER_END = re.compile(r"(?:(\w\w+)\.|[!?…؟।۔])['\"”’»)]*\s+(?=\w)|[。！？](?=.*\w)")
 ABBREVIATIONS = frozenset(
-    [
+    (
         "abb",
         "bijv",
         "bzw",
         "ca",
         "cf",
         "dvs",
-        "ebd",
         "etc",
         "evtl",
         "ex",
         "fig",
         "ggf",
         "itd",
-        "itp",
-        "jr",
         "max",
         "min",
-        "mr",
-        "mrs",
-        "nr",
         "np",
+        "nr",
         "osv",
-        "pl",
-        "prof",
         "resp",
-        "sog",
         "tj",
-        "tzn",
         "usw",
-        "vb",
-        "vgl",
-        "vs",
-        "рис",
-        "напр",
-        "див",
-        "тис",
-    ]
+    )
 )
 FILLER = "fact"  # a word of four letters in place of a fact, where only the shape of a sentence counts
 UNENDED = frozenset({"Thai", "Khmr", "Laoo", "Mymr"})  # scripts that end no sentence with a stop

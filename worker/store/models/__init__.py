@@ -19,6 +19,7 @@ from worker.store.models.results import EvidenceRow, OutcomeRow, RegionRow, Rele
 from worker.store.models.retention import DetailsSweepRow, ErasureRow, LegalHoldRow, RetentionTermRow
 from worker.store.models.review import RegionJudgementRow, ReviewClaimRow, ReviewQueueRow, ReviewRow, ReviewTaskRow
 from worker.store.models.search import OutcomeWordsRow, SavedFilterRow
+from worker.store.models.translations import TranslationCallRow, TranslationRow
 from worker.store.models.webhooks import WebhookAttemptRow, WebhookDeliveryRow, WebhookEndpointRow, WebhookSecretRow
 
 __all__ = [
@@ -71,6 +72,8 @@ __all__ = [
     "StatementRow",
     "TenantRow",
     "TraceRow",
+    "TranslationCallRow",
+    "TranslationRow",
     "WebhookAttemptRow",
     "WebhookDeliveryRow",
     "WebhookEndpointRow",
