@@ -313,6 +313,7 @@ RENAMED = MappingProxyType(
         "hold_missing": "not_found",
         "golden_missing": "not_found",
         "region_missing": "not_found",
+        "job_missing": "not_found",
         "region_id_malformed": "not_found",
         "task_missing": "not_found",
         "review_missing": "not_found",

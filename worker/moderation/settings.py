@@ -115,6 +115,7 @@ class Settings(BaseSettings):
     api_metrics_open: bool = Field(default=False, description="`true`: the API's /metrics asks for no key")
     intake_poll_seconds: float = Field(0.5, gt=0, description="pause between the intake worker's looks for accepted batches")
     metrics_port: int = Field(0, ge=0, le=65535, description="port of the worker's /metrics; 0: a free one, named in the log")
+    attention_metrics_port: int = Field(0, ge=0, le=65535, description="port of the attention worker's /metrics; 0: a free one")
     dispatcher_metrics_port: int = Field(0, ge=0, le=65535, description="port of the dispatcher's /metrics; 0: a free one")
     webhooks_metrics_port: int = Field(0, ge=0, le=65535, description="port of the webhook sender's /metrics; 0: a free one")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="log level")

@@ -5,6 +5,7 @@ from worker.store.models.base import Base
 from worker.store.models.coverage import CoverageRow
 from worker.store.models.decisions import AppealRow, DecisionRow, StatementRow
 from worker.store.models.events import OutboxRow
+from worker.store.models.explanations import ExplanationJobRow
 from worker.store.models.golden import GoldenItemRow, GoldenTaskRow
 from worker.store.models.intake import BatchRow, IntakeRow, ItemRow, RowErrorRow, TenantRow
 from worker.store.models.keys import ApiKeyRow
@@ -31,6 +32,7 @@ __all__ = [
     "DetailsSweepRow",
     "ErasureRow",
     "EvidenceRow",
+    "ExplanationJobRow",
     "GoldenItemRow",
     "GoldenTaskRow",
     "IntakeRow",
