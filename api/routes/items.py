@@ -44,6 +44,7 @@ FOLLOW = {
     "regions": link("listRegions", item_id="$response.body#/id"),
     "traces": link("listTraces", item_id="$response.body#/id"),
     "coverage": link("readCoverage", item_id="$response.body#/id"),
+    "faithfulness": link("readFaithfulness", item_id="$response.body#/id"),
     "image": link("readImage", item_id="$response.body#/id"),
     "rescan": link("rescanItem", item_id="$response.body#/id"),
     "decisions": link("listItemDecisions", item_id="$response.body#/id"),

@@ -6,6 +6,7 @@ from worker.store.models.coverage import CoverageRow
 from worker.store.models.decisions import AppealRow, DecisionRow, StatementRow
 from worker.store.models.events import OutboxRow
 from worker.store.models.explanations import ExplanationJobRow
+from worker.store.models.faithfulness import FaithfulnessCheckRow, FaithfulnessMaskingRow
 from worker.store.models.golden import GoldenItemRow, GoldenTaskRow
 from worker.store.models.intake import BatchRow, IntakeRow, ItemRow, RowErrorRow, TenantRow
 from worker.store.models.keys import ApiKeyRow
@@ -33,6 +34,8 @@ __all__ = [
     "ErasureRow",
     "EvidenceRow",
     "ExplanationJobRow",
+    "FaithfulnessCheckRow",
+    "FaithfulnessMaskingRow",
     "GoldenItemRow",
     "GoldenTaskRow",
     "IntakeRow",
