@@ -22,6 +22,7 @@ PARTITIONED_TABLES = (
     "coverage",
     "faithfulness_checks",
     "faithfulness_maskings",
+    "coverage",
 )
 
 BigSerial = Annotated[int, mapped_column(BigInteger, primary_key=True, autoincrement=True)]
