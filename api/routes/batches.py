@@ -54,6 +54,7 @@ OF_A_SOURCE = (
 OF_A_POLICY = ("policy_missing", "policy_not_live")
 OF_A_KEY = ("idempotency_key_missing", "idempotency_key_invalid", "idempotency_key_reused", "idempotency_key_in_flight")
 FOLLOW: Mapping[str, Any] = {
+    "attention": link("readBatchAttention", batch_id="$response.body#/id"),
     "batch": link("readBatch", batch_id="$response.body#/id"),
     "items": link("listItems", batch_id="$response.body#/id"),
     "judges": link("readBatchJudges", batch_id="$response.body#/id"),

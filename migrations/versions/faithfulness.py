@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "faithfulness"
-down_revision = "explaining_policies"
+down_revision = "coverage"
 branch_labels = None
 depends_on = None
 

@@ -147,6 +147,7 @@ class Outcome:
     traces: tuple[StageTrace, ...] = ()
     evidence: tuple[EvidenceFacts, ...] = ()
     sent_sha256: str | None = None  # evidence of the shrunken whole image
+    sent_size: Size | None = None  # its size; in the trace's request too, but traces end sooner
     perceptual_hash: int | None = None  # of the same, signed 64 bits: a hint that images are alike
     source: SourceFacts | None = None
     error_code: str | None = None

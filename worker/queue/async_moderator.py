@@ -170,6 +170,10 @@ class AsyncModerator:
             found = Faithfulness(error_code="internal_error", error_message="The check met a bug of ours; the log has the traceback.")
         return replace(outcome, faithfulness=found)
 
+    def begin(self, work: Callable[[Tools], Coroutine[Any, Any, Result]]) -> "Future[Result]":
+        """Starts `work` with the tools, on their loop: for what somebody asks of the model beside the batches."""
+        return self._loop.submit(work(self._tools))
+
     def close(self) -> None:
         """Stops engine, decode children and loop. Idempotent."""
         if self._closed:
@@ -213,9 +217,13 @@ def load_model(settings: Settings) -> LoadedModel:
 
 def build_moderator(settings: Settings) -> AsyncModerator:
     """Loads the model (tens of seconds) and everything around it. Raises MisconfiguredError."""
+    return moderator_over(load_model(settings), settings)
+
+
+def moderator_over(model: LoadedModel, settings: Settings) -> AsyncModerator:
+    """A loaded model with everything around it, rehearsed."""
     storage = Storage(settings)
     threads = ThreadPoolExecutor(settings.images_in_flight, thread_name_prefix="storage")
-    model = load_model(settings)
     release = name_release(model.vision.card, model.prompts, scan_boxes)
 
     async def fetch_item(item: ItemReference) -> Fetched:

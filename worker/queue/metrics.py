@@ -1,4 +1,4 @@
-"""Prometheus metrics of scan worker and dispatcher. vLLM's own (`vllm:…`) are in the same default registry, so one port serves all."""
+"""Prometheus metrics of workers and dispatcher. vLLM's own (`vllm:…`) are in the same default registry, so one port serves all."""
 
 import threading
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from worker.moderation.faithfulness import Faithfulness
 from worker.moderation.outcomes import Outcome, Stage
 from worker.store.announcements import Demand
 from worker.store.chunks import Tally
+from worker.store.explanation_queue import JobDemand
 from worker.store.review_queues import ReviewDemand
 
 STAGE_SECONDS_BUCKETS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)  # a cached fetch to a long queue before the engine
@@ -40,6 +41,10 @@ REVIEW_TASKS = Gauge("zoomin_review_tasks", "Unfinished review tasks; overdue on
 OLDEST_REVIEW = Gauge("zoomin_oldest_review_task_seconds", "Age of the oldest unfinished review task", ["tenant", "queue"])
 OLDEST_EVENT = Gauge("zoomin_oldest_unsent_event_seconds", "Age of the oldest event that no webhook sender has taken up")
 WORKERS = Gauge("zoomin_live_workers", "Workers that hold a live lease")
+JOBS = Gauge("zoomin_explanation_jobs", "Unfinished explanation jobs", ["kind", "state"])
+OLDEST_JOB = Gauge("zoomin_oldest_explanation_job_seconds", "Age of the oldest explanation job that could be claimed", ["kind"])
+JOBS_ENDED = Counter("zoomin_explanation_jobs_ended", "Explanation jobs that this worker ended", ["kind", "ending"])
+JOB_SECONDS = Histogram("zoomin_explanation_job_seconds", "Seconds per explanation that was made", ["kind"], buckets=STAGE_SECONDS_BUCKETS)
 SEALED_EVENTS = Gauge("zoomin_audit_sealed_events", "Audit events that the newest seal made by this process covers")
 SEAL_FAILURES = Counter("zoomin_audit_seal_failures", "Attempts to seal the audit chain that failed")
 RETENTION_FAILURES = Counter("zoomin_retention_failures", "Runs of retention that an outage or a refusal ended early")
@@ -91,6 +96,14 @@ def show_demand(demand: Demand) -> None:
         CHUNKS.labels(state).set(number)
     OLDEST_CHUNK.set(demand.oldest_seconds)
     WORKERS.set(demand.workers)
+
+
+def show_jobs(kinds: Sequence[JobDemand]) -> None:
+    """Shows which explanations wait."""
+    for demand in kinds:
+        for state, number in (("waiting", demand.waiting), ("announced", demand.announced), ("running", demand.running)):
+            JOBS.labels(demand.kind.value, state).set(number)
+        OLDEST_JOB.labels(demand.kind.value).set(demand.oldest_seconds)
 
 
 def show_reviews(queues: Sequence[ReviewDemand]) -> None:

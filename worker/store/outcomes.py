@@ -13,7 +13,9 @@ from worker.moderation.outcomes import Outcome, OutcomeKind
 from worker.moderation.policy import Route, Routing
 from worker.moderation.release import Release, Training
 from worker.store import audit, outbox
+from worker.store.attention_maps import sample_maps
 from worker.store.chunks import Lease, Tally, fence, progress
+from worker.store.coverage import keep_coverage
 from worker.store.evidence import keep_evidence, let_go
 from worker.store.faithfulness import digest_of, write_checks
 from worker.store.models import OutcomeRow, RegionRow, TraceRow
@@ -91,6 +93,8 @@ def insert_outcomes(
     _write_all(session, place, [rows[ordinal] for ordinal in sorted(written)], checks, judgement)
     write_checks(session, place, fresh)
     write_routings(session, place, fresh, routed.only(written))
+    keep_coverage(session, place, fresh)
+    sample_maps(session, place, fresh, policies.live)
     tally_stages(session, place, fresh)
     outbox.publish_outcomes(session, place, fresh)
     return Inserted(_tally(fresh, routed.live), len(newest) - len(kept))

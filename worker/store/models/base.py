@@ -19,8 +19,10 @@ PARTITIONED_TABLES = (
     "traces",
     "routings",
     "outcome_words",
+    "coverage",
     "faithfulness_checks",
     "faithfulness_maskings",
+    "coverage",
 )
 
 BigSerial = Annotated[int, mapped_column(BigInteger, primary_key=True, autoincrement=True)]
