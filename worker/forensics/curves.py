@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from PIL import Image, ImageFilter
 
 from worker.forensics.maps import AttentionMap
@@ -69,9 +68,7 @@ def curves(reader: Reader, stage: RecordedStage, attention: AttentionMap) -> Cur
     )
 
 
-def _mixed(
-    stage: RecordedStage, blurred: Sequence[Image.Image], shapes: Sequence[tuple[int, ...]], gone: np.ndarray
-) -> list[Image.Image]:
+def _mixed(stage: RecordedStage, blurred: Sequence[Image.Image], shapes: Sequence[tuple[int, ...]], gone: np.ndarray) -> list[Image.Image]:
     """The stage's images with the tokens that are `gone` (over all images) blurred."""
     mixed, start = [], 0
     for image, blur, (rows, columns) in zip(stage.images, blurred, shapes, strict=True):
@@ -83,5 +80,4 @@ def _mixed(
 
 
 def _score(reader: Reader, stage: RecordedStage, pixels: Sequence[Image.Image]) -> float:
-    with torch.no_grad():
-        return sigmoid(float(reader.read(stage, pixels).verdict_logit))
+    return sigmoid(reader.verdict_logit(stage, pixels))

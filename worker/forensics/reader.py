@@ -78,7 +78,9 @@ class Reader:
         ids = torch.tensor([[*asked, *reply.ids]], device=self.model.device)
         is_image = ids == self.chat.image_token
         positions, _ = self.model.model.get_rope_index(ids, mm_token_type_ids=is_image.int(), image_grid_thw=patches["image_grid_thw"])
-        found = self.model(inputs_embeds=self._embedded(ids, is_image, patches), position_ids=positions, use_cache=False, output_attentions=True)
+        found = self.model(
+            inputs_embeds=self._embedded(ids, is_image, patches), position_ids=positions, use_cache=False, output_attentions=True
+        )
         begin = len(asked)
         logits = found.logits[0, begin - 1 : -1].float()
         return Reading(
@@ -89,6 +91,11 @@ class Reader:
             begin=begin,
             verdict_logit=self._verdict_logit(logits[reply.verdict]),
         )
+
+    def verdict_logit(self, stage: RecordedStage, pixels: Sequence[Image.Image] | None = None) -> float:
+        """The reading's verdict logit alone, without a graph. Raises RejectedError."""
+        with torch.no_grad():
+            return float(self.read(stage, pixels).verdict_logit)
 
     def _embedded(self, ids: Tensor, is_image: Tensor, patches: Any) -> Tensor:
         with torch.no_grad():
@@ -127,4 +134,4 @@ def _weights(checkpoint: Checkpoint, dtype: str) -> Any:
     absent = [*found["missing_keys"], *found["mismatched_keys"]]
     if absent:
         raise MisconfiguredError("model_weights", f"{checkpoint.path}: the weights lack {len(absent)} tensors, say {absent[0]}.")
-    return model.eval().requires_grad_(False)
+    return model.eval().requires_grad_(requires_grad=False)

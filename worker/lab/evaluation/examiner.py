@@ -21,7 +21,7 @@ from worker.moderation.settings import Settings
 from worker.queue.async_moderator import AsyncModerator, LoadedModel, keep_nothing, load_model, rehearse
 from worker.queue.moderator import Unfinished
 from worker.zoomin.release import name_release
-from worker.zoomin.tools import Fetcher, Tools
+from worker.zoomin.tools import EvidenceKeeper, Fetcher, Tools
 
 ATTEMPTS = 3  # at a picture that a passing fault left unjudged
 TICK_SECONDS = 0.5  # between looks at Ctrl-C
@@ -52,13 +52,18 @@ class Examiner:
 
     def judge(self, labels: Sequence[Label], run: Run, keep: Keep) -> None:
         """Hands every label's picture, judged, to `keep`. Raises EngineDiedError, MisconfiguredError, TransientError, OSError."""
+        for label, outcome in self.outcomes(labels, run):
+            keep(judged(label, outcome))
+
+    def outcomes(self, labels: Sequence[Label], run: Run, evidence: EvidenceKeeper = keep_nothing) -> Iterator[tuple[Label, Outcome]]:
+        """Every label with its whole outcome, in no order; `evidence` is given what the model was sent. Raises as `judge`."""
         left = dict(enumerate(labels))
         for _ in range(ATTEMPTS):
             unfinished: list[Unfinished] = []
-            for event in self._answers(left, run):
+            for event in self._answers(left, run, evidence):
                 match event:
                     case Outcome():
-                        keep(judged(left.pop(event.ordinal), event))
+                        yield left.pop(event.ordinal), event
                     case Unfinished(_, MisconfiguredError() as error):
                         raise error
                     case Unfinished():
@@ -73,22 +78,22 @@ class Examiner:
         self._altering.close()
         self._model.close()
 
-    def _answers(self, labels: Mapping[int, Label], run: Run) -> Iterator[Outcome | Unfinished | None]:
+    def _answers(self, labels: Mapping[int, Label], run: Run, evidence: EvidenceKeeper) -> Iterator[Outcome | Unfinished | None]:
         items = [ItemReference(NO_BATCH, ordinal, label.file, "", label.file) for ordinal, label in labels.items()]
         # Not closed: it would close the model, which later runs need.
         moderator = AsyncModerator(
-            model=self._model, tools=self._tools(run), release=self._release_of(run), images_in_flight=self._images_in_flight
+            model=self._model, tools=self._tools(run, evidence), release=self._release_of(run), images_in_flight=self._images_in_flight
         )
         yield from moderator.judge(items, stop=threading.Event(), tick_seconds=TICK_SECONDS)
 
     def _release_of(self, run: Run) -> Release:
         return name_release(self._model.vision.card, self._model.prompts, run.choose)
 
-    def _tools(self, run: Run) -> Tools:
+    def _tools(self, run: Run, evidence: EvidenceKeeper = keep_nothing) -> Tools:
         return Tools(
             fetch=self._fetch_altered(run.alteration) if run.alteration else self._fetch,
             decoder=self._model.decoder,
-            keep=keep_nothing,
+            keep=evidence,
             vision=self._model.vision,
             prompts=self._model.prompts,
             choose=run.choose,
