@@ -58,6 +58,7 @@ FOLLOW: Mapping[str, Any] = {
     "batch": link("readBatch", batch_id="$response.body#/id"),
     "items": link("listItems", batch_id="$response.body#/id"),
     "judges": link("readBatchJudges", batch_id="$response.body#/id"),
+    "faithfulness": link("readBatchFaithfulness", batch_id="$response.body#/id"),
     "results": link("exportResults", batch_id="$response.body#/id"),
     "errors": link("exportRowErrors", batch_id="$response.body#/id"),
     "cancel": link("cancelBatch", batch_id="$response.body#/id"),

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "attention_maps"
-down_revision = "explanation_jobs"
+down_revision = "looks"
 branch_labels = None
 depends_on = None
 

@@ -14,7 +14,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from worker.moderation.errors import FencedError, RejectedError, ZoomInError
-from worker.moderation.explanation_jobs import AskedJob, Job, JobKind
+from worker.moderation.explanation_jobs import AskedJob, Job, JobKind, JobState
 from worker.moderation.identifiers import new_uuid7
 from worker.store import audit
 from worker.store.chunks import wake_dispatcher
@@ -140,6 +140,13 @@ def find_job(session: Session, tenant_id: str, job_id: UUID) -> ExplanationJobRo
     if row is None:
         raise RejectedError("job_missing", f"There is no explanation job {job_id}.")
     return row
+
+
+def unfinished_jobs(session: Session, batch_id: UUID, ordinal: int, revision: int, kind: JobKind) -> list[ExplanationJobRow]:
+    """Those of a kind about an outcome that are not done, failed ones among them, by key."""
+    place = {"batch_id": batch_id, "ordinal": ordinal, "revision": revision, "kind": kind.value}
+    query = select(ExplanationJobRow).filter_by(**place).where(ExplanationJobRow.state != JobState.DONE)
+    return list(session.execute(query.order_by(ExplanationJobRow.key)).scalars())
 
 
 def claim_job(session: Session, job_id: UUID, owner: str, lease_seconds: float) -> Job | None:
