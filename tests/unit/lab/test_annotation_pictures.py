@@ -244,6 +244,14 @@ def test_pictures_are_found_with_their_labels_or_with_the_one_that_is_given(tmp_
     assert found.sha256 != given.sha256
 
 
+def test_an_output_below_the_folder_is_no_part_of_it(tmp_path: Path) -> None:
+    draw(tmp_path, ["a.png"], 28)
+    before = find_pictures(tmp_path, Verdict.REAL, None, None)
+    claim(tmp_path / "out", {}, "pictures", [Path("images")])
+    draw(tmp_path / "out" / "images", ["copy.png"], 28)
+    assert find_pictures(tmp_path, Verdict.REAL, None, None) == before
+
+
 def test_an_empty_folder_is_said_to_be_one(tmp_path: Path) -> None:
     with pytest.raises(RejectedError) as error:
         find_pictures(tmp_path, Verdict.REAL, None, None)
