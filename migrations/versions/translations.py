@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "translations"
-down_revision = "explanation_jobs"
+down_revision = "attention_maps"
 branch_labels = None
 depends_on = None
 

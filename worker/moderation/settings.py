@@ -78,6 +78,7 @@ class Settings(BaseSettings):
 
     model: str | None = Field(None, description="`nano`, a local checkpoint directory, or `openai:<model>@<base url>`")
     model_api_key: SecretStr | None = Field(None, description="bearer key of an `openai:` endpoint")
+    explainer_api_key: SecretStr | None = Field(None, description="bearer key of the endpoint that `zoomin dataset annotate` asks")
     translation_model: str | None = Field(
         None, description="who translates explanations: `openai:<model>@<base url>`; unset: the serving model, which nano is not able to"
     )
@@ -139,7 +140,7 @@ class Settings(BaseSettings):
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value  # as compose files leave what is optional
 
-    @field_validator("api_key")
+    @field_validator("api_key", "explainer_api_key")
     @classmethod
     def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not re.fullmatch(r"[!-~]+", value.get_secret_value()):

@@ -1,5 +1,6 @@
 """An endpoint that is away, refuses, limits, bills too much or sends rubbish: each is an error that says what to do."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -83,6 +84,16 @@ async def test_an_endpoint_that_is_away_is_an_outage() -> None:
     with pytest.raises(OutageError) as refused:
         await endpoint(away).reply(REQUEST)
     assert refused.value.code == "endpoint_unreachable"
+
+
+async def test_an_endpoint_that_never_ends_is_given_up() -> None:
+    async def dawdle(_: httpx.Request) -> httpx.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    with pytest.raises(TransientError) as refused:
+        await endpoint(dawdle, seconds=0.05).reply(REQUEST)  # type: ignore[arg-type]
+    assert refused.value.code == "endpoint_too_slow"
 
 
 async def test_an_endpoint_that_asks_for_rest_gets_it() -> None:

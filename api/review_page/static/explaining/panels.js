@@ -2,6 +2,7 @@
 // when the panel is first opened: most images are judged without, and nothing is fetched for those.
 //
 // A module exports `begin(body, { item, revision, viewer })`: it fills the panel's body, and may throw ApiError, which is then shown there.
+import { offerLayers } from "./layers.js";
 
 const PLACE = "explaining panels"; // in this browser: which panels are open
 
@@ -25,6 +26,7 @@ export function prepare(root, viewer) {
   const section = root.querySelector(".explaining");
   if (!section) return;
   const about = { item: section.dataset.item, revision: Number(section.dataset.revision), viewer };
+  if (viewer) offerLayers(viewer, about, (name) => reveal(root, name));
   for (const panel of section.querySelectorAll("details[data-panel]")) {
     const name = panel.dataset.panel;
     let begun = false;
