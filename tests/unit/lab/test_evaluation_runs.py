@@ -25,7 +25,7 @@ from worker.lab.evaluation.judgements import EvaluationProgress, Judgements, Pla
 from worker.lab.evaluation.picture_set import PictureSet, open_set, sample_by_source
 from worker.lab.evaluation.records import opened_records
 from worker.lab.evaluation.report import report_object, write_report
-from worker.lab.evaluation.runs import CONTROLS, GRID, MAIN, ROBUSTNESS, Alteration, altered
+from worker.lab.evaluation.runs import CONTROLS, GRID, MAIN, ROBUSTNESS, Alteration, altered_file
 from worker.lab.evaluation.stages import stage_table
 from worker.lab.evaluation.tables import error_figures, score_row
 from worker.lab.labels import Label, write_labels
@@ -312,7 +312,7 @@ def test_pictures_without_a_label_are_counted(folder: Path) -> None:
 @pytest.mark.parametrize("alteration", GRID, ids=lambda alteration: alteration.name)
 def test_every_alteration_changes_pixels_and_keeps_the_size(alteration: Alteration) -> None:
     picture = draw_photograph(4, (90, 70))
-    first, second = (altered(picture, alteration, 7) for _ in range(2))
+    first, second = (altered_file(picture, alteration, 7) for _ in range(2))
     assert first.size == picture.size
     assert first.mode == "RGB"
     assert first.tobytes() == second.tobytes() != picture.tobytes()
