@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Of the tests: each has services, a browser and an engine of its own, and a file's tests stay together.
+WORKERS ?= 2
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test browser check fuzz format bench lock clean
 
@@ -28,7 +30,7 @@ demo: $(READY) ## Scan the sample images end to end: Postgres, Valkey, S3, Celer
 
 test: $(READY) ## Run all tests: unit, browser, integration, acceptance
 	@$(BIN)/python -m tests.browser.chromium
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 browser: $(READY) ## Run the review page's tests in Chromium; their pictures are in tests/browser/screenshots
 	@$(BIN)/python -m tests.browser.chromium

@@ -12,13 +12,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
-from api import health, openapi
+from api import health
 from api.errors import problem_of
 from api.logs import configure_logs
 from api.measurements import Measurements, Measuring
 from api.middleware.bodies import Bodies
 from api.middleware.guard import Guard, response_of
 from api.middleware.request_ids import RequestIds
+from api.openapi import Described
 from api.queries import plain_query
 from api.readiness import Readiness
 from api.review_page import case_lists, cases, dashboard, judging
@@ -124,7 +125,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             await desk.provider.close()
         engine.dispose()
 
-    app = FastAPI(
+    app = Described(
         title="ZoomIn",
         version=_version(),
         lifespan=lifespan,
@@ -142,7 +143,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for router in ROUTERS + PAGES:
         app.include_router(router)
     app.mount(STATIC_FILES, PageFiles())
-    app.openapi_schema = openapi.document(app)
     _add_middleware(app, services, app.state.measurements)
     return app
 

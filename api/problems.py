@@ -191,6 +191,7 @@ TABLE = (
     _K("band_invalid", 422, "Band out of order", "A band needs 0 ≤ pass_below ≤ flag_from ≤ 1.", speaks=True),
     _K("band_repeated", 422, "Band repeated", "There is one band for each verdict and agreement."),
     _K("clause_repeated", 422, "Clause repeated", "Each clause of a version has an id of its own.", speaks=True),
+    _K("languages_invalid", 422, "Languages not usable", "Each language stands once, as a tag such as de or pt-BR.", speaks=True),
     _K(
         "four_eyes_invalid",
         422,
