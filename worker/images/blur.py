@@ -13,6 +13,7 @@ AGAIN = 1.0  # pixels, the deviation of the second blur
 STRONG_SHARE = 0.03  # of the gradients: the strongest are edges, not texture
 LEAST_GRADIENT = 16  # grey levels from pixel to pixel; of weaker ones too little is left to measure after the second blur
 LEAST_EDGES = 50  # pixels
+LEAST_SIDE = 32  # pixels
 SHARPEST = 0.25  # of the edges: the rest may lie out of focus in a sharp picture
 LOG_STEPS = 46  # per e-fold: 255 is the logarithm of 255
 LOGARITHMS = [0, *(round(LOG_STEPS * math.log(level)) for level in range(1, 256))]
@@ -28,7 +29,18 @@ RATIOS = [-_left(deviation) / _left(math.hypot(deviation, AGAIN)) for deviation 
 
 
 def edge_blur(grey: Image.Image) -> float | None:
-    """Standard deviation in pixels of the sharpest quarter of the strong edges of an `L` image, 0 to 6; None without such edges."""
+    """Standard deviation in pixels of the sharpest quarter of the strong edges of an `L` image; None of one without edges.
+
+    Where softness has left no strong ones, it is measured at half the size, and so on.
+    """
+    found = _edge_blur(grey)
+    if found is not None or min(grey.size) < 2 * LEAST_SIDE:
+        return found
+    half = edge_blur(grey.reduce(2))
+    return None if half is None else 2 * half
+
+
+def _edge_blur(grey: Image.Image) -> float | None:
     again = grey.filter(ImageFilter.GaussianBlur(AGAIN))
     ratios = [0] * 256
     for across, down in ((1, 0), (0, 1)):

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from PIL import Image
 
 from worker.images.decode import decode
+from worker.images.degradation import estimate
 from worker.images.perceptual import perceptual_hash
 from worker.images.resize import PixelLimits
 from worker.moderation.boxes import Box, Size
+from worker.moderation.degradation import Degradation
 from worker.moderation.outcomes import EvidenceFacts
 
 EVIDENCE_MEDIA_TYPE = "image/webp"
@@ -34,6 +36,7 @@ class ScanImage:
     media_type: str  # of the original, by content
     evidence: Evidence
     perceptual_hash: int | None = None  # see `worker.images.perceptual`
+    degradation: Degradation | None = None  # of the original
 
     @property
     def sent(self) -> Size:
@@ -70,6 +73,7 @@ def prepare_scan(body: bytes, limits: PixelLimits) -> ScanImage:
         media_type=decoded.media_type,
         evidence=_evidence(pixels),
         perceptual_hash=perceptual_hash(pixels),
+        degradation=estimate(decoded),
     )
 
 

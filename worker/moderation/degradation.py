@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class DegradationBand(StrEnum):
@@ -40,6 +41,7 @@ class Degradation:
 BLURRED_FROM = 0.6  # pixels
 RESCALED_FROM = 1.05  # times: finer factors leave no measurable period
 COMPRESSED_TO = 85  # JPEG quality
+ESTIMATOR = 1  # rises when `worker.images.degradation` estimates otherwise: bands, and the scores calibrated by them, change with it
 
 
 def band(degradation: Degradation) -> DegradationBand:
@@ -51,3 +53,8 @@ def band(degradation: Degradation) -> DegradationBand:
     if (degradation.jpeg_quality or 100) <= COMPRESSED_TO:
         return DegradationBand.COMPRESSED
     return DegradationBand.FRAMED if degradation.border else DegradationBand.CLEAN
+
+
+def estimator_facts() -> dict[str, Any]:
+    """What decides the band of an image, for releases: plain JSON."""
+    return {"version": ESTIMATOR, "blurred_from": BLURRED_FROM, "rescaled_from": RESCALED_FROM, "compressed_to": COMPRESSED_TO}

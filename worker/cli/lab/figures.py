@@ -19,6 +19,7 @@ SHOWN = {  # columns that fit 80 characters; the report has the others, and more
     "baselines": (Metric.AUROC, Metric.RELEASE_MINUS_THIS),
     "stages": (Metric.AUROC, Metric.BALANCED_ACCURACY, Metric.FINAL_MINUS_THIS, Metric.GOOD_FLIPS, Metric.BAD_FLIPS),
     "sizes": (Metric.AUROC, Metric.BALANCED_ACCURACY),
+    "bands": (Metric.BALANCED_ACCURACY, Metric.ECE, Metric.FALSE_ALARMS),
     "robustness": (Metric.AUROC, Metric.BALANCED_ACCURACY, Metric.FINAL_MINUS_THIS),
 }
 

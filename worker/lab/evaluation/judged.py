@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from worker.lab.labels import Label
 from worker.moderation.boxes import Box, Size
+from worker.moderation.degradation import Degradation, DegradationBand, band
 from worker.moderation.outcomes import Outcome, OutcomeKind, StageSeconds, Verdict
 
 
@@ -34,6 +35,12 @@ class Judged:
     seconds: StageSeconds
     tokens: Tokens
     error: str | None
+    degradation: Degradation | None = None
+
+    @property
+    def band(self) -> DegradationBand | None:
+        """By which images are told apart now, whatever they were called when it was judged."""
+        return band(self.degradation) if self.degradation else None
 
     @property
     def generated(self) -> bool:
@@ -73,4 +80,5 @@ def judged(label: Label, outcome: Outcome) -> Judged:
             cached=sum(cached) if cached else None,
         ),
         error=outcome.error_message,
+        degradation=outcome.degradation,
     )

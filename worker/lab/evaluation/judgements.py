@@ -15,10 +15,11 @@ from worker.moderation.release import Release
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Which runs there are beside the main one. `robustness` is about how many pictures go through the grid; 0 leaves it out."""
+    """Which runs there are beside the main one. `robustness` is about how many pictures go through the `grid`; 0 leaves it out."""
 
     controls: bool = True
     robustness: int = 200
+    grid: tuple[Run, ...] = ROBUSTNESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def judge_runs(examiner: Examiner, labels: Sequence[Label], plan: Plan, records:
         release=examiner.release,
         main=main,
         controls={run.name: _judge(examiner, labels, run, records, report) for run in (CONTROLS if plan.controls else ())},
-        robustness={run.name: _judge(examiner, part, run, records, report) for run in (ROBUSTNESS if part else ())},
+        robustness={run.name: _judge(examiner, part, run, records, report) for run in (plan.grid if part else ())},
         images_per_second=new / seconds if new else None,
     )
 

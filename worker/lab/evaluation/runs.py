@@ -55,6 +55,17 @@ GRID = tuple(
     )
     for amount in amounts
 )
+BAND_GRID = tuple(  # what calibrates the bands of degradation: each of them, mild and strong
+    Alteration(kind, amount)
+    for kind, amounts in (
+        (Kind.JPEG, (80, 70, 50, 30)),
+        (Kind.BLUR, (1, 2)),
+        (Kind.RESIZE, (0.75, 0.5)),
+        (Kind.SCREENSHOT, (SCREEN_SCALE,)),
+        (Kind.FRAME, (0.1,)),
+    )
+    for amount in amounts
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +85,7 @@ CONTROLS = (
     Run(name="largest 3", choose=largest_regions(3), metric=Metric.LARGEST_3_ACCURACY),
 )
 ROBUSTNESS = tuple(Run(name=alteration.name, alteration=alteration) for alteration in GRID)
+BANDS = tuple(Run(name=alteration.name, alteration=alteration) for alteration in BAND_GRID)
 
 
 def altered_file(image: Image.Image, alteration: Alteration, seed: int) -> bytes:
