@@ -12,13 +12,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
-from api import health, openapi
+from api import health
 from api.errors import problem_of
 from api.logs import configure_logs
 from api.measurements import Measurements, Measuring
 from api.middleware.bodies import Bodies
 from api.middleware.guard import Guard, response_of
 from api.middleware.request_ids import RequestIds
+from api.openapi import Described
 from api.queries import plain_query
 from api.readiness import Readiness
 from api.review_page import case_lists, cases, dashboard, judging
@@ -29,15 +30,20 @@ from api.review_page.static_files import PREFIX as STATIC_FILES
 from api.review_page.static_files import PageFiles
 from api.routes import (
     appeals,
+    attention_maps,
     audit,
     batches,
+    coverage,
     decisions,
     duplicates,
     erasures,
     events,
+    explanation_jobs,
+    faithfulness,
     golden_items,
     items,
     legal_holds,
+    looks,
     people,
     policies,
     queues,
@@ -51,6 +57,7 @@ from api.routes import (
     statements,
     storage_checks,
     tasks,
+    translations,
     webhook_deliveries,
     webhook_endpoints,
 )
@@ -69,7 +76,13 @@ ROUTERS = (
     batches.router,
     results.router,
     items.router,
+    coverage.router,
+    faithfulness.router,
     regions.router,
+    looks.router,
+    explanation_jobs.router,
+    attention_maps.router,
+    translations.router,
     storage_checks.router,
     policies.router,
     queues.router,
@@ -124,7 +137,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             await desk.provider.close()
         engine.dispose()
 
-    app = FastAPI(
+    app = Described(
         title="ZoomIn",
         version=_version(),
         lifespan=lifespan,
@@ -142,7 +155,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for router in ROUTERS + PAGES:
         app.include_router(router)
     app.mount(STATIC_FILES, PageFiles())
-    app.openapi_schema = openapi.document(app)
     _add_middleware(app, services, app.state.measurements)
     return app
 

@@ -53,7 +53,7 @@ async def _may_measure(request: Request) -> None:
 
 
 @router.get("/openapi.json", include_in_schema=False)
-async def document(request: Request) -> JSONResponse:
+def document(request: Request) -> JSONResponse:
     """The OpenAPI document: what is offered is no secret."""
     return JSONResponse(request.app.openapi())
 

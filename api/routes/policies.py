@@ -18,7 +18,7 @@ from api.services import Services
 from worker.moderation.errors import RejectedError
 from worker.moderation.identifiers import MAX_ORDINAL
 from worker.moderation.outcomes import Verdict
-from worker.moderation.policy import NAME, Action, AutomaticAction, Band, Clause, Opening, Said
+from worker.moderation.policy import NAME, Action, AutomaticAction, Band, Clause, Explaining, Opening, Said
 from worker.moderation.scopes import Scope
 from worker.store import policies as store
 from worker.store import policy_reading as reading
@@ -114,7 +114,7 @@ def list_versions(
     operation_id="writePolicyVersion",
     status_code=201,
     responses=answers(201, "Written", links=OF_VERSION, headers={"Location": "The version"})
-    | problems("not_found", "queue_missing", "band_invalid", "band_repeated", "clause_repeated", "four_eyes_invalid"),
+    | problems("not_found", "queue_missing", "band_invalid", "band_repeated", "clause_repeated", "four_eyes_invalid", "languages_invalid"),
 )
 def write_version(
     policy: PolicyName, body: bodies.VersionSubmitted, principal: Writer, services: Services, response: Response
@@ -242,6 +242,12 @@ def _draft(body: bodies.VersionSubmitted) -> store.Draft:
         qa_share=body.qa_share,
         double_share=body.double_share,
     )
+    explaining = Explaining(
+        faithfulness_share=body.faithfulness_share,
+        least_drop=body.least_drop,
+        attention_share=body.attention_share,
+        languages=tuple(body.languages),
+    )
     return store.Draft(
         bands=bands,
         queue=body.queue,
@@ -251,6 +257,8 @@ def _draft(body: bodies.VersionSubmitted) -> store.Draft:
         four_eyes=frozenset(map(Action, body.four_eyes)),
         note=body.note,
         opening=opening,
+        explaining=explaining,
+        accuracy_floor=body.accuracy_floor,
     )
 
 
@@ -273,6 +281,11 @@ def _version(found: reading.WrittenVersion) -> bodies.Version:
         disagreement_queue=version.opening.disagreement_queue,
         qa_share=version.opening.qa_share,
         double_share=version.opening.double_share,
+        faithfulness_share=version.explaining.faithfulness_share,
+        least_drop=version.explaining.least_drop,
+        attention_share=version.explaining.attention_share,
+        languages=list(version.explaining.languages),
+        accuracy_floor=version.accuracy_floor,
         automatic=_automatic(version.automatic),
         clauses=[bodies.Clause(id=clause.id, title=clause.title, reason=clause.reason) for clause in version.clauses],
         reason_required=version.reason_required,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from api.schemas.base import Answer, PersonsName, RequestBody
-from worker.moderation.policy import LONGEST_REASON, LONGEST_TITLE, MOST_CLAUSES, NAME
+from worker.moderation.policy import LANGUAGE, LONGEST_REASON, LONGEST_TITLE, MOST_CLAUSES, MOST_LANGUAGES, NAME
 
 Name = Annotated[str, Field(pattern=f"^{NAME.pattern}$", examples=["default"])]
 Chance = Annotated[float, Field(ge=0, le=1)]
@@ -14,6 +14,7 @@ Verdict = Literal["real", "generated"]
 Route = Literal["pass", "review", "flag"]
 State = Literal["draft", "shadow", "live", "retired"]
 Note = Annotated[str, Field(max_length=2_000)]
+Language = Annotated[str, Field(pattern=f"^{LANGUAGE.pattern}$", examples=["de", "pt-BR", "zh-Hans"])]
 Restricting = Literal["label", "restrict", "remove"]
 
 
@@ -62,6 +63,17 @@ class VersionSubmitted(RequestBody):
     )
     qa_share: Chance = Field(0.0, description="Of what passes, this share is asked about all the same, by chance")
     double_share: Chance = Field(0.0, description="Of what is reviewed or flagged, this share is asked one reviewer more")
+    faithfulness_share: Chance = Field(
+        0.0, description="Of what is called generated, this share is tested: the cited regions masked, the score read again"
+    )
+    least_drop: Chance = Field(
+        0.05, description="Of P(generated), beyond the control's: an explanation that moves the score less sends the image to review"
+    )
+    attention_share: Chance = Field(0.0, description="Of what has a verdict, a map of the model's attention is drawn for this share")
+    languages: list[Language] = Field([], max_length=MOST_LANGUAGES, description="That explanations may be asked for in; each once")
+    accuracy_floor: Chance | None = Field(
+        None, description="Images as degraded as those that the release was right on less often than this go to a person; null: none do"
+    )
     automatic: AutomaticBody | None = None
     clauses: list[ClauseBody] = Field([], max_length=MOST_CLAUSES, description="Where there are any, whoever decides names one")
     reason_required: bool = Field(default=False, description="Whether who says real or generated must say why")
@@ -122,6 +134,11 @@ class Version(Answer):
     disagreement_queue: str | None
     qa_share: float
     double_share: float
+    faithfulness_share: float
+    least_drop: float
+    attention_share: float
+    languages: list[str]
+    accuracy_floor: float | None
     automatic: Automatic | None
     clauses: list[Clause]
     reason_required: bool

@@ -119,7 +119,34 @@ async def test_what_a_version_opens_is_kept_and_shown_without_its_key(engine: En
     assert {name: plain[name] for name in opening} == {"flag_queue": None, "disagreement_queue": None, "qa_share": 0, "double_share": 0}
 
 
-@pytest.mark.parametrize("wrong", [{"qa_share": 1.1}, {"qa_share": -0.1}, {"double_share": "0.1"}, {"flag_queue": "A b"}])
+async def test_what_a_version_explains_is_kept_and_shown(api: httpx.AsyncClient, tenant: str) -> None:
+    explained = {
+        "faithfulness_share": 0.5,
+        "least_drop": 0.1,
+        "attention_share": 0.01,
+        "languages": ["de", "zh-Hans"],
+        "accuracy_floor": 0.8,
+    }
+    written = await api.post("/v1/policies/default/versions", json={"bands": STRICT, **explained})
+    assert {name: written.json()[name] for name in explained} == explained
+    plain = (await api.get("/v1/policies/default/versions/1")).json()
+    assert (plain["faithfulness_share"], plain["attention_share"], plain["languages"], plain["accuracy_floor"]) == (0, 0, [], None)
+    twice = await api.post("/v1/policies/default/versions", json={"bands": [], "languages": ["de", "de"]})
+    assert problem(twice) == (422, "languages_invalid")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"qa_share": 1.1},
+        {"qa_share": -0.1},
+        {"double_share": "0.1"},
+        {"flag_queue": "A b"},
+        {"faithfulness_share": 2},
+        {"accuracy_floor": -1},
+        {"languages": ["german"]},
+    ],
+)
 async def test_a_share_that_is_none_and_a_name_that_is_none_are_refused(api: httpx.AsyncClient, wrong: dict[str, object]) -> None:
     assert problem(await api.post("/v1/policies/default/versions", json={"bands": [], **wrong})) == (422, "request_invalid")
 

@@ -7,7 +7,7 @@ import msgspec
 
 from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import Verdict
-from worker.moderation.policy import Action, AutomaticAction, Band, Clause, Opening, Said
+from worker.moderation.policy import UNEXPLAINED, Action, AutomaticAction, Band, Clause, Explaining, Opening, Said
 from worker.moderation.review import DEFAULT_QUEUE
 from worker.store.policies import Draft
 
@@ -76,7 +76,27 @@ class OpeningPart(msgspec.Struct, kw_only=True):
         )
 
 
-class VersionFile(OpeningPart, forbid_unknown_fields=True, kw_only=True):
+class ExplainingPart(OpeningPart, kw_only=True):
+    """What is done to explain outcomes, and where a person decides instead: of a file, and of the API's answer."""
+
+    faithfulness_share: float = 0.0
+    least_drop: float = UNEXPLAINED.least_drop
+    attention_share: float = 0.0
+    languages: list[str] = []
+    accuracy_floor: float | None = None
+
+    @property
+    def explaining(self) -> Explaining:
+        """The value. Raises RejectedError: share_invalid, languages_invalid."""
+        return Explaining(
+            faithfulness_share=self.faithfulness_share,
+            least_drop=self.least_drop,
+            attention_share=self.attention_share,
+            languages=tuple(self.languages),
+        )
+
+
+class VersionFile(ExplainingPart, forbid_unknown_fields=True, kw_only=True):
     """A whole file."""
 
     bands: list[BandPart]
@@ -108,12 +128,14 @@ def read_draft(path: Path) -> Draft:
         four_eyes=frozenset(map(Action, found.four_eyes)),
         note=found.note,
         opening=found.opening,
+        explaining=found.explaining,
+        accuracy_floor=found.accuracy_floor,
     )
 
 
 def draft_body(draft: Draft) -> dict[str, Any]:
     """The version as plain JSON, as a file and the API have it."""
-    opt_in, opening = draft.automatic, draft.opening
+    opt_in, opening, explaining = draft.automatic, draft.opening, draft.explaining
     automatic = None if opt_in is None else {"action": opt_in.action.value, "opted_in_by": opt_in.opted_in_by, "reason": opt_in.reason}
     bands = [
         {"verdict": said.verdict.value, "agreed": said.agreed, "pass_below": band.pass_below, "flag_from": band.flag_from}
@@ -126,6 +148,11 @@ def draft_body(draft: Draft) -> dict[str, Any]:
         "disagreement_queue": opening.disagreement_queue,
         "qa_share": opening.qa_share,
         "double_share": opening.double_share,
+        "faithfulness_share": explaining.faithfulness_share,
+        "least_drop": explaining.least_drop,
+        "attention_share": explaining.attention_share,
+        "languages": list(explaining.languages),
+        "accuracy_floor": draft.accuracy_floor,
         "automatic": automatic,
         "clauses": [{"id": clause.id, "title": clause.title, "reason": clause.reason} for clause in draft.clauses],
         "reason_required": draft.reason_required,

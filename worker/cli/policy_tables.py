@@ -30,6 +30,8 @@ def version_json(written: WrittenVersion) -> dict[str, Any]:
         four_eyes=version.four_eyes,
         note=written.note,
         opening=version.opening,
+        explaining=version.explaining,
+        accuracy_floor=version.accuracy_floor,
     )
     return {
         "policy": version.policy,
@@ -63,11 +65,14 @@ def print_policies(policies: Iterable[Policy], console: Console) -> None:
 
 def print_versions(versions: Iterable[WrittenVersion], console: Console) -> None:
     """One row per version, its bands below each other."""
-    table = _table("version", "state", "bands on P(generated)", "reviewed in", "sampled", "automatic", "asks for", "written by", "note")
+    table = _table(
+        "version", "state", "bands on P(generated)", "reviewed in", "sampled", "explained", "automatic", "asks for", "written by", "note"
+    )
     for written in versions:
         version, opt_in = written.version, written.version.automatic
         automatic = f"{opt_in.action}: {opt_in.opted_in_by}, {opt_in.reason}" if opt_in else ""
-        texts = map(untrusted, (_queues(version), _shares(version.opening), automatic, _asks(version), written.created_by, written.note))
+        sampled, explained = _shares(version.opening), _explained(version)
+        texts = map(untrusted, (_queues(version), sampled, explained, automatic, _asks(version), written.created_by, written.note))
         table.add_row(version.name, written.state, _bands(version), *texts)
     console.print(table)
 
@@ -103,6 +108,16 @@ def _queues(version: PolicyVersion) -> str:
 def _shares(opening: Opening) -> str:
     shares = ((opening.qa_share, "of passed"), (opening.double_share, "twice"))
     return "\n".join(f"{share:.3g} {what}" for share, what in shares if share)
+
+
+def _explained(version: PolicyVersion) -> str:
+    """What is done to explain its outcomes, and to test explanations."""
+    explaining = version.explaining
+    lines = [f"{explaining.faithfulness_share:.3g} tested, drop ≥ {explaining.least_drop:g}"] if explaining.faithfulness_share else []
+    lines += [f"{explaining.attention_share:.3g} mapped"] if explaining.attention_share else []
+    lines += [f"in {', '.join(explaining.languages)}"] if explaining.languages else []
+    lines += [f"abstains below {version.accuracy_floor:g} right"] if version.accuracy_floor is not None else []
+    return "\n".join(lines)
 
 
 def _bands(version: PolicyVersion) -> str:

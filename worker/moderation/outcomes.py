@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from worker.moderation.boxes import Box, Size
+from worker.moderation.faithfulness import Faithfulness
 
 
 class Verdict(StrEnum):
@@ -146,8 +147,10 @@ class Outcome:
     traces: tuple[StageTrace, ...] = ()
     evidence: tuple[EvidenceFacts, ...] = ()
     sent_sha256: str | None = None  # evidence of the shrunken whole image
+    sent_size: Size | None = None  # its size; in the trace's request too, but traces end sooner
     perceptual_hash: int | None = None  # of the same, signed 64 bits: a hint that images are alike
     source: SourceFacts | None = None
     error_code: str | None = None
     error_message: str | None = None
     seconds: StageSeconds = field(default_factory=StageSeconds)
+    faithfulness: Faithfulness | None = None  # whether its explanation moves its score; None: not checked

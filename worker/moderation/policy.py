@@ -16,6 +16,8 @@ from worker.moderation.outcomes import Outcome, OutcomeKind, RetentionClass, Ver
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 MOST_CLAUSES = 50  # people pick from them
 LONGEST_TITLE, LONGEST_REASON = 200, 1_000  # characters
+LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")  # BCP 47: language, script, region
+MOST_LANGUAGES = 40
 
 
 class Route(StrEnum):
@@ -138,11 +140,36 @@ PLAIN = Opening()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Explaining:
+    """What is done to explain outcomes, and to test explanations, beyond what the model says. It costs time: nothing is done by default."""
+
+    faithfulness_share: float = 0.0  # of what is called generated: are the cited regions masked, does the score move?
+    least_drop: float = 0.05  # of P(generated), beyond the control's: an explanation that moves the score less sends the image to review
+    attention_share: float = 0.0  # of what has a verdict: a map of the model's attention is drawn
+    languages: tuple[str, ...] = ()  # BCP-47 tags that explanations may be asked for in
+
+    def __post_init__(self) -> None:
+        """Raises RejectedError: share_invalid, languages_invalid."""
+        for name in ("faithfulness_share", "least_drop", "attention_share"):
+            if not 0.0 <= (share := getattr(self, name)) <= 1.0:
+                raise RejectedError("share_invalid", f"{name} is a share, from 0 to 1: {share} is none.")
+        for tag in self.languages:
+            if not LANGUAGE.fullmatch(tag):
+                raise RejectedError("languages_invalid", f"{tag[:40]!r} is no language tag such as de, pt-BR or zh-Hans.")
+        if len(set(self.languages)) < len(self.languages) or len(self.languages) > MOST_LANGUAGES:
+            raise RejectedError("languages_invalid", f"Each language stands once, and there are {MOST_LANGUAGES} at most.")
+
+
+UNEXPLAINED = Explaining()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyVersion:
     """One version of a tenant's policy. What `bands` does not mention is always reviewed; `queue` takes what is reviewed.
 
     Whoever decides names one of the `clauses`, where there are any; gives a reason when `reason_required`; and is not alone when the
-    action is one of `four_eyes`.
+    action is one of `four_eyes`. Where the release was right on less than `accuracy_floor` of images as degraded as this one, a person
+    decides.
     """
 
     policy: str
@@ -154,9 +181,13 @@ class PolicyVersion:
     reason_required: bool = False
     four_eyes: frozenset[Action] = frozenset()
     opening: Opening = PLAIN
+    explaining: Explaining = UNEXPLAINED
+    accuracy_floor: float | None = None
 
     def __post_init__(self) -> None:
-        """Raises RejectedError: clauses_too_many, clause_repeated, four_eyes_invalid."""
+        """Raises RejectedError: clauses_too_many, clause_repeated, four_eyes_invalid, share_invalid."""
+        if self.accuracy_floor is not None and not 0.0 <= self.accuracy_floor <= 1.0:
+            raise RejectedError("share_invalid", f"accuracy_floor is a share, from 0 to 1: {self.accuracy_floor} is none.")
         if len(self.clauses) > MOST_CLAUSES:
             raise RejectedError("clauses_too_many", f"A version has {MOST_CLAUSES} clauses at most; this one has {len(self.clauses)}.")
         if len({clause.id for clause in self.clauses}) < len(self.clauses):
@@ -187,14 +218,22 @@ DEFAULT_POLICY = "default"
 DEFAULT_BANDS = {Said(verdict): Band(pass_below=0.2, flag_from=0.8) for verdict in Verdict}
 
 
+UNMOVED = "its explanation does not move its score"
+
+
 def route(outcome: Outcome, policy: PolicyVersion, *, scores_mean_something: bool) -> Routing | None:
-    """The routing of an outcome; None for a cancelled item. An unscored or untrained judgement goes to a person under every policy."""
+    """The routing of an outcome; None for a cancelled item. An unscored or untrained judgement goes to a person under every policy.
+
+    So does a verdict whose explanation was tested and does not move its score, by the version's own measure.
+    """
     if outcome.kind is OutcomeKind.CANCELLED:
         return None
     if outcome.kind is not OutcomeKind.VERDICT or outcome.verdict is None or outcome.p_generated is None:
         return Routing(Route.REVIEW, f"no verdict: {outcome.kind}")
     if not scores_mean_something:
         return Routing(Route.REVIEW, "the release is untrained or zero-shot: its scores decide nothing")
+    if outcome.faithfulness is not None and not outcome.faithfulness.moves_score(policy.explaining.least_drop):
+        return Routing(Route.REVIEW, UNMOVED)
     agreed = stages_agree(outcome)
     routing = policy.band(Said(outcome.verdict, agreed)).route(outcome.p_generated)
     if agreed:

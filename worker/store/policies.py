@@ -12,7 +12,19 @@ from sqlalchemy.orm import Session
 
 from worker.moderation.errors import MisconfiguredError, RejectedError
 from worker.moderation.outcomes import Verdict
-from worker.moderation.policy import NAME, PLAIN, Action, AutomaticAction, Band, Clause, Opening, PolicyVersion, Said
+from worker.moderation.policy import (
+    NAME,
+    PLAIN,
+    UNEXPLAINED,
+    Action,
+    AutomaticAction,
+    Band,
+    Clause,
+    Explaining,
+    Opening,
+    PolicyVersion,
+    Said,
+)
 from worker.store import audit
 from worker.store.models import BatchRow, PolicyBandRow, PolicyClauseRow, PolicyRow, PolicyVersionRow, ReviewQueueRow
 from worker.store.models.policies import VersionState
@@ -45,6 +57,8 @@ class Draft:
     four_eyes: frozenset[Action] = frozenset()
     note: str = ""
     opening: Opening = PLAIN
+    explaining: Explaining = UNEXPLAINED
+    accuracy_floor: float | None = None
 
     def version(self, policy: str, number: int) -> PolicyVersion:
         """As it will be. Raises RejectedError as `PolicyVersion`."""
@@ -58,6 +72,8 @@ class Draft:
             reason_required=self.reason_required,
             four_eyes=self.four_eyes,
             opening=self.opening,
+            explaining=self.explaining,
+            accuracy_floor=self.accuracy_floor,
         )
 
 
@@ -106,7 +122,9 @@ def insert_version(session: Session, tenant_id: str, version: PolicyVersion, *, 
             four_eyes=sorted(version.four_eyes),
             note=note,
             created_by=actor,
+            accuracy_floor=version.accuracy_floor,
             **_opening_columns(version.opening),
+            **_explaining_columns(version.explaining),
         )
     )
     if version.bands:
@@ -207,6 +225,13 @@ def _value(row: PolicyVersionRow, bands: Iterable[PolicyBandRow], clauses: Itera
             double_share=row.double_share,
             key=row.sampling_key,
         ),
+        explaining=Explaining(
+            faithfulness_share=row.faithfulness_share,
+            least_drop=row.least_drop,
+            attention_share=row.attention_share,
+            languages=tuple(row.languages),
+        ),
+        accuracy_floor=row.accuracy_floor,
     )
 
 
@@ -217,6 +242,15 @@ def _opening_columns(opening: Opening) -> dict[str, object]:
         "disagreement_queue": opening.disagreement_queue,
         "qa_share": opening.qa_share,
         "double_share": opening.double_share,
+    }
+
+
+def _explaining_columns(explaining: Explaining) -> dict[str, object]:
+    return {
+        "faithfulness_share": explaining.faithfulness_share,
+        "least_drop": explaining.least_drop,
+        "attention_share": explaining.attention_share,
+        "languages": list(explaining.languages),
     }
 
 

@@ -60,6 +60,7 @@ class Checkpoint:
     calibration: Calibration | None
     dtype: str  # as the weights are stored
     quantisation: str | None
+    answers_questions: bool
 
 
 class _Calibration(BaseModel):
@@ -86,6 +87,7 @@ class _Card(BaseModel):
     limits: Limits = Limits()
     reply_limits: ReplyLimits = ReplyLimits()
     calibration: _Calibration | None = None
+    answers_questions: bool = True  # false: it knows its two queries and no others; a person's question is not put to it
 
 
 def read_checkpoint(path: Path, name: str | None = None) -> Checkpoint:
@@ -109,6 +111,7 @@ def read_checkpoint(path: Path, name: str | None = None) -> Checkpoint:
         calibration=card.calibration.fitted if card.calibration else None,
         dtype=str(config.get("dtype") or config.get("torch_dtype") or "bfloat16"),
         quantisation=(config.get("quantization_config") or {}).get("quant_method"),
+        answers_questions=card.answers_questions,
     )
 
 

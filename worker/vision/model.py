@@ -89,6 +89,7 @@ class ModelCard:
     facts: Mapping[str, Any]  # digests, dtype, quantisation, engine and its version
     reply_limits: ReplyLimits = ReplyLimits()
     calibration: Calibration | None = None  # of the final verdict's score; None where none was fitted
+    answers_questions: bool = True  # false: it was taught to say its findings and nothing else
 
 
 class VisionModel(Protocol):

@@ -204,6 +204,7 @@ def _card(checkpoint: Checkpoint, engine: "AsyncLLM", facts: Mapping[str, Any]) 
         cache_block_tokens=engine.vllm_config.cache_config.block_size,
         reply_limits=checkpoint.reply_limits,
         calibration=checkpoint.calibration,
+        answers_questions=checkpoint.answers_questions,
         facts={
             **facts,
             "engine": f"vllm {vllm.__version__}",

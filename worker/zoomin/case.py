@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from worker.images.prepare import ScanImage
+from worker.moderation.boxes import Size
 from worker.moderation.calibration import Calibration
 from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import (
@@ -32,6 +33,7 @@ class Case:
     release_id: str
     source: SourceFacts | None = None
     sent_sha256: str | None = None
+    sent_size: Size | None = None
     perceptual_hash: int | None = None
     evidence: tuple[EvidenceFacts, ...] = ()
     traces: list[StageTrace] = field(default_factory=list)
@@ -54,6 +56,7 @@ class Case:
         """The image's true format and size, and which pixels the scan is sent."""
         self.source = replace(self.source, media_type=image.media_type, size=image.original) if self.source else None
         self.sent_sha256, self.perceptual_hash = image.evidence.facts.sha256, image.perceptual_hash
+        self.sent_size = image.sent
 
     def judged(self, zoom: ZoomReply, logprobs: Mapping[Verdict, float] | None, path: ZoomPath, calibration: Calibration | None) -> Outcome:
         """The verdict, which follows the calibrated score; the raw one stands beside it."""
@@ -89,6 +92,7 @@ class Case:
             traces=tuple(self.traces),
             evidence=self.evidence,
             sent_sha256=self.sent_sha256,
+            sent_size=self.sent_size,
             perceptual_hash=self.perceptual_hash,
             source=self.source,
             seconds=self.seconds,

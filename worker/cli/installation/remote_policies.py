@@ -9,7 +9,7 @@ import msgspec
 from worker.cli.installation.answers import reader
 from worker.cli.installation.asking import Backtested
 from worker.cli.installation.http import Api
-from worker.cli.policy_files import AutomaticPart, BandPart, ClausePart, OpeningPart, draft_body
+from worker.cli.policy_files import AutomaticPart, BandPart, ClausePart, ExplainingPart, draft_body
 from worker.moderation.policy import Action, PolicyVersion, Route
 from worker.store.backtests import Reach
 from worker.store.models.policies import VersionState
@@ -31,7 +31,7 @@ class PolicyPage(msgspec.Struct):
     next_cursor: str | None
 
 
-class VersionAnswer(OpeningPart, kw_only=True):
+class VersionAnswer(ExplainingPart, kw_only=True):
     """A version, written and moved."""
 
     policy: str
@@ -60,6 +60,8 @@ class VersionAnswer(OpeningPart, kw_only=True):
             reason_required=self.reason_required,
             four_eyes=frozenset(self.four_eyes),
             opening=self.opening,
+            explaining=self.explaining,
+            accuracy_floor=self.accuracy_floor,
         )
         return WrittenVersion(
             version=version,

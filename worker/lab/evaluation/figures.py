@@ -44,6 +44,12 @@ class Metric(StrEnum):
     LOGPROBS_AGREE = "logprobs_agree"
     LOGPROB_GAP = "logprob_gap"
     SECONDS_PER_MAP = "seconds_per_map"
+    FAITHFULNESS_DROP = "faithfulness_drop"
+    FAITHFULNESS_CONTROL = "faithfulness_control"
+    FAITHFULNESS_DIFFERENCE = "faithfulness_difference"
+    FAITHFULNESS_AUC = "faithfulness_auc"
+    FAITHFULNESS_UNMOVED = "faithfulness_unmoved"
+    FAITHFULNESS_UNTESTED = "faithfulness_untested"
 
 
 class Meaning(NamedTuple):
@@ -113,6 +119,14 @@ MEANINGS = {
     Metric.LOGPROBS_AGREE: Meaning("log-probabilities agree", "share of pictures that PyTorch reads within 0.05 nats of what was recorded"),
     Metric.LOGPROB_GAP: Meaning("largest gap", "largest difference of a verdict's log-probabilities from those recorded, nats"),
     Metric.SECONDS_PER_MAP: Meaning("seconds", "per verdict, for all its maps, pictures and arrays; loading excluded, median"),
+    Metric.FAITHFULNESS_DROP: Meaning("drop", "of P(generated), when all cited regions are hidden; mean over the fills and the pictures"),
+    Metric.FAITHFULNESS_CONTROL: Meaning("drop, elsewhere", "the same when boxes of the same sides are hidden outside all that is cited"),
+    Metric.FAITHFULNESS_DIFFERENCE: Meaning("difference", "the drop less that elsewhere, picture by picture; mean"),
+    Metric.FAITHFULNESS_AUC: Meaning("AUC, cited or not", "probability that hiding cited regions lowers the score more than hiding others"),
+    Metric.FAITHFULNESS_UNMOVED: Meaning(
+        "unmoved", "share of pictures whose score drops by less than .05 beyond the control: such a verdict goes to review"
+    ),
+    Metric.FAITHFULNESS_UNTESTED: Meaning("untested", "share of pictures whose test came to nothing, as without room for a control"),
 }
 
 
@@ -122,7 +136,7 @@ HEADLINE = {
     "Verdicts": (Metric.BALANCED_ACCURACY, Metric.F1, Metric.DETECTED, Metric.FALSE_ALARMS, Metric.UNREADABLE_RATE),
     "Calibration": (Metric.ECE, Metric.BRIER),
     "Boxes": (Metric.IOU_MEAN_BEST, Metric.F1_AT_50),
-    "Explanations": (Metric.ATTENTION_RATIO, Metric.POINTING_GAME),
+    "Explanations": (Metric.ATTENTION_RATIO, Metric.POINTING_GAME, Metric.FAITHFULNESS_DROP, Metric.FAITHFULNESS_CONTROL),
     "Two stages": (Metric.SCAN_ACCURACY, Metric.NO_CROP_ACCURACY, Metric.RANDOM_CROP_ACCURACY, Metric.LARGEST_3_ACCURACY),
 }
 

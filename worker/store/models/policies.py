@@ -47,6 +47,10 @@ class PolicyVersionRow(Base):
         ),
         CheckConstraint("four_eyes <@ ARRAY['label', 'restrict', 'remove']", name="four_eyes"),
         CheckConstraint("qa_share BETWEEN 0 AND 1 AND double_share BETWEEN 0 AND 1", name="shares"),
+        CheckConstraint(
+            "faithfulness_share BETWEEN 0 AND 1 AND least_drop BETWEEN 0 AND 1 AND attention_share BETWEEN 0 AND 1", name="explaining"
+        ),
+        CheckConstraint("accuracy_floor BETWEEN 0 AND 1", name="accuracy_floor"),
         Index("uq_policy_versions_live", "tenant_id", "policy", unique=True, postgresql_where=text("state = 'live'")),
         {"comment": "Versions of policies; written once, only the state moves"},
     )
@@ -77,6 +81,23 @@ class PolicyVersionRow(Base):
     )
     sampling_key: Mapped[UUID] = mapped_column(
         server_default=text("gen_random_uuid()"), comment="Of the hash that samples: without it nobody can foretell what is looked at"
+    )
+    faithfulness_share: Mapped[float] = mapped_column(
+        server_default=text("0"),
+        comment="Of what is called generated, this share is tested: the cited regions masked, the score read again",
+    )
+    least_drop: Mapped[float] = mapped_column(
+        server_default=text("0.05"),
+        comment="Of P(generated), beyond the control's: an explanation that moves the score less goes to review",
+    )
+    attention_share: Mapped[float] = mapped_column(
+        server_default=text("0"), comment="Of what has a verdict, a map of the model's attention is drawn for this share"
+    )
+    languages: Mapped[list[str]] = mapped_column(
+        ARRAY(Text), server_default=text("'{}'"), comment="BCP-47 tags that explanations may be asked for in"
+    )
+    accuracy_floor: Mapped[float | None] = mapped_column(
+        comment="Images as degraded as those that the release was right on less often than this go to a person; null: none do"
     )
 
 
