@@ -229,6 +229,24 @@ TABLE = (
     _K("region_judgement_invalid", 422, "Bad judgement", "A box is judged once, and lies in the image.", speaks=True),
     _K("golden_box_invalid", 422, "Bad box", "A known box lies in the image; there are 64 at most.", speaks=True),
     _K("image_missing", 404, "Image missing", "The item's image was never sent to the model at that revision, or is no longer kept."),
+    # Looks
+    _K("look_unseen", 409, "Nothing to look at", "The model was sent no image at that revision.", speaks=True),
+    _K("look_trace_ended", 409, "Traces ended", "A look continues the recorded scan, which is no longer kept: judge the image again."),
+    _K("look_box_invalid", 422, "Bad box", "A look needs a box inside the image, at least one pixel a side.", speaks=True),
+    _K("looks_full", 409, "Looked often enough", "You have looked at this outcome as often as anybody may.", speaks=True),
+    _K("looks_waiting", 409, "Looks wait", "Your last looks are not answered yet. Ask again then.", retryable=True, speaks=True),
+    _K(
+        "coverage_missing",
+        404,
+        "Nothing on what was seen",
+        "Nothing is recorded of what was seen: no verdict at that revision, erased, or judged before there was a record.",
+    ),
+    _K("no_verdict", 409, "No verdict", "The item has no verdict to explain: it was not judged yet, or could not be."),
+    _K("attention_map_missing", 404, "Map missing", "The maps explain nothing of that name, or are no longer kept."),
+    # Translations
+    _K("language_unsupported", 422, "Language unknown", "A translation into it could not be verified here.", speaks=True),
+    _K("language_not_offered", 422, "Language not offered", "The item's policy does not list the language.", speaks=True),
+    _K("explanation_missing", 409, "Nothing to translate", "The model said nothing of the image at that revision."),
     # Search
     _K("filter_invalid", 422, "Bad filter", "Nothing can be searched for like that.", speaks=True),
     _K("words_too_common", 422, "Words too common", "Every one of the words is too common to be searched for.", speaks=True),
@@ -289,6 +307,7 @@ TABLE = (
     # The service
     _K("internal_error", 500, "Internal error", "A fault of ours. The request id leads operators to its record."),
     _K("image_damaged", 500, "Image damaged", "The stored image is not the one that was recorded: it is not shown."),
+    _K("attention_map_damaged", 500, "Map damaged", "The stored map is not the one that was recorded: it is not shown."),
     _K("crop_damaged", 500, "Crop damaged", "The stored crop is not the one that was recorded: it is not shown."),
     _K("database_unavailable", 503, "Temporarily unavailable", "The database does not answer. Try again.", retryable=True),
     _K("object_store_unavailable", 503, "Temporarily unavailable", "The object store does not answer. Try again.", retryable=True),
@@ -307,7 +326,10 @@ RENAMED = MappingProxyType(
         "hold_missing": "not_found",
         "golden_missing": "not_found",
         "region_missing": "not_found",
+        "job_missing": "not_found",
+        "attention_map_unknown": "not_found",
         "region_id_malformed": "not_found",
+        "look_missing": "not_found",
         "task_missing": "not_found",
         "review_missing": "not_found",
         "task_changed": "precondition_failed",

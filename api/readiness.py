@@ -67,6 +67,7 @@ class Readiness:
                     _within("dispatcher", self._dispatcher, "No dispatcher is connected: batches are accepted and wait.", needed=False),
                     _within("intake", self._intake, "No intake worker is connected: sources are accepted and wait.", needed=False),
                     _within("webhooks", self._webhooks, "No webhook sender is connected: events wait.", needed=False),
+                    _within("attention", self._attention, "No attention worker is connected: attention maps wait.", needed=False),
                     _within("worker", self._worker, "No scan worker has its model loaded: batches are accepted and wait.", needed=False),
                 )
                 self._report = Report(dict(found))
@@ -92,6 +93,9 @@ class Readiness:
 
     def _webhooks(self) -> bool:
         return self._connected("zoomin-webhooks%")
+
+    def _attention(self) -> bool:
+        return self._connected("zoomin-explainer%")
 
     def _worker(self) -> bool:
         return self._connected("zoomin-worker%")  # a worker connects once its model is loaded

@@ -26,6 +26,12 @@ DecidedWanted = Annotated[Literal["real", "generated", "none"] | None, Query(des
 RouteWanted = Annotated[Literal["pass", "review", "flag"] | None, Query(description="Where the live policy version sent it.")]
 ScoreFrom = Annotated[str | None, Query(pattern=f"^({SCORE.pattern})$", description="P(generated), at least.", examples=["0.5"])]
 ScoreTo = Annotated[str | None, Query(pattern=f"^({SCORE.pattern})$", description="P(generated), at most.", examples=["0.9"])]
+SeenHalfTo = Annotated[
+    str | None,
+    Query(
+        pattern=f"^({SCORE.pattern})$", description="Share of the image that was seen at half resolution or more, at most.", examples=["0"]
+    ),
+]
 ReviewerWanted = Annotated[
     str | None, Query(pattern=f"^{NAME.pattern}$", description="Answered by this reviewer, as far as you may know of it.")
 ]
@@ -44,6 +50,7 @@ def filter_asked(
     route: RouteWanted = None,
     score_from: ScoreFrom = None,
     score_to: ScoreTo = None,
+    seen_half_to: SeenHalfTo = None,
     reviewer: ReviewerWanted = None,
     release: ReleaseWanted = None,
     day_from: DayFrom = None,
@@ -58,6 +65,7 @@ def filter_asked(
         "route": route,
         "score_from": score_from,
         "score_to": score_to,
+        "seen_half_to": seen_half_to,
         "reviewer": reviewer,
         "release": release,
         "day_from": day_from,

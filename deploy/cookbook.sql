@@ -76,3 +76,10 @@ SELECT date_trunc('week', answered_at) AS week, reviewer, count(*) AS answers, r
        round(avg(box_iou)::numeric, 3) AS mean_iou
   FROM moderation_v1.golden_answers
  GROUP BY 1, 2 ORDER BY 1, 2;
+
+-- 13. Of which images were there parts that the model never looked at above half resolution? (share_half = 0: nothing was)
+SELECT item_id, width, height, round(resolution_least::numeric, 2) AS least, round(resolution_mean::numeric, 2) AS mean,
+       round(100 * (1 - share_half)::numeric, 1) AS percent_below_half
+  FROM moderation_v1.coverage_current
+ WHERE share_half < 1
+ ORDER BY share_half, resolution_least LIMIT 50;

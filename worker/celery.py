@@ -1,4 +1,7 @@
-"""The Celery app: `python -m celery -A worker worker -P threads -c 3 -Q scan`. Importing it reads and connects nothing."""
+"""The Celery app: `python -m celery -A worker worker -P threads -Q scan,looks,translations`, or `-c 1 -Q attention`.
+
+Importing it reads and connects nothing.
+"""
 
 from typing import Any
 

@@ -21,6 +21,7 @@ LABELS: Mapping[str, str] = MappingProxyType(
         "route": "The policy",
         "score_from": "Score from",
         "score_to": "Score to",
+        "seen_half_to": "Seen closely, at most",
         "reviewer": "Answered by",
         "release": "Release",
         "day_from": "Judged from",

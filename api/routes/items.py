@@ -46,7 +46,15 @@ FOLLOW = {
     "outcomes": link("listOutcomes", item_id="$response.body#/id"),
     "regions": link("listRegions", item_id="$response.body#/id"),
     "traces": link("listTraces", item_id="$response.body#/id"),
+    "coverage": link("readCoverage", item_id="$response.body#/id"),
+    "faithfulness": link("readFaithfulness", item_id="$response.body#/id"),
     "image": link("readImage", item_id="$response.body#/id"),
+    "look": link("askLook", item_id="$response.body#/id"),
+    "looks": link("listLooks", item_id="$response.body#/id"),
+    "attention": link("askForAttentionMap", item_id="$response.body#/id"),
+    "attention_maps": link("listAttentionMaps", item_id="$response.body#/id"),
+    "translate": link("translateItem", item_id="$response.body#/id"),
+    "translations": link("listTranslations", item_id="$response.body#/id"),
     "rescan": link("rescanItem", item_id="$response.body#/id"),
     "decisions": link("listItemDecisions", item_id="$response.body#/id"),
     "decide": link("decideItem", item_id="$response.body#/id"),
@@ -54,7 +62,10 @@ FOLLOW = {
     "erase": link("eraseItem", item_id="$response.body#/id"),
     "batch": link("readBatch", batch_id="$response.body#/batch_id"),
 }
-CROP = {"crop": link("readCrop", region_id="$response.body#/regions/0/id")}
+CROP = {
+    "crop": link("readCrop", region_id="$response.body#/regions/0/id"),
+    "look": link("askLook", {"box": "$response.body#/regions/0/box"}, item_id="$request.path.item_id"),
+}
 
 
 @router.post("", operation_id="submitItems", status_code=202, responses=SUBMITTED | problems(*OF_A_KEY, *OF_A_POLICY))

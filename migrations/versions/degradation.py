@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "degradation"
-down_revision = "explaining_policies"
+down_revision = "translations"
 branch_labels = None
 depends_on = None
 

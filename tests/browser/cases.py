@@ -173,6 +173,7 @@ def judged(case: Case, ordinal: int) -> Judged:
         traces=tuple(_trace(stage, sent) for stage in Stage),
         evidence=tuple({one.facts.sha256: one.facts for one in sent}.values()),
         sent_sha256=scan.evidence.facts.sha256,
+        sent_size=scan.sent,
         source=SourceFacts(
             sha256=hashlib.sha256(body).hexdigest(), etag="e", byte_count=len(body), media_type="image/jpeg", size=scan.original
         ),

@@ -63,6 +63,7 @@ def verdict(item: ItemReference, p_generated: float = 0.9) -> Outcome:
         traces=(trace, replace(trace, stage=Stage.ZOOM, prompt_tokens=150, cached_tokens=96, attainable_tokens=100)),
         evidence=(EvidenceFacts(sha256=digest, media_type="image/png", byte_count=10),),
         source=SourceFacts(sha256="0" * 64, etag="e", byte_count=10, media_type="image/png", size=Size(64, 64)),
+        sent_size=Size(28, 28),
     )
 
 

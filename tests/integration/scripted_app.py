@@ -1,13 +1,16 @@
-"""The real Celery app with a scripted moderator: `python -m celery -A tests.integration.scripted_app worker …`."""
+"""The real Celery app with a scripted moderator and scripted runners: `python -m celery -A tests.integration.scripted_app worker …`."""
 
 from tests.integration.queue_world import RELEASE, verdict
 from worker.celery import app
-from worker.moderation.errors import EngineDiedError
+from worker.moderation.errors import EngineDiedError, RejectedError
+from worker.moderation.explanation_jobs import Job, JobKind
 from worker.moderation.outcomes import ItemReference, Outcome
 from worker.moderation.settings import Settings
+from worker.queue.explaining import Bench, Runner, Write
 from worker.queue.moderator import ScriptedModerator
 
 SECONDS_PER_IMAGE = 0.02
+REFUSED = "refused"  # a job of this key fails
 DEADLY = "deadly"  # an item of this custom_id kills the engine
 
 
@@ -22,4 +25,16 @@ def _answer(item: ItemReference) -> Outcome:
     return verdict(item)
 
 
+def build_runner(_bench: Bench) -> Runner:
+    """A runner that writes nothing, and fails where the key says so."""
+
+    def run(job: Job) -> Write:
+        if job.key == REFUSED:
+            raise RejectedError("refused", "This key is refused.")
+        return lambda _: None
+
+    return run
+
+
+app.conf.zoomin_explainers = {JobKind.ATTENTION: f"{__name__}:build_runner"}
 app.conf.zoomin_moderator = f"{__name__}:build"

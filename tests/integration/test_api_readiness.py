@@ -22,7 +22,8 @@ async def ask(settings: Settings) -> tuple[int, dict[str, Any]]:
 
 async def test_without_workers_the_api_is_ready_and_says_that_batches_wait(settings: Settings) -> None:
     needed = {"database": True, "schema": True, "storage": True}
-    assert await ask(settings) == (200, {**needed, "dispatcher": False, "intake": False, "webhooks": False, "worker": False})
+    processes = dict.fromkeys(("dispatcher", "intake", "webhooks", "attention", "worker"), False)
+    assert await ask(settings) == (200, {**needed, **processes})
 
 
 async def test_connected_workers_and_dispatchers_are_seen(settings: Settings) -> None:

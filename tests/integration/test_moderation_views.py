@@ -78,8 +78,22 @@ CONTRACT = {
         "task_id": "bigint", "tenant_id": TEXT, "queue": TEXT, "batch_id": UUID_, "ordinal": INT, "item_id": TEXT, "revision": SMALL,
         "reviewer": TEXT, "expected": TEXT, "answered": TEXT, "correct": BOOL, "box_iou": FLOAT, "seconds": FLOAT, "answered_at": TIME,
     },
+    "faithfulness": {
+        "tenant_id": TEXT, "batch_id": UUID_, "ordinal": INT, "item_id": TEXT, "revision": SMALL, "verdict": TEXT, "p_generated": FLOAT,
+        "release": TEXT, "score_drop": FLOAT, "control_drop": FLOAT, "beyond_control": FLOAT, "requests": INT, "prompt_tokens": INT,
+        "completion_tokens": INT, "seconds": FLOAT, "error_code": TEXT, "created_at": TIME,
+    },
     "events": {
         "position": "bigint", "event_id": TEXT, "tenant_id": TEXT, "type": TEXT, "data": "jsonb", "occurred_at": TIME,
+    },
+    "coverage_current": {
+        "batch_id": UUID_, "ordinal": INT, "item_id": TEXT, "tenant_id": TEXT, "revision": SMALL, "width": INT, "height": INT,
+        "sent_width": INT, "sent_height": INT, "resolution_least": FLOAT, "resolution_mean": FLOAT, "share_half": FLOAT,
+        "share_native": FLOAT,
+    },
+    "coverage_areas": {
+        "batch_id": UUID_, "ordinal": INT, "item_id": TEXT, "tenant_id": TEXT, "revision": SMALL, "position": SMALL, "x0": INT, "y0": INT,
+        "x1": INT, "y1": INT, "resolution": FLOAT,
     },
     "model_quality_daily": {
         "day": "date", "tenant_id": TEXT, "release_id": TEXT, "policy_version": TEXT, "outcomes": INT, "verdicts": INT, "unreadable": INT,
@@ -192,7 +206,7 @@ def test_open_work_is_what_is_neither_done_nor_withdrawn(analyst: Connection) ->
 
 
 def test_the_cookbook_answers_its_questions_and_follows_events() -> None:
-    assert list(QUERIES) == [str(number) for number in range(1, 13)]
+    assert list(QUERIES) == [str(number) for number in range(1, 14)]
 
 
 def test_a_golden_answer_is_measured_and_is_neither_open_work_nor_a_judgement_of_the_model(analyst: Connection, batch_id: UUID) -> None:

@@ -1,4 +1,4 @@
-"""A scan worker as a process: the real Celery command line, settings in its environment, its log in a file."""
+"""A worker as a process: the real Celery command line, settings in its environment, its log in a file."""
 
 import json
 import signal
@@ -29,9 +29,9 @@ def environment(settings: Settings) -> dict[str, str]:
 class WorkerProcess:
     """Started by the constructor; `stop` it whatever happens."""
 
-    def __init__(self, settings: Settings, log: Path, *, app: str = SCRIPTED) -> None:
+    def __init__(self, settings: Settings, log: Path, *, app: str = SCRIPTED, queues: str = "scan") -> None:
         self.log = log
-        command = [sys.executable, "-m", "celery", "-A", app, "worker", "-P", "threads", "-c", "3", "-Q", "scan", "-l", "INFO"]
+        command = [sys.executable, "-m", "celery", "-A", app, "worker", "-P", "threads", "-c", "3", "-Q", queues, "-l", "INFO"]
         with log.open("ab") as file:
             self.process = subprocess.Popen(command, env=environment(settings), stdout=file, stderr=file)
 

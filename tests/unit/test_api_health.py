@@ -39,7 +39,7 @@ async def test_a_process_without_services_is_not_ready_and_names_each(client: ht
     checks = answer.json()["checks"]
     assert answer.status_code == 503
     failing = [name for name, check in checks.items() if not check["ok"]]
-    assert failing == ["database", "schema", "storage", "dispatcher", "intake", "webhooks", "worker"]
+    assert failing == ["database", "schema", "storage", "dispatcher", "intake", "webhooks", "attention", "worker"]
     assert [name for name, check in checks.items() if check["needed"]] == ["database", "schema", "storage"]
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from worker.local.lettering import font, spelled, wrap
+from worker.images.lettering import font, spelled, wrap
 from worker.local.picture import COLOURS, annotate
 from worker.moderation.boxes import Box
 from worker.moderation.outcomes import Region

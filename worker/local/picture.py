@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw
 
-from worker.local.lettering import Colour, Line, font, wrap, written
+from worker.images.lettering import Colour, Line, font, wrap, written
 from worker.moderation.boxes import Box, Size
 from worker.moderation.outcomes import Region
 

@@ -21,7 +21,8 @@ from worker.moderation.errors import MisconfiguredError
 from worker.moderation.settings import Settings
 from worker.store import migrate
 
-ORPHANS = ("worker", "webhooks", "intake", "dispatcher", "api", "issuer", "s3", "valkey", "postgres")  # in the order of stopping
+# In the order of stopping.
+ORPHANS = ("worker", "attention", "webhooks", "intake", "dispatcher", "api", "issuer", "s3", "valkey", "postgres")
 ORPHAN_SECONDS = 8.0  # they get their stop signal when their supervisor dies, so this is rarely waited for
 
 Wait = Callable[[], None]

@@ -1,4 +1,4 @@
-"""The whole system on one machine: the embedded services, then issuer, API, dispatcher, intake, senders and worker, all supervised."""
+"""The whole system on one machine: the embedded services, then issuer, API, dispatcher, intake, senders and workers, all supervised."""
 
 import logging
 import os
@@ -20,7 +20,9 @@ from worker.local.layout import Layout
 from worker.local.ports import LOOPBACK, claim_port
 from worker.local.services import Services
 from worker.moderation.errors import MisconfiguredError, TransientError
+from worker.moderation.explanation_jobs import JobQueue
 from worker.moderation.settings import Mode, Settings
+from worker.queue.configuration import SCAN_WORKER_QUEUES
 
 __all__ = ["Role", "Services", "Stack"]
 
@@ -32,6 +34,7 @@ DISPATCHER_STOP_SECONDS = 10.0
 INTAKE_STOP_SECONDS = 5.0  # a killed one loses nothing: the next goes on at the last slice
 WEBHOOKS_STOP_SECONDS = 20.0  # it finishes the attempts in flight, of 15 s at most
 STATEMENTS_STOP_SECONDS = 40.0  # it finishes the call in flight, of 30 s at most
+ATTENTION_STOP_SECONDS = 15.0  # it finishes the map in flight; a killed one loses nothing, the job is done again
 WORKER_STOP_SECONDS = 60.0  # it finishes the images in flight, then frees the engine
 POLL_SECONDS = 0.1
 HOPELESS_ENDS = 3  # a process that ended that often is not becoming ready
@@ -46,6 +49,7 @@ class Role(StrEnum):
     INTAKE = "intake"
     WEBHOOKS = "webhooks"
     STATEMENTS = "statements"
+    ATTENTION = "attention"
     WORKER = "worker"
 
 
@@ -69,7 +73,7 @@ class Stack:
         sending = settings.dsa_url is not None and settings.dsa_token is not None
         # An issuer that asks for no password is for the people of this machine's own database.
         issuing = embedded and settings.oidc_issuer is None and settings.mode is Mode.LOCAL
-        wanted = {Role.WORKER: worker, Role.WEBHOOKS: sealable, Role.STATEMENTS: sending, Role.ISSUER: issuing}
+        wanted = {Role.WORKER: worker, Role.ATTENTION: worker, Role.WEBHOOKS: sealable, Role.STATEMENTS: sending, Role.ISSUER: issuing}
         self._roles = tuple(role for role in Role if wanted.get(role, True))
         self._addresses: Addresses | None = None
 
@@ -189,7 +193,8 @@ def _command(role: Role, settings: Settings) -> Command:
         Role.INTAKE: (INTAKE_STOP_SECONDS, ("worker.cli", "intake")),
         Role.WEBHOOKS: (WEBHOOKS_STOP_SECONDS, ("worker.cli", "webhooks", "run")),
         Role.STATEMENTS: (STATEMENTS_STOP_SECONDS, ("worker.cli", "statements", "run")),
-        Role.WORKER: (WORKER_STOP_SECONDS, _worker_arguments(settings)),
+        Role.ATTENTION: (ATTENTION_STOP_SECONDS, _celery_arguments(settings, "attention", JobQueue.ATTENTION, "-c", "1")),
+        Role.WORKER: (WORKER_STOP_SECONDS, _celery_arguments(settings, "worker", ",".join(SCAN_WORKER_QUEUES))),
     }[role]
     settings = settings.model_copy(update={secret: None for secret, roles in TOLD.items() if role not in roles})
     variables = {**inherited(os.environ), **environment(settings), "PYTHONUNBUFFERED": "1"}  # noqa: TID251  passed on, not read
@@ -202,7 +207,7 @@ def _api_arguments(settings: Settings) -> tuple[str, ...]:
     return ("uvicorn", "--factory", "api.app:create_app", *where, *quiet)
 
 
-def _worker_arguments(settings: Settings) -> tuple[str, ...]:
-    name = f"worker-{os.getpid()}@%h"  # two stacks of one machine may share a broker
-    pool = ("-P", "threads", "--prefetch-multiplier", "1", "--without-mingle", "--without-gossip")
-    return ("celery", "-A", "worker", "worker", *pool, "-Q", "scan", "-n", name, "-l", settings.log_level)
+def _celery_arguments(settings: Settings, role: str, queues: str, *more: str) -> tuple[str, ...]:
+    name = f"{role}-{os.getpid()}@%h"  # two stacks of one machine may share a broker
+    pool = ("-P", "threads", "--prefetch-multiplier", "1", "--without-mingle", "--without-gossip", *more)
+    return ("celery", "-A", "worker", "worker", *pool, "-Q", queues, "-n", name, "-l", settings.log_level)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from worker.moderation.boxes import Box, Size
 from worker.moderation.degradation import Degradation, DegradationBand
+from worker.moderation.faithfulness import Faithfulness
 
 
 class Verdict(StrEnum):
@@ -147,6 +148,7 @@ class Outcome:
     traces: tuple[StageTrace, ...] = ()
     evidence: tuple[EvidenceFacts, ...] = ()
     sent_sha256: str | None = None  # evidence of the shrunken whole image
+    sent_size: Size | None = None  # its size; in the trace's request too, but traces end sooner
     perceptual_hash: int | None = None  # of the same, signed 64 bits: a hint that images are alike
     degradation: Degradation | None = None  # of the original, estimated
     degradation_band: DegradationBand | None = None  # that follows from it, and by which the score is calibrated; None: not estimated
@@ -154,3 +156,4 @@ class Outcome:
     error_code: str | None = None
     error_message: str | None = None
     seconds: StageSeconds = field(default_factory=StageSeconds)
+    faithfulness: Faithfulness | None = None  # whether its explanation moves its score; None: not checked

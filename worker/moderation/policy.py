@@ -219,10 +219,14 @@ DEFAULT_POLICY = "default"
 DEFAULT_BANDS = {Said(verdict): Band(pass_below=0.2, flag_from=0.8) for verdict in Verdict}
 
 
+UNMOVED = "its explanation does not move its score"
+
+
 def route(outcome: Outcome, policy: PolicyVersion, *, scores_mean_something: bool, accuracies: Accuracies = UNMEASURED) -> Routing | None:
     """The routing of an outcome; None for a cancelled item. An unscored or untrained judgement goes to a person under every policy.
 
     `accuracies` are what was measured of the release: under a floor of accuracy, it abstains where it is below, and where it is unknown.
+    A verdict whose explanation was tested and does not move its score, by the version's own measure, goes to a person too.
     """
     if outcome.kind is OutcomeKind.CANCELLED:
         return None
@@ -232,6 +236,8 @@ def route(outcome: Outcome, policy: PolicyVersion, *, scores_mean_something: boo
         return Routing(Route.REVIEW, "the release is untrained or zero-shot: its scores decide nothing")
     if policy.accuracy_floor is not None and (why := _abstains(outcome, policy.accuracy_floor, accuracies)):
         return Routing(Route.REVIEW, f"abstains: {why}")
+    if outcome.faithfulness is not None and not outcome.faithfulness.moves_score(policy.explaining.least_drop):
+        return Routing(Route.REVIEW, UNMOVED)
     agreed = stages_agree(outcome)
     routing = policy.band(Said(outcome.verdict, agreed)).route(outcome.p_generated)
     if agreed:

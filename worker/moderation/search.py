@@ -35,6 +35,7 @@ class Filter:
     """Which images, by their newest outcome; what is not set asks for nothing. Fields are the names in addresses, in their order.
 
     `words` are as web searches take them: "a phrase", -not, or. Days are UTC's, both included. `reviewer` finds what they answered.
+    `seen_half_to`: at most this share of the image's area was seen at half resolution or more; 0 finds what was never looked at closely.
     """
 
     words: str = ""
@@ -44,6 +45,7 @@ class Filter:
     route: Route | None = None
     score_from: float | None = None
     score_to: float | None = None
+    seen_half_to: float | None = None
     reviewer: str | None = None
     release: str | None = None
     day_from: date | None = None
@@ -142,6 +144,7 @@ READERS: Mapping[str, Callable[[str, str], Any]] = MappingProxyType(
         "route": _one_of(Route),
         "score_from": _score,
         "score_to": _score,
+        "seen_half_to": _score,
         "reviewer": _name,
         "release": _name,
         "day_from": _day,

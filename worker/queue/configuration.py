@@ -1,10 +1,19 @@
-"""Celery's settings, each with its reason. Redis is a doorbell: it carries chunk ids, and may lose or repeat them."""
+"""Celery's settings, each with its reason. Redis is a doorbell: it carries ids of chunks and jobs, and may lose or repeat them."""
 
 from typing import Any
 
+from worker.moderation.explanation_jobs import JobKind, JobQueue
 from worker.moderation.settings import Settings
 
 QUEUE = "scan"
+QUEUES = (QUEUE, *(queue.value for queue in JobQueue))
+SCAN_WORKER_QUEUES = (QUEUE, JobQueue.LOOKS.value, JobQueue.TRANSLATIONS.value)  # what an engine is needed for
+# Who makes what a kind of job asks for: `build(Bench) -> Runner`, see `queue.explaining`. A kind that is not here fails, and says so.
+EXPLAINERS: dict[JobKind, str] = {
+    JobKind.ATTENTION: "worker.queue.explain_attention:build",
+    JobKind.LOOK: "worker.queue.explain_look:build",
+    JobKind.TRANSLATION: "worker.queue.explain_translation:build",
+}
 KEY_PREFIX = "zoomin:"  # so that Redis can be shared and its ACLs can be narrow
 SOCKET_TIMEOUT_SECONDS = 5  # the default waits for ever on a connection that is dead but not closed; above BRPOP's 1 s
 HEALTH_CHECK_SECONDS = 10  # a half-open connection is noticed within 1 + 2 × this
@@ -33,7 +42,7 @@ def celery_configuration(settings: Settings) -> dict[str, Any]:
         "task_serializer": "json",
         "task_default_queue": QUEUE,
         "task_create_missing_queues": False,
-        "task_queues": {QUEUE: {"exchange": QUEUE, "routing_key": QUEUE}},
+        "task_queues": {name: {"exchange": name, "routing_key": name} for name in QUEUES},
         "task_ignore_result": True,  # completion is a query; there is no result backend
         "task_acks_late": True,
         "task_reject_on_worker_lost": False,  # a poison message would run for ever; attempts are counted in Postgres
@@ -45,5 +54,7 @@ def celery_configuration(settings: Settings) -> dict[str, Any]:
         "worker_enable_remote_control": False,  # whoever reaches Redis could shut workers down; liveness is leases and /metrics
         "worker_send_task_events": False,
         "enable_utc": True,
-        "zoomin_moderator": "worker.queue.async_moderator:build_moderator",  # loaded when a worker starts, never on import
+        # Loaded when a worker starts that needs it, never on import.
+        "zoomin_moderator": "worker.queue.async_moderator:build_moderator",
+        "zoomin_explainers": EXPLAINERS,
     }

@@ -15,6 +15,7 @@ from worker.moderation.settings import Settings
 from worker.queue import metrics
 from worker.queue.concluding import conclude_answers
 from worker.queue.doorbell import Doorbell
+from worker.queue.job_dispatcher import JobDispatcher
 from worker.queue.retaining import Retainer
 from worker.queue.sealing import Sealer
 from worker.store.announcements import announce, demand, rering, unring
@@ -80,6 +81,7 @@ class Dispatcher:
         self._doorbell = doorbell
         self._doorbell_works = True
         self._swept_at = float("-inf")
+        self._jobs = JobDispatcher(settings, engine, doorbell, actor=ACTOR)
         self._concluded = 0  # answers to tasks up to this one had their turn
 
     def lead(self, listener: Listener, stop: threading.Event) -> None:
@@ -111,6 +113,7 @@ class Dispatcher:
         # Ring after the commit: a worker that is faster than the commit would find nothing to claim. A crash in between leaves
         # chunks announced that nobody has heard of; `rering` finds them.
         self._ring(chunk_ids)
+        self._jobs.turn()
         # Last: workers do not wait for what people said.
         self._concluded = conclude_answers(self._engine, actor=ACTOR, after=self._concluded)
         metrics.IMAGES.labels("cancelled").inc(settled.items)
@@ -125,6 +128,7 @@ class Dispatcher:
             rerung = rering(session, self._settings.announce_timeout_seconds)
         with transaction(self._engine) as session:
             bisection = split_or_fail(session, max_attempts=attempts, actor=ACTOR)
+        self._jobs.sweep()
         with transaction(self._engine) as session:
             waiting, oldest_event = review_demand(session), oldest_unsent(session)
         metrics.show_reviews(waiting)

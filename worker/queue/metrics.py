@@ -1,4 +1,4 @@
-"""Prometheus metrics of scan worker and dispatcher. vLLM's own (`vllm:…`) are in the same default registry, so one port serves all."""
+"""Prometheus metrics of workers and dispatcher. vLLM's own (`vllm:…`) are in the same default registry, so one port serves all."""
 
 import threading
 from collections.abc import Sequence
@@ -8,9 +8,11 @@ from wsgiref.simple_server import WSGIServer
 import structlog
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
+from worker.moderation.faithfulness import Faithfulness
 from worker.moderation.outcomes import Outcome, Stage
 from worker.store.announcements import Demand
 from worker.store.chunks import Tally
+from worker.store.explanation_queue import JobDemand
 from worker.store.review_queues import ReviewDemand
 
 STAGE_SECONDS_BUCKETS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)  # a cached fetch to a long queue before the engine
@@ -19,6 +21,10 @@ IMAGES = Counter("zoomin_images", "Outcomes written", ["outcome"])
 FLAGGED = Counter("zoomin_images_flagged", "Verdicts that the live policy flags")
 STAGE_SECONDS = Histogram("zoomin_stage_seconds", "Seconds per image and stage", ["stage"], buckets=STAGE_SECONDS_BUCKETS)
 ZOOM_TOKENS = Counter("zoomin_zoom_tokens", "Tokens of zoom requests: all of the prompt, cached, attainable by whole blocks", ["kind"])
+CHECKS = Counter("zoomin_faithfulness_checks", "Verdicts whose explanation was tested, by whether the test came to something", ["result"])
+CHECK_SECONDS = Histogram("zoomin_faithfulness_seconds", "Seconds per test of an explanation", buckets=STAGE_SECONDS_BUCKETS)
+CHECK_REQUESTS = Counter("zoomin_faithfulness_requests", "Requests to the model by tests of explanations")
+CHECK_TOKENS = Counter("zoomin_faithfulness_tokens", "Tokens of those requests", ["kind"])
 DUPLICATES = Counter("zoomin_duplicates_discarded", "Outcomes whose item had one already")
 FENCED = Counter("zoomin_writes_fenced", "Outcomes discarded because the lease was lost")
 UNFINISHED = Counter("zoomin_images_unfinished", "Images left for a later attempt", ["code"])
@@ -35,6 +41,10 @@ REVIEW_TASKS = Gauge("zoomin_review_tasks", "Unfinished review tasks; overdue on
 OLDEST_REVIEW = Gauge("zoomin_oldest_review_task_seconds", "Age of the oldest unfinished review task", ["tenant", "queue"])
 OLDEST_EVENT = Gauge("zoomin_oldest_unsent_event_seconds", "Age of the oldest event that no webhook sender has taken up")
 WORKERS = Gauge("zoomin_live_workers", "Workers that hold a live lease")
+JOBS = Gauge("zoomin_explanation_jobs", "Unfinished explanation jobs", ["kind", "state"])
+OLDEST_JOB = Gauge("zoomin_oldest_explanation_job_seconds", "Age of the oldest explanation job that could be claimed", ["kind"])
+JOBS_ENDED = Counter("zoomin_explanation_jobs_ended", "Explanation jobs that this worker ended", ["kind", "ending"])
+JOB_SECONDS = Histogram("zoomin_explanation_job_seconds", "Seconds per explanation that was made", ["kind"], buckets=STAGE_SECONDS_BUCKETS)
 SEALED_EVENTS = Gauge("zoomin_audit_sealed_events", "Audit events that the newest seal made by this process covers")
 SEAL_FAILURES = Counter("zoomin_audit_seal_failures", "Attempts to seal the audit chain that failed")
 RETENTION_FAILURES = Counter("zoomin_retention_failures", "Runs of retention that an outage or a refusal ended early")
@@ -63,11 +73,21 @@ def _observe(outcome: Outcome) -> None:
     for stage, spent in (("fetch", seconds.fetch), ("decode", seconds.decode), ("scan", seconds.scan), ("zoom", seconds.zoom)):
         if spent is not None:
             STAGE_SECONDS.labels(stage).observe(spent)
+    if outcome.faithfulness is not None:
+        _observe_check(outcome.faithfulness)
     for trace in outcome.traces:
         if trace.stage is Stage.ZOOM:
             ZOOM_TOKENS.labels("prompt").inc(trace.prompt_tokens)
             ZOOM_TOKENS.labels("cached").inc(trace.cached_tokens or 0)
             ZOOM_TOKENS.labels("attainable").inc(trace.attainable_tokens or 0)
+
+
+def _observe_check(found: Faithfulness) -> None:
+    CHECKS.labels("failed" if found.drop is None else "done").inc()
+    CHECK_SECONDS.observe(found.cost.seconds)
+    CHECK_REQUESTS.inc(found.cost.requests)
+    CHECK_TOKENS.labels("prompt").inc(found.cost.prompt_tokens)
+    CHECK_TOKENS.labels("completion").inc(found.cost.completion_tokens)
 
 
 def show_demand(demand: Demand) -> None:
@@ -76,6 +96,14 @@ def show_demand(demand: Demand) -> None:
         CHUNKS.labels(state).set(number)
     OLDEST_CHUNK.set(demand.oldest_seconds)
     WORKERS.set(demand.workers)
+
+
+def show_jobs(kinds: Sequence[JobDemand]) -> None:
+    """Shows which explanations wait."""
+    for demand in kinds:
+        for state, number in (("waiting", demand.waiting), ("announced", demand.announced), ("running", demand.running)):
+            JOBS.labels(demand.kind.value, state).set(number)
+        OLDEST_JOB.labels(demand.kind.value).set(demand.oldest_seconds)
 
 
 def show_reviews(queues: Sequence[ReviewDemand]) -> None:

@@ -1,5 +1,6 @@
 """Runs the migrations from the installed package, without a shell or an ini file."""
 
+import re
 from pathlib import Path
 
 from alembic import command
@@ -15,6 +16,8 @@ import migrations
 from worker.moderation.errors import MisconfiguredError, TransientError
 from worker.store.models import Base
 from worker.store.models.base import PARTITIONED_TABLES
+
+COPIED_KEY = re.compile(r"fk_\w+_\d+")  # Postgres copies a foreign key to a partitioned table for each partition, and numbers the copies
 
 
 def configuration(url: str) -> Config:
@@ -61,5 +64,9 @@ def differences(url: str) -> list[str]:
 
 
 def include_name(name: str | None, kind: str, parents: object) -> bool:  # noqa: ARG001  Alembic's signature
-    """Partitions are data, made and dropped by operators: autogeneration leaves them alone."""
-    return not (kind == "table" and name is not None and any(name.startswith(f"{table}_p_") for table in PARTITIONED_TABLES))
+    """Partitions are data, made and dropped by operators: autogeneration leaves them alone, and what foreign keys to them they bring."""
+    if name is None:
+        return True
+    if kind == "foreign_key_constraint":
+        return not COPIED_KEY.fullmatch(name)
+    return not (kind == "table" and any(name.startswith(f"{table}_p_") for table in PARTITIONED_TABLES))

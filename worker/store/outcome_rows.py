@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Row
 
 from worker.moderation.degradation import Degradation, DegradationBand
+from worker.moderation.faithfulness import Faithfulness
 from worker.moderation.outcomes import Outcome, OutcomeKind, Region, StageTrace, Verdict
 
 # Columns of outcomes that were added when there were rows.
@@ -45,7 +46,10 @@ def outcome_rows(outcome: Outcome, place: Place) -> OutcomeRows:
 
 
 def judged(row: Row[Any]) -> Outcome:
-    """An outcome as far as routing looks, from a row with its ordinal, kind, verdict, p_generated, scan_verdict, degradation_band."""
+    """An outcome as far as routing looks at it.
+
+    From a row with its ordinal, kind, verdict, p_generated, scan_verdict and degradation_band, and its check's score_drop and control_drop.
+    """
     return Outcome(
         ordinal=row.ordinal,
         kind=OutcomeKind(row.kind),
@@ -53,6 +57,7 @@ def judged(row: Row[Any]) -> Outcome:
         p_generated=row.p_generated,
         scan_verdict=Verdict(row.scan_verdict) if row.scan_verdict else None,
         degradation_band=DegradationBand(row.degradation_band) if row.degradation_band else None,
+        faithfulness=None if row.score_drop is None else Faithfulness(drop=row.score_drop, control_drop=row.control_drop),
     )
 
 

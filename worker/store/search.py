@@ -62,6 +62,10 @@ CONDITIONS = {
     """,
     "score_from": "o.p_generated >= :score_from",
     "score_to": "o.p_generated <= :score_to",
+    "seen_half_to": """
+        EXISTS (SELECT FROM coverage AS s WHERE (s.batch_id, s.ordinal, s.revision) = (o.batch_id, o.ordinal, o.revision)
+                                            AND s.share_half <= :seen_half_to)
+    """,
     "reviewer": ANSWERED,
     "release": "o.release_id = :release",
     "day_from": "o.created_at >= CAST(:day_from AS date)::timestamp AT TIME ZONE 'UTC'",

@@ -62,6 +62,7 @@ class Checkpoint:
     bands: Mapping[DegradationBand, BandCalibration]
     dtype: str  # as the weights are stored
     quantisation: str | None
+    answers_questions: bool
 
 
 class _Calibration(BaseModel):
@@ -114,6 +115,7 @@ class _Card(BaseModel):
     reply_limits: ReplyLimits = ReplyLimits()
     calibration: _Calibration | None = None
     bands: dict[DegradationBand, _Band] = Field(default_factory=dict)
+    answers_questions: bool = True  # false: it knows its two queries and no others; a person's question is not put to it
 
 
 def read_checkpoint(path: Path, name: str | None = None) -> Checkpoint:
@@ -138,6 +140,7 @@ def read_checkpoint(path: Path, name: str | None = None) -> Checkpoint:
         bands={band: found.found for band, found in card.bands.items()},
         dtype=str(config.get("dtype") or config.get("torch_dtype") or "bfloat16"),
         quantisation=(config.get("quantization_config") or {}).get("quant_method"),
+        answers_questions=card.answers_questions,
     )
 
 

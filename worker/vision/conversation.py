@@ -57,6 +57,11 @@ class ChatFormat:
         """Token ids of `text`, control tokens included, nothing added."""
         return list(self._tokenizer.encode(text, add_special_tokens=False))
 
+    def encode_spans(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Token ids of `text`, and which of its characters, [start, end), each stands for."""
+        encoded = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        return list(encoded["input_ids"]), [(int(start), int(end)) for start, end in encoded["offset_mapping"]]
+
     def decode(self, token_ids: Sequence[int]) -> str:
         """The text of a reply, without control tokens."""
         return printable(self._tokenizer.decode(list(token_ids), skip_special_tokens=True))

@@ -91,6 +91,7 @@ class ModelCard:
     reply_limits: ReplyLimits = ReplyLimits()
     calibration: Calibration | None = None  # of the final verdict's score; None where none was fitted
     bands: Mapping[DegradationBand, BandCalibration] = field(default_factory=dict)  # what was measured per band of degradation
+    answers_questions: bool = True  # false: it was taught to say its findings and nothing else
 
 
 class VisionModel(Protocol):

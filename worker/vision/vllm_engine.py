@@ -205,6 +205,7 @@ def _card(checkpoint: Checkpoint, engine: "AsyncLLM", facts: Mapping[str, Any]) 
         reply_limits=checkpoint.reply_limits,
         calibration=checkpoint.calibration,
         bands=checkpoint.bands,
+        answers_questions=checkpoint.answers_questions,
         facts={
             **facts,
             "engine": f"vllm {vllm.__version__}",

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from worker.images.prepare import ScanImage
+from worker.moderation.boxes import Size
 from worker.moderation.degradation import Degradation, DegradationBand, band
 from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import (
@@ -33,6 +34,7 @@ class Case:
     release_id: str
     source: SourceFacts | None = None
     sent_sha256: str | None = None
+    sent_size: Size | None = None
     perceptual_hash: int | None = None
     degradation: Degradation | None = None
     evidence: tuple[EvidenceFacts, ...] = ()
@@ -57,6 +59,7 @@ class Case:
         self.source = replace(self.source, media_type=image.media_type, size=image.original) if self.source else None
         self.sent_sha256, self.perceptual_hash = image.evidence.facts.sha256, image.perceptual_hash
         self.degradation = image.degradation
+        self.sent_size = image.sent
 
     @property
     def degradation_band(self) -> DegradationBand | None:
@@ -97,6 +100,7 @@ class Case:
             traces=tuple(self.traces),
             evidence=self.evidence,
             sent_sha256=self.sent_sha256,
+            sent_size=self.sent_size,
             perceptual_hash=self.perceptual_hash,
             degradation=self.degradation,
             degradation_band=self.degradation_band,

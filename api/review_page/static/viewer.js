@@ -3,6 +3,7 @@
 // The picture is scaled by a CSS transform alone; boxes are drawn over it at the frame's own scale. Which part is seen is kept in
 // camera.js, what is selected, judged and edited in desk.js; here they meet the element and its attributes.
 
+import { LOOK } from "./viewer/boxes.js";
 import { Camera } from "./viewer/camera.js";
 import { Desk } from "./viewer/desk.js";
 import { Exposure } from "./viewer/exposure.js";
@@ -10,6 +11,7 @@ import * as frame from "./viewer/frame.js";
 import { clampBox, toImage } from "./viewer/geometry.js";
 import { Gestures } from "./viewer/gestures.js";
 import { Keys } from "./viewer/keys.js";
+import { Layers } from "./viewer/layers.js";
 import { Overlay } from "./viewer/overlay.js";
 import { Picture } from "./viewer/picture.js";
 import { HINTS } from "./viewer/wording.js";
@@ -28,6 +30,7 @@ export class ZoomImage extends HTMLElement {
   #desk;
   #camera;
   #overlay;
+  #layers;
   #live;
   #hint;
   #exposure = new Exposure((name, detail) => this.#tell(name, detail));
@@ -99,7 +102,7 @@ export class ZoomImage extends HTMLElement {
   /** Selects a box and edits it by keyboard. */
   startEditing(key = this.selected) {
     this.#desk.select(key);
-    if (!this.#editable || this.selected === null) return false;
+    if (!this.#mayEdit(this.selected) || this.selected === null) return false;
     this.#focusSelected();
     this.#desk.beginEdit({ byKeys: true });
     return true;
@@ -132,6 +135,23 @@ export class ZoomImage extends HTMLElement {
     this.focus({ preventScroll: true });
   }
 
+  /** Offers a layer over the picture, as `Layers.add` takes it. */
+  addLayer(layer) {
+    this.#layers.add(layer);
+  }
+
+  isLayerOn(name) {
+    return this.#layers.isOn(name);
+  }
+
+  toggleLayer(name, on, options) {
+    return this.#layers.toggle(name, on, options);
+  }
+
+  renewLayer(name) {
+    return this.#layers.renew(name);
+  }
+
   /** Shows a blurred picture as it is, or blurs it again. */
   peek(on) {
     this.#peeking = on && this.hasAttribute("blur");
@@ -140,8 +160,30 @@ export class ZoomImage extends HTMLElement {
     this.#exposed();
   }
 
+  /** Draws the place to look at: a box that judges nothing, and can be moved wherever the picture is shown. */
+  startLook() {
+    this.#desk.startAdding({ look: true });
+    this.focus({ preventScroll: true });
+  }
+
+  /** Shows a place that was looked at. */
+  showLook(box) {
+    this.#desk.addLook(box);
+    this.#camera.goTo(this.#desk.find(LOOK).box);
+  }
+
+  /** The place to look at, in whole original pixels; null where none is drawn. */
+  get look() {
+    const entry = this.#desk.find(LOOK);
+    return entry ? [...entry.box] : null;
+  }
+
   get #editable() {
     return this.hasAttribute("editable");
+  }
+
+  #mayEdit(key) {
+    return this.#editable || key === LOOK;
   }
 
   #build() {
@@ -155,12 +197,19 @@ export class ZoomImage extends HTMLElement {
     this.#picture = new Picture(this, this.#size);
     this.#camera = new Camera(this.#size, () => this.#place());
     this.#overlay = new Overlay();
+    this.#layers = new Layers({
+      size: this.#size,
+      insert: (sheet) => this.#overlay.layer.before(sheet),
+      place: () => this.#place(),
+      say: (text) => (this.#live.textContent = text),
+      tell: (name, detail) => this.#tell(name, detail),
+    });
     this.#live = frame.liveRegion();
     this.#hint = frame.hint();
     const help = frame.help();
     const zoom = (factor) => () => this.#camera.zoomBy(factor, undefined, { smoothly: true });
     const tools = frame.tools({ zoomOut: zoom(1 / ZOOM), fit: () => this.fit(), zoomIn: zoom(ZOOM) });
-    this.append(this.#overlay.layer, this.#hint, tools, this.#overlay.grips, frame.cover(() => this.#uncover()), help, this.#live);
+    this.append(this.#overlay.layer, this.#hint, tools, this.#layers.tools.group, this.#overlay.grips, frame.cover(() => this.#uncover()), help, this.#live);
     this.tabIndex = 0;
     this.setAttribute("role", "group");
     this.setAttribute("aria-describedby", help.id);
@@ -192,9 +241,7 @@ export class ZoomImage extends HTMLElement {
       desk,
       camera,
       size: this.#size,
-      get editable() {
-        return element.#editable;
-      },
+      mayEdit: (key) => element.#mayEdit(key),
       get blurred() {
         return element.hasAttribute("blur");
       },
@@ -257,7 +304,7 @@ export class ZoomImage extends HTMLElement {
   #draw() {
     const { entries, editor, selected, highlighted } = this.#desk;
     const held = this.contains(document.activeElement);
-    this.#overlay.show(entries, { selected, highlighted, editable: this.#editable, preview: editor.active });
+    this.#overlay.show(entries, { selected, highlighted, editable: this.#mayEdit(selected), preview: editor.active });
     if (held && !this.contains(document.activeElement)) this.focus({ preventScroll: true });
     this.classList.toggle("adding", editor.adding);
     this.classList.toggle("editing", Boolean(editor.active));
@@ -277,6 +324,7 @@ export class ZoomImage extends HTMLElement {
     const { view, frame } = this.#camera;
     if (!view) return;
     this.#picture.place(view, this.#camera.magnification);
+    this.#layers.place(view);
     this.#overlay.place(view, frame);
   }
 

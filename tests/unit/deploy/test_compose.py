@@ -18,7 +18,8 @@ DEPLOY = ROOT / "deploy"
 COMPOSE = DEPLOY / "compose.yaml"
 STACK: dict[str, Any] = YAML(typ="safe", pure=True).load(COMPOSE)
 SERVICES: dict[str, dict[str, Any]] = STACK["services"]
-OURS = ("migrate", "api", "dispatcher", "intake", "webhooks", "statements", "cli", "worker-cpu", "worker-gpu")
+WORKERS = ("worker-cpu", "worker-gpu", "attention-cpu", "attention-gpu")
+OURS = ("migrate", "api", "dispatcher", "intake", "webhooks", "statements", "cli", *WORKERS)
 OPTIONAL = {"DSA_URL", "DSA_TOKEN"}  # without them nothing is sent
 VARIABLE = re.compile(r"(?<!\$)\$\{([A-Z0-9_]+)(?::([-?])([^}]*))?\}")
 EXAMPLE = dict(line.split("=", 1) for line in (DEPLOY / ".env.example").read_text().splitlines() if line and line[0] != "#")
@@ -95,7 +96,7 @@ def test_the_token_of_the_transparency_database_is_known_to_its_sender_alone() -
     assert [name for name, service in SERVICES.items() if "DSA_TOKEN" in str(service)] == ["statements"]
 
 
-@pytest.mark.parametrize("name", ["worker-cpu", "worker-gpu"])
+@pytest.mark.parametrize("name", WORKERS)
 def test_workers_reach_postgres_redis_and_s3_only(name: str) -> None:
     assert SERVICES[name]["networks"] == ["database", "broker", "objects"]
 
@@ -111,10 +112,10 @@ def test_only_the_s3_server_reaches_the_disks_that_ask_no_password() -> None:
         ("OWNER_PASSWORD", {"postgres", "migrate"}),
         (
             "DATABASE_PASSWORD",
-            {"postgres", "migrate", "api", "dispatcher", "intake", "webhooks", "statements", "cli", "worker-cpu", "worker-gpu"},
+            {"postgres", "migrate", "api", "dispatcher", "intake", "webhooks", "statements", "cli", *WORKERS},
         ),
-        ("BROKER_PASSWORD", {"valkey", "dispatcher", "worker-cpu", "worker-gpu"}),
-        ("S3_SECRET_KEY", {"s3", "api", "dispatcher", "intake", "cli", "worker-cpu", "worker-gpu"}),
+        ("BROKER_PASSWORD", {"valkey", "dispatcher", *WORKERS}),
+        ("S3_SECRET_KEY", {"s3", "api", "dispatcher", "intake", "cli", *WORKERS}),
         ("SECRETS_KEY", {"api", "webhooks"}),
     ],
 )
@@ -201,12 +202,12 @@ def test_our_images_carry_the_projects_version(name: str) -> None:
 def test_workers_are_given_time_to_drain() -> None:
     from worker.local.stack import WORKER_STOP_SECONDS  # noqa: PLC0415  compared with the local stack's
 
-    for name in ("worker-cpu", "worker-gpu"):
+    for name in WORKERS:
         assert int(SERVICES[name]["stop_grace_period"].removesuffix("m")) * 60 >= WORKER_STOP_SECONDS
 
 
 def test_nobody_starts_before_what_it_needs() -> None:
-    for name in ("api", "dispatcher", "intake", "webhooks", "statements", "cli", "worker-cpu", "worker-gpu"):
+    for name in ("api", "dispatcher", "intake", "webhooks", "statements", "cli", *WORKERS):
         assert SERVICES[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
     waited_for = {
         other

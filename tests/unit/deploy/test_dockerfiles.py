@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.queue.configuration import QUEUE
+from worker.queue.configuration import SCAN_WORKER_QUEUES
 
 ROOT = Path(__file__).parents[3]
 DOCKERFILES = sorted((ROOT / "deploy").glob("Dockerfile.*"))
@@ -92,4 +92,4 @@ def test_the_process_gets_signals_and_is_asked_for_its_health(path: Path) -> Non
 def test_workers_are_started_as_vllm_needs_it(image: str) -> None:
     command = json.loads(last(ROOT / "deploy" / f"Dockerfile.{image}", "CMD"))
     assert command[:7] == ["python", "-m", "celery", "-A", "worker", "worker", "-P"]
-    assert command[7:10] == ["threads", "-Q", QUEUE]  # the setting ZOOMIN_CHUNKS_IN_FLIGHT says how many
+    assert command[7:10] == ["threads", "-Q", ",".join(SCAN_WORKER_QUEUES)]  # the setting ZOOMIN_CHUNKS_IN_FLIGHT says how many

@@ -19,6 +19,7 @@ EVERYTHING = Filter(
     route=Route.FLAG,
     score_from=0.000001,
     score_to=1.0,
+    seen_half_to=0.5,
     reviewer="person:0198c7a0-0000-7000-8000-000000000000",
     release="nano-0123456789ab",
     day_from=date(2026, 11, 1),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from worker.lab.labels import Label
 from worker.moderation.boxes import Box, Size
 from worker.moderation.degradation import Degradation, DegradationBand, band
+from worker.moderation.faithfulness import Faithfulness
 from worker.moderation.outcomes import Outcome, OutcomeKind, StageSeconds, Verdict
 
 
@@ -36,6 +37,7 @@ class Judged:
     tokens: Tokens
     error: str | None
     degradation: Degradation | None = None
+    faithfulness: Faithfulness | None = None  # where the explanation was tested
 
     @property
     def band(self) -> DegradationBand | None:
@@ -81,4 +83,5 @@ def judged(label: Label, outcome: Outcome) -> Judged:
         ),
         error=outcome.error_message,
         degradation=outcome.degradation,
+        faithfulness=outcome.faithfulness,
     )

@@ -1,5 +1,6 @@
 // One claimed task: its picture and boxes, its form, and the draft that outlives a lost claim, a reload and a new sign-in.
 import { send } from "../api.js";
+import { prepare, reveal } from "../explaining/panels.js";
 import { apply, preferences } from "./preferences.js";
 
 const SUGGESTED = {}; // the clause that was last chosen for each verdict, in this sitting
@@ -18,6 +19,7 @@ export class Task {
     this.#restore();
     this.#changed();
     this.#loadLazily();
+    prepare(article, this.viewer);
   }
 
   claimed(token, version) {
@@ -108,6 +110,12 @@ export class Task {
   }
 
   lookClosely() { if (this.viewer && this.selected !== null) this.viewer.focusBox(this.selected); }
+
+  // The place that the model is to look at, drawn by hand.
+  lookCloser() {
+    reveal(this.article, "looks");
+    this.viewer?.startLook();
+  }
 
   showMore() {
     this.article.querySelector(".explanation").classList.add("whole");

@@ -1,8 +1,11 @@
 // The boxes and what a person says of them: a list of frozen entries, replaced on each change, so that undoing is taking the one before.
 //
-// Entry: {key, position, label, original, box, judgement}. `key` is a string: the model's position, or a1, a2, ... of an added one.
+// Entry: {key, position, label, original, box, judgement}. `key` is a string: the model's position, a1, a2, ... of an added one, or LOOK of
+// the place that somebody asks about, which judges nothing.
 
 import { clampBox, sameBox, wholeBox } from "./geometry.js";
+
+export const LOOK = "look";
 
 export class BoxList {
   #entries;
@@ -44,12 +47,13 @@ export class BoxList {
     return this.#replace(key, { box: placed, judgement: "move" });
   }
 
-  /** Answers the key of the new box. */
-  add(box) {
-    const numbers = this.#entries.filter(({ position }) => position === null).map(({ key }) => Number(key.slice(1)));
-    const key = `a${Math.max(0, ...numbers) + 1}`;
+  /** Answers the key of the new box. A place to look at takes the place of the one before. */
+  add(box, { look = false } = {}) {
+    const others = this.#entries.filter(({ key }) => !look || key !== LOOK);
+    const numbers = others.filter(({ judgement }) => judgement === "add").map(({ key }) => Number(key.slice(1)));
+    const key = look ? LOOK : `a${Math.max(0, ...numbers) + 1}`;
     const placed = Object.freeze(wholeBox(box, this.#size));
-    this.#become([...this.#entries, Object.freeze({ key, position: null, label: "", original: null, box: placed, judgement: "add" })]);
+    this.#become([...others, Object.freeze({ key, position: null, label: "", original: null, box: placed, judgement: look ? LOOK : "add" })]);
     return key;
   }
 
@@ -59,10 +63,9 @@ export class BoxList {
     this.#entries = this.#entries.map((entry) => (entry.key === key ? Object.freeze({ ...entry, box: placed }) : entry));
   }
 
-  /** Removes an added box, puts a moved one back. */
+  /** Removes an added box or a place to look at, puts a moved one back. */
   restore(key) {
-    const judgement = this.find(key)?.judgement;
-    return (judgement === "add" || judgement === "move") && this.judge(key, null);
+    return ["add", "move", LOOK].includes(this.find(key)?.judgement) && this.judge(key, null);
   }
 
   /** Takes back the last change. */
@@ -75,7 +78,7 @@ export class BoxList {
   /** As the API takes them. */
   judgements() {
     return this.#entries
-      .filter(({ judgement }) => judgement !== null)
+      .filter(({ judgement }) => judgement !== null && judgement !== LOOK)
       .map(({ judgement: kind, position, box }) => {
         if (kind === "add") return { kind, box: [...box] };
         return kind === "move" ? { kind, position, box: [...box] } : { kind, position };

@@ -94,12 +94,23 @@ export class Desk {
     this.#changed();
   }
 
-  startAdding() {
+  /** `look`: the box is to be asked about, and judges nothing. */
+  startAdding({ look = false } = {}) {
     this.finish();
     this.select(null);
     this.editor.adding = true;
+    this.editor.looking = look;
     this.#out.say(HINTS.adding);
     this.#out.draw();
+  }
+
+  /** Marks a place to look at, and selects it. */
+  addLook(box) {
+    this.finish();
+    const key = this.#boxes.add(box, { look: true });
+    this.select(null);
+    this.select(key);
+    this.#changed();
   }
 
   stopAdding() {

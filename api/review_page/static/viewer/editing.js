@@ -5,6 +5,7 @@ import { clampBox, movedBox, resizedBox } from "./geometry.js";
 export class Editor {
   active = null; // {key, from, box, fresh, byKeys}
   adding = false;
+  looking = false; // what is added is a place to look at, no judgement
   #boxes;
   #size;
 
@@ -22,7 +23,7 @@ export class Editor {
   /** Adds a box and begins to edit it. Answers its key. */
   beginNew(box, { byKeys = false } = {}) {
     this.adding = false;
-    const key = this.#boxes.add(box);
+    const key = this.#boxes.add(box, { look: this.looking });
     this.begin(key, { fresh: true, byKeys });
     return key;
   }

@@ -37,6 +37,27 @@ export function tools({ zoomOut, fit, zoomIn }) {
   return group;
 }
 
+/** Buttons of layers, and below them what explains those that are shown. */
+export function layerTools() {
+  const group = made("div", "viewer-layers", { hidden: true });
+  const row = made("div", "viewer-row");
+  row.setAttribute("role", "group");
+  row.setAttribute("aria-label", "Layers");
+  group.append(row);
+  return {
+    group,
+    add(label, shortcut, press) {
+      const added = button("", label, press);
+      added.setAttribute("aria-pressed", "false");
+      if (shortcut) added.setAttribute("aria-keyshortcuts", shortcut);
+      row.append(added);
+      group.hidden = false;
+      return added;
+    },
+    explain: (legend) => group.append(legend),
+  };
+}
+
 /** Stands where the picture would be. */
 export const ground = () => made("div", "viewer-picture viewer-ground");
 

@@ -19,7 +19,7 @@ export class Gestures {
   #swallowClick = false;
   #pressed = new AbortController(); // ends listening to the window
 
-  /** `viewer` offers the element, its desk and camera, pointOf(event), whether it is editable and blurred, and peek. */
+  /** `viewer` offers the element, its desk and camera, pointOf(event), mayEdit(key), whether it is blurred, and peek. */
   constructor(viewer) {
     this.#viewer = viewer;
     const on = (name, act, options) => viewer.element.addEventListener(name, (event) => act.call(this, event), options);
@@ -70,10 +70,11 @@ export class Gestures {
   }
 
   #meaning({ target, button }) {
-    const { editable, desk } = this.#viewer;
+    const { desk } = this.#viewer;
     const { editor, selected } = desk;
-    if (!editable || button === 1 || this.spaceHeld) return { kind: "pan" };
+    if (button === 1 || this.spaceHeld) return { kind: "pan" };
     if (editor.adding) return { kind: "draw" };
+    if (!this.#viewer.mayEdit(selected)) return { kind: "pan" };
     const edges = target.closest(".viewer-handle")?.dataset.edges;
     if (edges) return { kind: "shift", edges };
     return target.closest(".viewer-box")?.dataset.key === selected && selected !== null ? { kind: "shift" } : { kind: "pan" };
@@ -150,7 +151,7 @@ export class Gestures {
     if (!began || kind === "pan") return;
     const slipped = kind === "draw" && Math.min(Math.abs(point.x - start.x), Math.abs(point.y - start.y)) < SMALLEST_DRAWN;
     this.#viewer.desk.endEdit({ kept: !slipped });
-    if (slipped) this.#viewer.desk.startAdding();
+    if (slipped) this.#viewer.desk.startAdding({ look: this.#viewer.desk.editor.looking });
   }
 
   #cancelled({ pointerId }) {

@@ -1,5 +1,7 @@
 // What is said to people: names of boxes, and sentences for the live region and the hint.
 
+import { LOOK } from "./boxes.js";
+
 const LONGEST_LABEL = 160; // characters; a model may write 10,000, and a screen reader would read them all
 const SAID = { accept: "accepted", reject: "rejected", move: "moved", add: "added" };
 const MARKS = { accept: "✓", reject: "✕", move: "↔", add: "+" };
@@ -11,19 +13,19 @@ export const HINTS = {
 };
 export const HELP = "Plus and minus zoom, 0 fits, arrows pan. Tab goes through the boxes, Enter selects one and then edits it.";
 
-export const nameOf = ({ key, position }) => (position === null ? `Added box ${key.slice(1)}` : `Box ${position}`);
+export const nameOf = ({ key, position }) => (key === LOOK ? "Place to look at" : position === null ? `Added box ${key.slice(1)}` : `Box ${position}`);
 
 /** "Box 1: hand with six fingers, accepted" */
 export function labelOf(entry) {
   const characters = Array.from(entry.label);
   const label = characters.length > LONGEST_LABEL ? `${characters.slice(0, LONGEST_LABEL).join("")}…` : entry.label;
-  const said = entry.judgement && entry.judgement !== "add" ? `, ${SAID[entry.judgement]}` : "";
+  const said = SAID[entry.judgement] && entry.judgement !== "add" ? `, ${SAID[entry.judgement]}` : "";
   return `${nameOf(entry)}${label && `: ${label}`}${said}`;
 }
 
 /** What the badge shows: the number, and how it is judged by a sign, not by colour alone. */
 export const badgeOf = ({ key, position, judgement }) =>
-  position === null ? `+${key.slice(1)}` : `${position}${judgement ? ` ${MARKS[judgement]}` : ""}`;
+  key === LOOK ? "⌕" : position === null ? `+${key.slice(1)}` : `${position}${judgement ? ` ${MARKS[judgement]}` : ""}`;
 
 /** "left 120, top 40, 300 by 200 pixels" */
 export function placeOf(box) {
@@ -34,6 +36,6 @@ export function placeOf(box) {
 /** "Box 2 moved: left 120, top 40, 300 by 200 pixels" */
 export function judged(entry) {
   if (entry.judgement === null) return `${nameOf(entry)}: no judgement`;
-  if (entry.judgement === "add") return `${nameOf(entry)}: ${placeOf(entry.box)}`;
+  if (entry.position === null) return `${nameOf(entry)}: ${placeOf(entry.box)}`;
   return `${nameOf(entry)} ${SAID[entry.judgement]}${entry.judgement === "move" ? `: ${placeOf(entry.box)}` : ""}`;
 }

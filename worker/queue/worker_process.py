@@ -1,4 +1,4 @@
-"""The process around the scan tasks: loads the model before the first message, drains on SIGTERM, leaves when the engine dies.
+"""The process around the tasks: opens what its queues need before the first message, drains on SIGTERM, leaves when the engine dies.
 
 Signals: SIGTERM and SIGINT drain (images begun are finished and recorded, chunks handed back uncharged, exit 0); a repeated one
 changes nothing, as the drain is bounded by the images in flight. SIGQUIT leaves at once, taking the engine's processes along;
@@ -8,75 +8,48 @@ leases expire by themselves. Celery's own cold shutdown is not used: its cancell
 import os
 import signal
 import sys
-import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Collection
 from types import FrameType
 from typing import Any
 
 import psutil
 import structlog
-from celery import signals
+from celery import Celery, signals
 from celery.utils.imports import symbol_by_name
-from celery.worker import state
-from sqlalchemy import Engine
 
-from worker.moderation.errors import EngineDiedError, TransientError, ZoomInError
+from worker.moderation.errors import ZoomInError
+from worker.moderation.explanation_jobs import QUEUES
 from worker.moderation.settings import Settings, load_settings
 from worker.queue import metrics
+from worker.queue.configuration import QUEUE
+from worker.queue.explaining import Bench, Explainers
 from worker.queue.logs import configure_logs
 from worker.queue.moderator import Moderator
 from worker.queue.owners import is_gone, owner_name
-from worker.queue.run_chunk import run_chunk
+from worker.queue.workers import EXIT_CLEAN, EXIT_FAILURE, JobWorker, ScanWorker
+from worker.store.explanation_queue import job_leaseholders, void_job_leases
 from worker.store.releases import ensure_release
 from worker.store.session import connect, transaction
 from worker.store.sweeps import leaseholders, void_leases
 
-EXIT_CLEAN, EXIT_FAILURE = 0, 1
 log = structlog.get_logger(__name__)
 
-
-@dataclass(slots=True)
-class ScanWorker:
-    """One worker process: its model, its database, its name."""
-
-    settings: Settings
-    engine: Engine
-    moderator: Moderator
-    owner: str
-    drain: threading.Event = field(default_factory=threading.Event)
-
-    def scan(self, chunk_id: int) -> None:
-        """Judges and records what is pending in a chunk. An engine's death ends the process, for its supervisor to restart."""
-        try:
-            run_chunk(chunk_id, engine=self.engine, moderator=self.moderator, settings=self.settings, owner=self.owner, drain=self.drain)
-        except EngineDiedError as error:
-            log.critical("engine_died", chunk_id=chunk_id, error=error.message, next="this process leaves; its supervisor restarts it")
-            metrics.ENGINE_DEATHS.inc(not self.drain.is_set())  # every chunk in flight meets the one death
-            self.leave(EXIT_FAILURE)
-        except TransientError as error:
-            log.warning("chunk_left", chunk_id=chunk_id, error=error.message, next="the dispatcher rings the chunk again")
-
-    def leave(self, exit_code: int) -> None:
-        """Claims nothing more, finishes what is begun, and exits. The first exit code given stands."""
-        self.drain.set()
-        if state.should_stop is None:
-            state.should_stop = exit_code  # type: ignore[assignment]  # Celery's main loop looks at it about every second
-
-    def close(self) -> None:
-        """Frees model and connections."""
-        self.moderator.close()
-        self.engine.dispose()
+_worker: JobWorker | None = None
 
 
-_worker: ScanWorker | None = None
-
-
-def current_worker() -> ScanWorker:
+def current_worker() -> JobWorker:
     """The worker of this process."""
     if _worker is None:
-        raise RuntimeError("scan_chunk runs in a scan worker only: python -m celery -A worker worker -P threads -Q scan")
+        raise RuntimeError("tasks run in a worker only: python -m celery -A worker worker -P threads -Q scan,looks,translations")
     return _worker
+
+
+def scan_worker() -> ScanWorker:
+    """The worker of this process, which consumes `scan` and so has an engine."""
+    worker = current_worker()
+    if not isinstance(worker, ScanWorker):
+        raise TypeError("scan_chunk is rung on the queue `scan` only")
+    return worker
 
 
 @signals.setup_logging.connect
@@ -94,22 +67,34 @@ def open_worker(sender: Any, **_: Any) -> None:
     try:
         settings = load_settings()
         configure_logs(settings.log_level)
-        owner = owner_name(os.getpid())
-        engine = connect(settings, application=f"zoomin-worker {owner}")
-        metrics.serve_metrics(settings.api_host, settings.metrics_port)
-        build: Callable[[Settings], Moderator] = symbol_by_name(sender.app.conf.zoomin_moderator)
-        moderator = build(settings)
-        with transaction(engine) as session:
-            ensure_release(session, moderator.release)
-            void_leases(session, [other for other in leaseholders(session) if is_gone(other)])
+        _worker = _open(settings, sender.app, frozenset(sender.app.amqp.queues.consume_from))
     except ZoomInError as error:
         log.critical("worker_cannot_start", code=error.code, error=error.message)
         raise SystemExit(EXIT_FAILURE) from None
     except Exception as error:  # Celery swallows what a signal handler raises: the worker would eat messages without a model
         log.exception("worker_cannot_start", code="internal_error", error=type(error).__name__)
         raise SystemExit(EXIT_FAILURE) from None
-    _worker = ScanWorker(settings, engine, moderator, owner)
+
+
+def _open(settings: Settings, app: Celery, queues: Collection[str]) -> JobWorker:
+    """A scan worker where `scan` is consumed, else one for explanations alone. Raises MisconfiguredError, TransientError."""
+    owner, scans = owner_name(os.getpid()), QUEUE in queues
+    engine = connect(settings, application=f"{'zoomin-worker' if scans else 'zoomin-explainer'} {owner}")
+    metrics.serve_metrics(settings.api_host, settings.metrics_port if scans else settings.attention_metrics_port)
+    moderator: Moderator | None = symbol_by_name(app.conf.zoomin_moderator)(settings) if scans else None
+    bench = Bench(settings=settings, engine=engine, owner=owner, moderator=moderator)
+    builders = {kind: symbol_by_name(path) for kind, path in app.conf.zoomin_explainers.items() if QUEUES[kind] in queues}
+    explainers = Explainers(bench, {kind: build(bench) for kind, build in builders.items()})
+    with transaction(engine) as session:
+        void_leases(session, [other for other in leaseholders(session) if is_gone(other)])
+        void_job_leases(session, [other for other in job_leaseholders(session) if is_gone(other)])
+        if moderator is not None:
+            ensure_release(session, moderator.release)
+    if moderator is None:
+        log.info("worker_loaded", owner=owner, explains=sorted(explainers.runners))
+        return JobWorker(settings=settings, engine=engine, owner=owner, explainers=explainers)
     log.info("worker_loaded", owner=owner, release=moderator.release.id, training=moderator.release.training)
+    return ScanWorker(settings=settings, engine=engine, owner=owner, explainers=explainers, moderator=moderator)
 
 
 @signals.worker_ready.connect

@@ -1,0 +1,135 @@
+"""What a worker does with an explanation job: claim it, let the runner of its kind work, record what that made. Free of Celery.
+
+A runner works without a transaction, and returns a function that writes its result's own rows; they are written in the transaction
+that ends the job, behind its fence. To add a kind: a module `queue.explain_<kind>` with `build(bench) -> Runner`, named in
+`queue.configuration.EXPLAINERS`.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from worker.moderation.errors import EngineDiedError, FencedError, MisconfiguredError, OutageError, TransientError, ZoomInError
+from worker.moderation.explanation_jobs import Job, JobKind
+from worker.moderation.settings import Settings
+from worker.queue import metrics
+from worker.queue.moderator import Moderator
+from worker.store.explanation_jobs import claim_job, fail_job, finish_job, put_back_job, renew_job
+from worker.store.explanation_queue import unring_jobs
+from worker.store.session import transaction
+
+LONGEST_DELAY_SECONDS = 300  # between attempts; they double from 2 s
+Write = Callable[[Session], None]
+Runner = Callable[[Job], Write]
+log = structlog.get_logger(__name__)
+
+
+class Ending(StrEnum):
+    """How a job's visit to this worker ended."""
+
+    NOT_CLAIMED = "not_claimed"  # somebody else's, or ended: a repeated or late message
+    DONE = "done"
+    FAILED = "failed"  # for good
+    PUT_BACK = "put_back"  # tried again later
+    DRAINED = "drained"  # this worker is leaving
+    FENCED = "fenced"  # the lease was lost: what was made is discarded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What a worker process has for its runners. Without a model in the process, `moderator` is None."""
+
+    settings: Settings
+    engine: Engine
+    owner: str
+    moderator: Moderator | None = None
+
+    def renew(self, job: Job) -> None:
+        """Puts the lease's end off: between steps of what takes longer than a minute. Raises FencedError, TransientError."""
+        with transaction(self.engine) as session:
+            renew_job(session, job, self.settings.lease_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Explainers:
+    """A bench with the runners that were built on it."""
+
+    bench: Bench
+    runners: Mapping[JobKind, Runner] = field(default_factory=dict)
+
+    def runner(self, kind: JobKind) -> Runner:
+        """Who works on a kind. Raises MisconfiguredError `explainer_missing`."""
+        if kind not in self.runners:
+            raise MisconfiguredError(
+                "explainer_missing", f"The worker that took this job cannot make a {kind}: start one that can, then ask again."
+            )
+        return self.runners[kind]
+
+
+def explain(job_id: UUID, explainers: Explainers, *, drained: bool) -> Ending:
+    """Does one job, whatever becomes of it. Raises EngineDiedError (the worker must leave), TransientError (Postgres is away)."""
+    bench = explainers.bench
+    if drained:
+        with transaction(bench.engine) as session:
+            unring_jobs(session, [job_id])
+        return Ending.DRAINED
+    with transaction(bench.engine) as session:
+        job = claim_job(session, job_id, bench.owner, bench.settings.lease_seconds)
+    if job is None:
+        log.info("job_not_claimed", job_id=str(job_id), next="nothing to do: a repeated or late message")
+        return Ending.NOT_CLAIMED
+    with structlog.contextvars.bound_contextvars(job_id=str(job.id), batch_id=str(job.batch_id), ordinal=job.ordinal, kind=job.kind.value):
+        log.info("job_claimed", attempt=job.attempts)
+        ending = _work(job, explainers)
+        metrics.JOBS_ENDED.labels(job.kind.value, ending.value).inc()
+        log.info("job_ended", ending=ending.value)
+        return ending
+
+
+def _work(job: Job, explainers: Explainers) -> Ending:
+    began = time.monotonic()
+    try:
+        write = explainers.runner(job.kind)(job)
+        with transaction(explainers.bench.engine) as session:
+            finish_job(session, job, actor=explainers.bench.owner)
+            write(session)
+    except FencedError as error:
+        return _discard(error)
+    except EngineDiedError as error:
+        _end(job, explainers.bench, error)
+        raise
+    except ZoomInError as error:
+        return _end(job, explainers.bench, error)
+    except Exception as error:  # attempts bound how often a bug is met
+        log.exception("job_met_a_bug")
+        return _end(job, explainers.bench, TransientError("internal_error", f"A bug of ours ({type(error).__name__}): the log has more."))
+    metrics.JOB_SECONDS.labels(job.kind.value).observe(time.monotonic() - began)
+    return Ending.DONE
+
+
+def _end(job: Job, bench: Bench, error: ZoomInError) -> Ending:
+    """Back for another attempt where that may help, else failed."""
+    charged = not isinstance(error, OutageError)
+    passing = isinstance(error, TransientError | EngineDiedError) and (not charged or job.attempts < bench.settings.max_attempts)
+    delay = min(2.0 ** min(job.attempts if charged else job.announcements, 20), LONGEST_DELAY_SECONDS)
+    try:
+        with transaction(bench.engine) as session:
+            if passing:
+                put_back_job(session, job, charge=charged, delay_seconds=delay, message=error.message)
+            else:
+                fail_job(session, job, error, actor=bench.owner)
+    except FencedError as second:
+        return _discard(second)
+    log.warning("job_unfinished", code=error.code, error=error.message, next=f"tried again in {delay:g} s" if passing else "failed")
+    return Ending.PUT_BACK if passing else Ending.FAILED
+
+
+def _discard(error: FencedError) -> Ending:
+    log.warning("job_lease_lost", error=error.message, next="whoever holds the job now does it")
+    return Ending.FENCED
