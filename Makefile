@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # Of the tests: each has services, a browser and an engine of its own, and a file's tests stay together.
 WORKERS ?= 2
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test browser check fuzz format bench lock clean
+.PHONY: help setup demo test browser check fuzz format catalogue bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,11 @@ fuzz: $(READY) ## Requests made from the OpenAPI document against a fresh server
 format: $(READY) ## Format the code and mend what lint can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+CATALOGUE := worker/moderation/translation
+catalogue: $(READY) ## Bring nano's catalogues up to date with what it says; what is new in them waits for a translator
+	@$(BIN)/pybabel -q extract -k N_ --no-location --omit-header -w 140 -o $(CATALOGUE)/locale/nano.pot $(CATALOGUE)/messages.py
+	@$(BIN)/pybabel -q update -D nano -i $(CATALOGUE)/locale/nano.pot -d $(CATALOGUE)/locale --omit-header --no-fuzzy-matching -w 140
 
 bench: $(READY) ## Measure intake against a raw COPY, what the audit chain costs, time to the first verdict, and to the next image
 	@$(BIN)/zoomin bench intake

@@ -30,6 +30,7 @@ from api.review_page.static_files import PREFIX as STATIC_FILES
 from api.review_page.static_files import PageFiles
 from api.routes import (
     appeals,
+    attention_maps,
     audit,
     batches,
     coverage,
@@ -38,6 +39,7 @@ from api.routes import (
     erasures,
     events,
     explanation_jobs,
+    faithfulness,
     golden_items,
     items,
     legal_holds,
@@ -55,6 +57,7 @@ from api.routes import (
     statements,
     storage_checks,
     tasks,
+    translations,
     webhook_deliveries,
     webhook_endpoints,
 )
@@ -74,9 +77,12 @@ ROUTERS = (
     results.router,
     items.router,
     coverage.router,
+    faithfulness.router,
     regions.router,
     looks.router,
     explanation_jobs.router,
+    attention_maps.router,
+    translations.router,
     storage_checks.router,
     policies.router,
     queues.router,

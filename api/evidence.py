@@ -1,4 +1,4 @@
-"""Pixels that the model was sent, as they are kept; every look at them is an audit event."""
+"""Pixels that the model was sent, and what was drawn of them, as they are kept; every look at them is an audit event."""
 
 import hashlib
 from collections.abc import Mapping
@@ -19,6 +19,7 @@ from worker.store.session import transaction
 
 # Evidence is written by our own encoder alone, so it is passed on as it is, once its sha256 is right: nothing is decoded here.
 SIGNATURES = {"image/webp": b"RIFF", "image/png": b"\x89PNG\r\n\x1a\n"}
+ARRAYS = {"application/x-npz": b"PK\x03\x04"}  # raw numbers of attention maps
 MAX_BYTES = 50_000_000  # more than the model can be sent
 SECONDS = 10.0
 
@@ -28,7 +29,7 @@ Viewer = Annotated[Principal, Depends(require(Scope.READ, Scope.REVIEW, Scope.LE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """Who looks at what. `noun` is crop or image: events and problems are named after it."""
+    """Who looks at what. `noun` is crop, image or attention_map: events and problems are named after it."""
 
     principal: Principal
     noun: str
@@ -39,14 +40,14 @@ class Look:
 
 
 def show(services: ApiServices, stored: StoredEvidence | None, look: Look) -> Response:
-    """The object. Waits for the object store. Raises ProblemError: crop_missing, crop_damaged, image_missing, image_damaged."""
+    """The object. Waits for the object store. Raises ProblemError: `<noun>_missing`, `<noun>_damaged`."""
     if stored is None:
         raise ProblemError(f"{look.noun}_missing")
     try:
         body = services.storage.get(stored.bucket, stored.key, max_bytes=MAX_BYTES, timeout_seconds=SECONDS).body
     except RejectedError:  # erased, or past its retention
         raise ProblemError(f"{look.noun}_missing") from None
-    signature = SIGNATURES.get(stored.media_type, b"\x00")
+    signature = (SIGNATURES | ARRAYS).get(stored.media_type, b"\x00")
     if hashlib.sha256(body).hexdigest() != stored.sha256 or not body.startswith(signature):
         raise ProblemError(f"{look.noun}_damaged")
     with transaction(services.engine) as session:

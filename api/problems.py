@@ -241,6 +241,12 @@ TABLE = (
         "Nothing on what was seen",
         "Nothing is recorded of what was seen: no verdict at that revision, erased, or judged before there was a record.",
     ),
+    _K("no_verdict", 409, "No verdict", "The item has no verdict to explain: it was not judged yet, or could not be."),
+    _K("attention_map_missing", 404, "Map missing", "The maps explain nothing of that name, or are no longer kept."),
+    # Translations
+    _K("language_unsupported", 422, "Language unknown", "A translation into it could not be verified here.", speaks=True),
+    _K("language_not_offered", 422, "Language not offered", "The item's policy does not list the language.", speaks=True),
+    _K("explanation_missing", 409, "Nothing to translate", "The model said nothing of the image at that revision."),
     # Search
     _K("filter_invalid", 422, "Bad filter", "Nothing can be searched for like that.", speaks=True),
     _K("words_too_common", 422, "Words too common", "Every one of the words is too common to be searched for.", speaks=True),
@@ -301,6 +307,7 @@ TABLE = (
     # The service
     _K("internal_error", 500, "Internal error", "A fault of ours. The request id leads operators to its record."),
     _K("image_damaged", 500, "Image damaged", "The stored image is not the one that was recorded: it is not shown."),
+    _K("attention_map_damaged", 500, "Map damaged", "The stored map is not the one that was recorded: it is not shown."),
     _K("crop_damaged", 500, "Crop damaged", "The stored crop is not the one that was recorded: it is not shown."),
     _K("database_unavailable", 503, "Temporarily unavailable", "The database does not answer. Try again.", retryable=True),
     _K("object_store_unavailable", 503, "Temporarily unavailable", "The object store does not answer. Try again.", retryable=True),
@@ -320,6 +327,7 @@ RENAMED = MappingProxyType(
         "golden_missing": "not_found",
         "region_missing": "not_found",
         "job_missing": "not_found",
+        "attention_map_unknown": "not_found",
         "region_id_malformed": "not_found",
         "look_missing": "not_found",
         "task_missing": "not_found",

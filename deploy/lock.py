@@ -26,8 +26,8 @@ TORCH_HASHES = {  # sha256 of torch-2.13.0+cpu, manylinux_2_28, as PyTorch's CPU
 }
 # Those of pyproject's dependencies that `api`, with all of moderation, store and intake, imports; and its server. A test tries it.
 API = (
-    "alembic", "boto3", "cryptography", "fastapi", "httpx", "jinja2", "joserfc", "msgspec", "prometheus-client", "psycopg", "pydantic",
-    "pydantic-settings", "sqlalchemy", "uvicorn",
+    "alembic", "babel", "boto3", "cryptography", "fastapi", "httpx", "jinja2", "joserfc", "msgspec", "prometheus-client", "psycopg",
+    "pydantic", "pydantic-settings", "sqlalchemy", "uvicorn",
 )  # fmt: skip
 
 

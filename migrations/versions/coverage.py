@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "coverage"
-down_revision = "explaining_policies"
+down_revision = "explanation_jobs"
 branch_labels = None
 depends_on = None
 

@@ -11,7 +11,7 @@ depends_on = None
 
 TABLE = "explanation_jobs"
 CHANGING = (
-    "state, next_attempt_at, announced_at, announcements, attempts, asked_by, sampled,"
+    "state, next_attempt_at, announced_at, announcements, attempts, lane,"
     " lease_owner, lease_token, lease_expires_at, error_code, error_message, finished_at"
 )
 
@@ -37,13 +37,13 @@ def upgrade() -> None:
             nullable=False,
             comment="Ids and parameters; no words of people or models",
         ),
-        sa.Column("asked_by", sa.Text(), nullable=False, comment="Who asked: an actor"),
+        sa.Column("asked_by", sa.Text(), nullable=False, comment="Who asked first: an actor"),
         sa.Column(
-            "sampled",
-            sa.Boolean(),
-            server_default=sa.text("false"),
+            "lane",
+            sa.SmallInteger(),
+            server_default=zero,
             nullable=False,
-            comment="A policy drew it: what somebody waits for goes first",
+            comment="0: somebody waits for it; 1: a policy drew it, and it lets those go first",
         ),
         sa.Column(
             "state",
@@ -79,7 +79,7 @@ def upgrade() -> None:
         comment="Work about recorded outcomes: attention maps, looks, translations. None changes a verdict",
     )
     op.create_index(
-        "ix_explanation_jobs_waiting", TABLE, ["kind", "tenant_id", "sampled", "id"], postgresql_where=sa.text("state = 'waiting'")
+        "ix_explanation_jobs_waiting", TABLE, ["kind", "tenant_id", "lane", "id"], postgresql_where=sa.text("state = 'waiting'")
     )
     op.create_index("ix_explanation_jobs_in_flight", TABLE, ["kind", "state"], postgresql_where=sa.text("state IN ('announced','running')"))
     op.create_index("ix_explanation_jobs_tenant_id", TABLE, ["tenant_id", "id"])

@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "looks"
-down_revision = ("explanation_jobs", "coverage")
+down_revision = "faithfulness"
 branch_labels = None
 depends_on = None
 

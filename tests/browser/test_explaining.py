@@ -1,5 +1,7 @@
 """How far an explanation holds, beside the picture and over it: what the model looked at."""
 
+from dataclasses import replace
+
 import pytest
 from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import Engine
@@ -9,7 +11,13 @@ from tests.browser.judging import Chair, sit_down
 from tests.browser.seeing import check_accessible, screenshot
 from tests.browser.world import Seeded, seed
 from worker.intake.storage import Storage
+from worker.moderation.boxes import Box
+from worker.moderation.faithfulness import CheckCost, Faithfulness, Fill, Masking, found
+from worker.moderation.outcomes import Outcome, OutcomeKind
 from worker.moderation.settings import Settings
+from worker.store.faithfulness import write_checks
+from worker.store.outcome_rows import Place
+from worker.store.session import transaction
 
 LARGE, SMALL = "large", "small"
 TIMES = 6  # sides of a sample: nine megapixels, of which the scan saw one
@@ -40,6 +48,14 @@ CASES = (
 def seeded(site_settings: Settings, engine: Engine, storage: Storage) -> Seeded:
     """One image that the scan saw shrunken, and one that it saw as it is."""
     return seed(site_settings, engine, storage, cases=CASES)
+
+
+def checked(seeded: Seeded, engine: Engine, case: str, found: Faithfulness) -> None:
+    """The explanation of a case was tested when it was judged."""
+    place = Place(batch_id=seeded.batch_id, revision=1, chunk_id=0)
+    outcome = Outcome(ordinal=seeded.ordinal(case), kind=OutcomeKind.VERDICT, faithfulness=found)
+    with transaction(engine) as session:
+        write_checks(session, place, [outcome])
 
 
 def layer(place: Locator, name: str) -> Locator:
@@ -83,6 +99,21 @@ def test_what_was_seen_how_closely_is_drawn_over_the_picture_and_told_beside_it(
     chair.keys("o")
     expect(chair.task.locator(".coverage-map")).to_be_hidden()
     expect(chair.task.locator("zoom-image [role=status]").last).to_have_text("Coverage not shown.")
+
+
+def test_whether_the_explanation_moves_the_score_is_told_and_what_was_not_tested_is_said(
+    reviewer: Page, seeded: Seeded, engine: Engine
+) -> None:
+    together = Masking(position=0, fill=Fill.BLUR, p_masked=0.2, p_control=0.6, controls=(Box(0, 0, 9, 9),))
+    cost = CheckCost(requests=28, seconds=9.3)
+    checked(seeded, engine, LARGE, found(0.62, (together, replace(together, position=1, fill=Fill.MEAN, p_masked=0.31)), cost))
+    reviewer.goto(f"/review/items/{seeded.item(LARGE)}")
+    told = panel(reviewer.locator("main"), "Whether the explanation moves the score")
+    expect(told.locator(".numbers")).to_contain_text("With what it cites hidden−0.420With as much hidden elsewhere−0.020")
+    expect(told.get_by_role("row", name="Box 1, in their mean colour")).to_contain_text("0.310")
+    expect(told).to_contain_text("Tested by 28 more requests, in 9.3 s.")
+    reviewer.goto(f"/review/items/{seeded.item(SMALL)}")
+    expect(reviewer.get_by_text("Not tested: a share of what is called generated is")).to_be_visible()
 
 
 def test_a_layer_lies_on_its_pixels_at_any_zoom_is_remembered_and_hides_with_the_picture(reviewer: Page, seeded: Seeded) -> None:

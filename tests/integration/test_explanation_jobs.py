@@ -31,7 +31,7 @@ from worker.store.explanation_queue import announce_jobs
 from worker.store.session import transaction
 
 DEADLINE_SECONDS = 60
-DONE = "SELECT * FROM explanation_jobs WHERE id = :id"
+ONE = "SELECT * FROM explanation_jobs WHERE id = :id"
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def announced(engine: Engine, limit: int = 100) -> list[UUID]:
 
 
 def row(world: World, job_id: UUID) -> Any:
-    return world.rows(DONE, id=job_id)[0]
+    return world.rows(ONE, id=job_id)[0]
 
 
 def rung(valkey: "redis.Redis", queue: str) -> int:
@@ -106,7 +106,7 @@ def test_asked_twice_it_is_one_job_and_a_failed_one_begins_anew(world: World, be
     before = outcome(world, batch_id)
     job_id = ask(world.engine, batch_id, sampled=True)
     assert ask(world.engine, batch_id) == job_id
-    assert not row(world, job_id).sampled  # somebody waits for it now
+    assert row(world, job_id).lane == 0  # somebody waits for it now
     assert ask(world.engine, batch_id, key="scan") != job_id
     assert done_by(bench, job_id, raising(RejectedError("trace_missing", "Its trace was purged."))) is Ending.FAILED
     failed = row(world, job_id)

@@ -77,6 +77,11 @@ CONTRACT = {
         "task_id": "bigint", "tenant_id": TEXT, "queue": TEXT, "batch_id": UUID_, "ordinal": INT, "item_id": TEXT, "revision": SMALL,
         "reviewer": TEXT, "expected": TEXT, "answered": TEXT, "correct": BOOL, "box_iou": FLOAT, "seconds": FLOAT, "answered_at": TIME,
     },
+    "faithfulness": {
+        "tenant_id": TEXT, "batch_id": UUID_, "ordinal": INT, "item_id": TEXT, "revision": SMALL, "verdict": TEXT, "p_generated": FLOAT,
+        "release": TEXT, "score_drop": FLOAT, "control_drop": FLOAT, "beyond_control": FLOAT, "requests": INT, "prompt_tokens": INT,
+        "completion_tokens": INT, "seconds": FLOAT, "error_code": TEXT, "created_at": TIME,
+    },
     "events": {
         "position": "bigint", "event_id": TEXT, "tenant_id": TEXT, "type": TEXT, "data": "jsonb", "occurred_at": TIME,
     },

@@ -16,6 +16,7 @@ from worker.moderation.errors import EngineDiedError, MisconfiguredError, Outage
 from worker.moderation.outcomes import ItemReference, Outcome
 from worker.moderation.release import Release
 from worker.moderation.settings import Settings
+from worker.queue.checking import Wanted, nothing_wanted
 from worker.queue.chunk_work import ChunkReport, Ending
 from worker.queue.moderator import Moderator, Unfinished
 from worker.queue.run_chunk import run_chunk
@@ -59,8 +60,10 @@ class Interrupted:
     seconds: float = 0.0
     release: Release = RELEASE
 
-    def judge(self, items: Sequence[ItemReference], *, stop: threading.Event, tick_seconds: float) -> Iterator[Outcome | Unfinished | None]:
-        for number, event in enumerate(judge(seconds=self.seconds).judge(items, stop=stop, tick_seconds=tick_seconds)):
+    def judge(
+        self, items: Sequence[ItemReference], *, stop: threading.Event, tick_seconds: float, wanted: Wanted = nothing_wanted
+    ) -> Iterator[Outcome | Unfinished | None]:
+        for number, event in enumerate(judge(seconds=self.seconds).judge(items, stop=stop, tick_seconds=tick_seconds, wanted=wanted)):
             if number == self.after:
                 self.interrupt()
             yield event

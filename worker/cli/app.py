@@ -2,7 +2,7 @@
 
 import typer
 
-from worker.cli import batches, demo, dispatch, evaluate, intake, results, scan, settings, up
+from worker.cli import attend, batches, demo, dispatch, evaluate, intake, results, scan, settings, up
 from worker.cli.audit import audit
 from worker.cli.bench import bench
 from worker.cli.dataset import dataset
@@ -40,6 +40,7 @@ app.command(rich_help_panel=SUBMIT)(batches.resume)
 app.command(rich_help_panel=SUBMIT)(batches.rescan)
 app.command(rich_help_panel=READ)(results.results)
 app.command(rich_help_panel=READ)(results.errors)
+app.command(rich_help_panel=READ)(attend.attend)
 app.command("settings", rich_help_panel=OPERATE)(settings.show_settings)
 app.command(rich_help_panel=OPERATE)(dispatch.dispatch)
 app.command(rich_help_panel=OPERATE)(intake.intake)

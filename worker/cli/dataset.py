@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from worker.cli.batches import JsonOption
+from worker.cli.dataset_annotate import annotate
+from worker.cli.dataset_checked import annotation_agreement, annotation_sample
 from worker.cli.dataset_reviews import from_reviews
 from worker.cli.endings import Commands, interrupt_on_termination
 from worker.cli.lab import require_lab, shown_parts
@@ -122,6 +124,9 @@ def external(
 
 
 dataset.command()(from_reviews)
+dataset.command()(annotate)
+dataset.command()(annotation_sample)
+dataset.command()(annotation_agreement)
 
 
 @contextmanager

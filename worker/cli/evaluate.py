@@ -42,6 +42,8 @@ def evaluate(
     controls: Annotated[bool, typer.Option(help="Judge all again without crops, with random ones, and with the largest three.")] = True,
     robustness: Annotated[bool, typer.Option(help="Judge some again after JPEG, WebP, resizing, blur, noise and screenshots.")] = True,
     grid_pictures: Annotated[int, typer.Option(min=1, help="How many pictures go through the robustness grid.")] = 200,
+    faithfulness: Annotated[bool, typer.Option("--faithfulness", help="Test explanations by hiding what they cite.")] = False,
+    faithfulness_pictures: Annotated[int, typer.Option(min=1, help="How many explanations are tested; each takes ten requests.")] = 100,
     baselines: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Compare with baselines that learn from this training split."),
@@ -61,7 +63,7 @@ def evaluate(
     from worker.lab.taught_on import NOTHING_SEEN
 
     settings = load_settings()
-    plan = Plan(controls=controls, robustness=grid_pictures if robustness else 0)
+    plan = Plan(controls=controls, robustness=grid_pictures if robustness else 0, faithfulness=faithfulness_pictures if faithfulness else 0)
     with _shown(output) as show:
         pictures = open_set(folder, labels, limit)
         if pictures.unlabelled:

@@ -18,7 +18,7 @@ import numpy as np
 
 from worker.forensics.agreement import logprob_gap, refuse_disagreement, tolerance
 from worker.forensics.arrays import arrays_npz
-from worker.forensics.chance import mass_in_random
+from worker.forensics.chance import mass_in_placed, mass_in_random
 from worker.forensics.maps import AttentionMap, ImageMap, Target, TargetKind, mass_inside, points_inside
 from worker.forensics.overlay import layer_png, overlay_png
 from worker.forensics.reader import Reader, Reading
@@ -30,7 +30,6 @@ from worker.moderation.outcomes import Stage
 from worker.moderation.release import Release
 from worker.vision.checkpoint import Checkpoint, release_facts
 
-METHOD = "chefer-2021"  # of the maps; another name where they are computed otherwise: caches ask for it
 MOST_SENTENCES = 6  # of one explanation; a map each
 
 
@@ -67,7 +66,8 @@ class AttentionFigures:
 
     logprob_gap: float  # largest of the stages', nats; see `agreement`
     mass_in_regions: float | None  # share of the mass inside the regions
-    mass_in_random: float | None  # the same inside boxes of the same sides at random places
+    mass_in_random: float | None  # the same inside boxes of the same sides at random places: their share of the area, see `chance`
+    mass_in_placed: float | None  # stricter: inside boxes of the same sides that lie inside the image, and so more often in its middle
     pointing_game: bool | None  # whether the peak lies in a region
     seconds: float  # loading excluded
 
@@ -117,6 +117,7 @@ class Attender:
             logprob_gap=max(gaps),
             mass_in_regions=mass_inside(verdict.whole, boxes) if boxes else None,
             mass_in_random=mass_in_random(verdict.whole, boxes),
+            mass_in_placed=mass_in_placed(verdict.whole, boxes),
             pointing_game=points_inside(verdict.whole, boxes) if boxes else None,
             seconds=time.perf_counter() - begun,
         )
@@ -134,7 +135,7 @@ class Attender:
 
     def _stage_maps(self, stage: RecordedStage, recorded: RecordedVerdict, gaps: list[float]) -> Iterator[AttentionMap]:
         reading = self.reader.read(stage)
-        gap = logprob_gap(stage.p_generated, float(reading.verdict_logit))
+        gap = logprob_gap(stage.p_generated, float(reading.verdict_logit.detach()))
         gaps.append(gap)
         refuse_disagreement(stage.stage, gap, tolerance(self.reader.dtype, _engine_dtype(recorded.release)))
         yield verdict_map(reading, stage)

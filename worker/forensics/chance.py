@@ -10,22 +10,30 @@ PLACEMENTS = 200  # draws: the mean's standard error is then a fourteenth of one
 SEED = 2025
 
 
-def mass_in_random(image: ImageMap, boxes: Sequence[Box], placements: int = PLACEMENTS) -> float | None:
-    """Mean mass inside boxes of the same sides, anywhere in the image; the same for the same input. None where the map is empty.
+def mass_in_random(image: ImageMap, boxes: Sequence[Box]) -> float | None:
+    """Expected mass inside the boxes, moved together by a random shift that wraps around the image's edges; None where nothing is covered.
 
-    Area-matched: boxes drawn apart may overlap more or less than the named ones, so each draw counts by the area that it covers.
+    Every pixel is then covered equally often and the covered area stays as it is, so the expectation is exactly the boxes' share of the
+    area: no draws are needed. A map that knows nothing of the boxes has this much in them, wherever it has it.
+    """
+    share = float(covered_shares(boxes, image.shows, image.mass.shape).mean())
+    return share or None
+
+
+def mass_in_placed(image: ImageMap, boxes: Sequence[Box], placements: int = PLACEMENTS) -> float | None:
+    """Mean mass inside boxes of the same sides, each drawn anywhere inside the image; the same for the same input. A stricter control.
+
+    Without wrapping, large boxes cover an image's middle far more often than its edges, so that a map that merely lies in the middle, as
+    photographs' subjects do, has more than its area's share in them. Draws count by the area that they cover, since they may overlap.
     """
     wanted = _covered(image, boxes)
-    if not boxes or wanted == 0:
+    if wanted == 0 or image.mass.sum() <= 0:
         return None
     chance = random.Random(SEED)  # noqa: S311  a control, not a secret
     masses = []
     for _ in range(placements):
         drawn = [_placed(box, image.shows, chance) for box in boxes]
-        mass = mass_inside(image, drawn)
-        if mass is None:
-            return None
-        masses.append(mass * wanted / _covered(image, drawn))
+        masses.append((mass_inside(image, drawn) or 0.0) * wanted / _covered(image, drawn))
     return sum(masses) / len(masses)
 
 

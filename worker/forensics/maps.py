@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from worker.moderation.boxes import Box, Size
 from worker.moderation.outcomes import Stage
 
+METHOD = "chefer-2021-1"  # how maps are computed and drawn; another name where that changes: caches ask for it
+
 Grid = NDArray[np.float32]
 
 

@@ -78,12 +78,14 @@ class Reader:
         ids = torch.tensor([[*asked, *reply.ids]], device=self.model.device)
         is_image = ids == self.chat.image_token
         positions, _ = self.model.model.get_rope_index(ids, mm_token_type_ids=is_image.int(), image_grid_thw=patches["image_grid_thw"])
-        found = self.model(inputs_embeds=self._embedded(ids, is_image, patches), position_ids=positions, use_cache=False, output_attentions=True)
+        found = self.model(
+            inputs_embeds=self._embedded(ids, is_image, patches), position_ids=positions, use_cache=False, output_attentions=True
+        )
         begin = len(asked)
         logits = found.logits[0, begin - 1 : -1].float()
         return Reading(
             logits=logits,
-            attentions=tuple(attention for attention in found.attentions),
+            attentions=tuple(found.attentions),
             images=images,
             reply=reply,
             begin=begin,
@@ -95,7 +97,7 @@ class Reader:
             seen = self.model.model.visual(patches["pixel_values"].to(self.model.dtype), grid_thw=patches["image_grid_thw"]).pooler_output
             words = self.model.get_input_embeddings()(ids)
             embedded: Tensor = words.masked_scatter(is_image[..., None].expand_as(words), seen.to(words.dtype))
-        return embedded.requires_grad_()  # weights need none, and the graph has to begin somewhere
+        return embedded.requires_grad_(torch.is_grad_enabled())  # weights need none, and the graph has to begin somewhere
 
     def _widened(self, asked: Sequence[int], grids: Sequence[Sequence[int]]) -> tuple[list[int], tuple[ImageTokens, ...]]:
         merge = self.chat.processor.image_processor.merge_size

@@ -119,4 +119,6 @@ def _part(part: Any, remaining: Any) -> str | ImagePart:
 
 
 def _purged(what: str) -> RejectedError:
-    return RejectedError("trace_purged", f"Retention or an erasure removed {what}: there is nothing left to draw a map from. Rescan the image.")
+    return RejectedError(
+        "trace_purged", f"Retention or an erasure removed {what}: there is nothing left to draw a map from. Rescan the image."
+    )

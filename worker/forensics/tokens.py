@@ -46,7 +46,9 @@ class ReplyTokens:
         for place, token in enumerate(self.spans):
             if token.start == begin:
                 return place
-        raise RejectedError("verdict_token_missing", "No token of the recorded reply begins its verdict: there is nothing to draw a map of.")
+        raise RejectedError(
+            "verdict_token_missing", "No token of the recorded reply begins its verdict: there is nothing to draw a map of."
+        )
 
 
 def sentence_spans(reply: str) -> tuple[Span, ...]:

@@ -4,15 +4,16 @@ from collections.abc import Sequence
 
 from PIL import Image
 
+from worker.images.mask import Mask
 from worker.images.prepare import Crop, Evidence, ScanImage, cut_crops, named_evidence, prepare_scan
 from worker.images.reply import Reply
 from worker.images.resize import PixelLimits
 from worker.moderation.boxes import Box, Size
 
 
-def scan_reply(body: bytes, limits: PixelLimits) -> Reply:
+def scan_reply(body: bytes, limits: PixelLimits, mask: Mask | None = None) -> Reply:
     """`prepare_scan`, packed. In the child."""
-    scan = prepare_scan(body, limits)
+    scan = prepare_scan(body, limits, mask)
     facts = {
         "sizes": [scan.pixels.size],
         "original": [scan.original.width, scan.original.height],
@@ -35,9 +36,9 @@ def read_scan(reply: Reply) -> ScanImage:
     )
 
 
-def crops_reply(body: bytes, boxes: Sequence[Box], limits: PixelLimits) -> Reply:
+def crops_reply(body: bytes, boxes: Sequence[Box], limits: PixelLimits, mask: Mask | None = None) -> Reply:
     """`cut_crops`, packed. In the child."""
-    crops = cut_crops(body, boxes, limits)
+    crops = cut_crops(body, boxes, limits, mask)
     buffers = tuple(buffer for crop in crops for buffer in (crop.pixels.tobytes(), crop.evidence.body))
     return Reply({"sizes": [crop.pixels.size for crop in crops]}, buffers)
 

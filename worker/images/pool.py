@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from worker.images.child import DecodeChild
 from worker.images.confine import ChildLimits
 from worker.images.crossing import crops_reply, read_crops, read_scan, scan_reply
+from worker.images.mask import Mask
 from worker.images.prepare import Crop, ScanImage
 from worker.images.reply import Reply
 from worker.images.resize import PixelLimits
@@ -39,16 +40,17 @@ class DecodePool:
         self._closed = False
         atexit.register(self.close)  # before multiprocessing's own exit, which would wait for the children
 
-    async def prepare_scan(self, body: bytes, limits: PixelLimits) -> ScanImage:
+    async def prepare_scan(self, body: bytes, limits: PixelLimits, mask: Mask | None = None) -> ScanImage:
         """The whole image as the model is sent it. Raises RejectedError, TransientError, MisconfiguredError."""
-        return await self.run(scan_reply, body, limits, read=read_scan)
+        return await self.run(scan_reply, body, limits, mask, read=read_scan)
 
-    async def cut_crops(self, body: bytes, boxes: Sequence[Box], limits: PixelLimits) -> tuple[Crop, ...]:
+    async def cut_crops(self, body: bytes, boxes: Sequence[Box], limits: PixelLimits, mask: Mask | None = None) -> tuple[Crop, ...]:
         """One crop per box (whole original pixels, padded, inside the image), in order. Raises as `prepare_scan`.
 
         Goes before waiting scans: a zoom that comes late finds its image's KV cache evicted.
         """
-        return await self.run(crops_reply, body, tuple(boxes), limits, read=functools.partial(read_crops, boxes=tuple(boxes)), urgent=True)
+        read = functools.partial(read_crops, boxes=tuple(boxes))
+        return await self.run(crops_reply, body, tuple(boxes), limits, mask, read=read, urgent=True)
 
     async def network_isolated(self) -> bool:
         """Whether the kernel lets children be cut off from the network; for readiness. Starts one when none runs."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from worker.images.decode import decode
+from worker.images.mask import Mask, masked
 from worker.images.perceptual import perceptual_hash
 from worker.images.resize import PixelLimits
 from worker.moderation.boxes import Box, Size
@@ -60,10 +61,10 @@ class Crop:
         return math.sqrt(self.sent.pixels / self.box.area)
 
 
-def prepare_scan(body: bytes, limits: PixelLimits) -> ScanImage:
-    """Decodes and shrinks (or enlarges) the whole image to its legal size. Raises RejectedError."""
+def prepare_scan(body: bytes, limits: PixelLimits, mask: Mask | None = None) -> ScanImage:
+    """Decodes and shrinks (or enlarges) the whole image to its legal size; what `mask` hides is hidden before. Raises RejectedError."""
     decoded = decode(body)
-    pixels = _resized(decoded.pixels, limits)
+    pixels = _resized(_hidden(decoded.pixels, mask), limits)
     return ScanImage(
         pixels=pixels,
         original=decoded.size,
@@ -73,19 +74,23 @@ def prepare_scan(body: bytes, limits: PixelLimits) -> ScanImage:
     )
 
 
-def cut_crops(body: bytes, boxes: Sequence[Box], limits: PixelLimits) -> tuple[Crop, ...]:
-    """One crop per box, in order. Boxes are padded already: whole original pixels, inside the image, not empty.
+def cut_crops(body: bytes, boxes: Sequence[Box], limits: PixelLimits, mask: Mask | None = None) -> tuple[Crop, ...]:
+    """One crop per box, in order, of the image with `mask` applied. Boxes are padded already: whole original pixels, inside it, not empty.
 
     Decodes anew: a second decode costs less than holding 36 MB per 12-megapixel image from scan to zoom.
     Raises RejectedError; ValueError for a box that breaks the contract.
     """
-    original = decode(body)
-    return tuple(_crop(original.pixels, box, limits) for box in boxes)
+    original = _hidden(decode(body).pixels, mask)
+    return tuple(_crop(original, box, limits) for box in boxes)
 
 
 def named_evidence(body: bytes) -> Evidence:
     """Encoded pixels with the facts that name them."""
     return Evidence(EvidenceFacts(sha256=hashlib.sha256(body).hexdigest(), media_type=EVIDENCE_MEDIA_TYPE, byte_count=len(body)), body)
+
+
+def _hidden(image: Image.Image, mask: Mask | None) -> Image.Image:
+    return image if mask is None else masked(image, mask)
 
 
 def _crop(original: Image.Image, box: Box, limits: PixelLimits) -> Crop:

@@ -5,6 +5,7 @@ The kinds and states are closed sets; what is asked and what a worker holds are 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -58,7 +59,7 @@ class AskedJob:
     key: str
     asked_by: str  # an actor
     detail: Mapping[str, Any] = field(default_factory=dict)
-    sampled: bool = False  # by a policy: what somebody waits for goes first
+    sampled: bool = False  # drawn by a policy: it lets what somebody waits for go first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,3 +78,4 @@ class Job:
     token: UUID
     attempts: int  # claims so far, this one included
     announcements: int
+    claimed_at: datetime  # by the database's clock

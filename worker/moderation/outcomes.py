@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from worker.moderation.boxes import Box, Size
+from worker.moderation.faithfulness import Faithfulness
 
 
 class Verdict(StrEnum):
@@ -152,3 +153,4 @@ class Outcome:
     error_code: str | None = None
     error_message: str | None = None
     seconds: StageSeconds = field(default_factory=StageSeconds)
+    faithfulness: Faithfulness | None = None  # whether its explanation moves its score; None: not checked

@@ -218,14 +218,22 @@ DEFAULT_POLICY = "default"
 DEFAULT_BANDS = {Said(verdict): Band(pass_below=0.2, flag_from=0.8) for verdict in Verdict}
 
 
+UNMOVED = "its explanation does not move its score"
+
+
 def route(outcome: Outcome, policy: PolicyVersion, *, scores_mean_something: bool) -> Routing | None:
-    """The routing of an outcome; None for a cancelled item. An unscored or untrained judgement goes to a person under every policy."""
+    """The routing of an outcome; None for a cancelled item. An unscored or untrained judgement goes to a person under every policy.
+
+    So does a verdict whose explanation was tested and does not move its score, by the version's own measure.
+    """
     if outcome.kind is OutcomeKind.CANCELLED:
         return None
     if outcome.kind is not OutcomeKind.VERDICT or outcome.verdict is None or outcome.p_generated is None:
         return Routing(Route.REVIEW, f"no verdict: {outcome.kind}")
     if not scores_mean_something:
         return Routing(Route.REVIEW, "the release is untrained or zero-shot: its scores decide nothing")
+    if outcome.faithfulness is not None and not outcome.faithfulness.moves_score(policy.explaining.least_drop):
+        return Routing(Route.REVIEW, UNMOVED)
     agreed = stages_agree(outcome)
     routing = policy.band(Said(outcome.verdict, agreed)).route(outcome.p_generated)
     if agreed:

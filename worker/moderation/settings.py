@@ -78,6 +78,16 @@ class Settings(BaseSettings):
 
     model: str | None = Field(None, description="`nano`, a local checkpoint directory, or `openai:<model>@<base url>`")
     model_api_key: SecretStr | None = Field(None, description="bearer key of an `openai:` endpoint")
+    explainer_api_key: SecretStr | None = Field(None, description="bearer key of the endpoint that `zoomin dataset annotate` asks")
+    translation_model: str | None = Field(
+        None, description="who translates explanations: `openai:<model>@<base url>`; unset: the serving model, which nano is not able to"
+    )
+    translation_api_key: SecretStr | None = Field(None, description="bearer key of `ZOOMIN_TRANSLATION_MODEL`")
+    translation_seconds: float = Field(120.0, gt=0, le=600, description="deadline of one request for a translation")
+    translation_calls_per_minute: int = Field(60, ge=1, le=6000, description="requests for translations per minute, in each worker")
+    translation_tokens_per_day: int = Field(
+        1_000_000, ge=0, description="tokens that translations may cost in a day (UTC), all tenants together; then they wait for the next"
+    )
     images_in_flight: int = Field(16, ge=1, le=4096, description="images between fetch and outcome per worker; 384 suits one large GPU")
     decode_processes: int = Field(1, ge=1, le=256, description="child processes that decode; about cores − 1")
     max_num_seqs: int = Field(16, ge=1, description="vLLM: sequences per step; 256 on a GPU")
@@ -130,7 +140,7 @@ class Settings(BaseSettings):
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value  # as compose files leave what is optional
 
-    @field_validator("api_key")
+    @field_validator("api_key", "explainer_api_key")
     @classmethod
     def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not re.fullmatch(r"[!-~]+", value.get_secret_value()):

@@ -4,24 +4,28 @@ import asyncio
 import io
 import queue
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
 from PIL import Image
 
+from worker.forensics.faithfulness import check_faithfulness
 from worker.images.fetch import Fetched, fetch
 from worker.images.pool import DecodePool
 from worker.images.prepare import Evidence
 from worker.intake.storage import Storage
 from worker.moderation.errors import EngineDiedError, MisconfiguredError, TransientError, ZoomInError
+from worker.moderation.faithfulness import Faithfulness
 from worker.moderation.outcomes import ItemReference, Outcome, SourceFacts
 from worker.moderation.release import Release
 from worker.moderation.settings import Settings
 from worker.queue import metrics
+from worker.queue.checking import Wanted, nothing_wanted
 from worker.queue.moderator import Unfinished
 from worker.vision.load import load_vision_model
 from worker.vision.model import VisionModel
@@ -32,8 +36,10 @@ from worker.zoomin.release import name_release
 from worker.zoomin.tools import Tools
 
 REHEARSAL_SIZE = (640, 480)
+CHECK_SHARE = 0.4  # of a lease, for the test of one explanation: some image must finish within a lease, or the engine passes for stuck
 CLOSE_TIMEOUT_SECONDS = 30  # an engine that will not stop by then is left to the parent-death signal
 Result = TypeVar("Result")
+Check = Callable[[ItemReference, Outcome, Tools], Awaitable[Faithfulness]]  # tests an explanation; raises nothing that is met in operation
 log = structlog.get_logger(__name__)
 
 
@@ -88,11 +94,12 @@ class LoadedModel:
 class AsyncModerator:
     """A `Moderator` over the real pipeline."""
 
-    def __init__(self, *, model: LoadedModel, tools: Tools, release: Release, images_in_flight: int) -> None:
+    def __init__(self, *, model: LoadedModel, tools: Tools, release: Release, images_in_flight: int, check: Check) -> None:
         self._model = model
         self._loop = model.loop
         self._tools = tools
         self._release = release
+        self._check = check
         self._closed = False
         self._places = asyncio.Semaphore(images_in_flight)
 
@@ -101,10 +108,12 @@ class AsyncModerator:
         """What judges."""
         return self._release
 
-    def judge(self, items: Sequence[ItemReference], *, stop: threading.Event, tick_seconds: float) -> Iterator[Outcome | Unfinished | None]:
+    def judge(
+        self, items: Sequence[ItemReference], *, stop: threading.Event, tick_seconds: float, wanted: Wanted = nothing_wanted
+    ) -> Iterator[Outcome | Unfinished | None]:
         """Outcomes in order of completion; None about every tick. After `stop`, those begun still finish. Raises EngineDiedError."""
         events: queue.SimpleQueue[_Event] = queue.SimpleQueue()  # bounded by the chunk's size
-        running = self._loop.submit(self._judge_all(items, stop, events))
+        running = self._loop.submit(self._judge_all(items, stop, events, wanted))
         try:
             while True:
                 try:
@@ -120,7 +129,9 @@ class AsyncModerator:
         finally:
             running.cancel()  # the caller left early (fenced, cancelled): abort what is in the engine
 
-    async def _judge_all(self, items: Sequence[ItemReference], stop: threading.Event, events: "queue.SimpleQueue[_Event]") -> None:
+    async def _judge_all(
+        self, items: Sequence[ItemReference], stop: threading.Event, events: "queue.SimpleQueue[_Event]", wanted: Wanted
+    ) -> None:
         tasks: set[asyncio.Task[None]] = set()
         try:
             for item in items:
@@ -128,7 +139,7 @@ class AsyncModerator:
                 if stop.is_set():
                     self._places.release()
                     break
-                task = asyncio.ensure_future(self._judge_one(item, events))
+                task = asyncio.ensure_future(self._judge_one(item, events, wanted))
                 task.add_done_callback(lambda _: self._places.release())
                 tasks.add(task)
             await asyncio.gather(*tasks)
@@ -137,10 +148,11 @@ class AsyncModerator:
                 task.cancel()
             events.put(_End())
 
-    async def _judge_one(self, item: ItemReference, events: "queue.SimpleQueue[_Event]") -> None:
+    async def _judge_one(self, item: ItemReference, events: "queue.SimpleQueue[_Event]", wanted: Wanted) -> None:
         try:
             with metrics.IMAGES_IN_FLIGHT.track_inprogress():
-                events.put(await moderate(item, self._tools))
+                outcome = await moderate(item, self._tools)
+                events.put(await self._checked(item, outcome) if wanted(outcome) else outcome)
         except EngineDiedError as error:
             events.put(_EngineDied(error))
         except (TransientError, MisconfiguredError) as error:
@@ -148,6 +160,15 @@ class AsyncModerator:
         except Exception:  # a bug met by one image must not take its siblings along; attempts bound how often it is met
             log.exception("image_met_a_bug", batch_id=str(item.batch_id), ordinal=item.ordinal)
             events.put(Unfinished(item.ordinal, _bug(item)))
+
+    async def _checked(self, item: ItemReference, outcome: Outcome) -> Outcome:
+        """The outcome with its explanation tested. A verdict is never lost to its test."""
+        try:
+            found = await self._check(item, outcome, self._tools)
+        except Exception:
+            log.exception("check_met_a_bug", batch_id=str(item.batch_id), ordinal=item.ordinal)
+            found = Faithfulness(error_code="internal_error", error_message="The check met a bug of ours; the log has the traceback.")
+        return replace(outcome, faithfulness=found)
 
     def begin(self, work: Callable[[Tools], Coroutine[Any, Any, Result]]) -> "Future[Result]":
         """Starts `work` with the tools, on their loop: for what somebody asks of the model beside the batches."""
@@ -226,4 +247,10 @@ def moderator_over(model: LoadedModel, settings: Settings) -> AsyncModerator:
         release_id=release.id,
     )
     model.loop.submit(rehearse(tools)).result()
-    return AsyncModerator(model=model, tools=tools, release=release, images_in_flight=settings.images_in_flight)
+    return AsyncModerator(
+        model=model,
+        tools=tools,
+        release=release,
+        images_in_flight=settings.images_in_flight,
+        check=partial(check_faithfulness, seconds=CHECK_SHARE * settings.lease_seconds),
+    )

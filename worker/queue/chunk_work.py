@@ -6,6 +6,7 @@ from enum import StrEnum
 from sqlalchemy import Engine
 
 from worker.moderation.settings import Settings
+from worker.queue.checking import Wanted
 from worker.queue.lease_writer import LeaseWriter
 from worker.store.chunks import Lease, Tally
 
@@ -42,6 +43,7 @@ class ChunkWork:
     engine: Engine
     settings: Settings
     owner: str
+    wanted: Wanted
 
     def report(self, ending: Ending, discarded: int = 0) -> ChunkReport:
         """What has become of it so far, ending like this."""

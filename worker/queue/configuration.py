@@ -9,7 +9,11 @@ QUEUE = "scan"
 QUEUES = (QUEUE, *(queue.value for queue in JobQueue))
 SCAN_WORKER_QUEUES = (QUEUE, JobQueue.LOOKS.value, JobQueue.TRANSLATIONS.value)  # what an engine is needed for
 # Who makes what a kind of job asks for: `build(Bench) -> Runner`, see `queue.explaining`. A kind that is not here fails, and says so.
-EXPLAINERS: dict[JobKind, str] = {JobKind.LOOK: "worker.queue.explain_look:build"}
+EXPLAINERS: dict[JobKind, str] = {
+    JobKind.ATTENTION: "worker.queue.explain_attention:build",
+    JobKind.LOOK: "worker.queue.explain_look:build",
+    JobKind.TRANSLATION: "worker.queue.explain_translation:build",
+}
 KEY_PREFIX = "zoomin:"  # so that Redis can be shared and its ACLs can be narrow
 SOCKET_TIMEOUT_SECONDS = 5  # the default waits for ever on a connection that is dead but not closed; above BRPOP's 1 s
 HEALTH_CHECK_SECONDS = 10  # a half-open connection is noticed within 1 + 2 × this

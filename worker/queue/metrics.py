@@ -8,6 +8,7 @@ from wsgiref.simple_server import WSGIServer
 import structlog
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
+from worker.moderation.faithfulness import Faithfulness
 from worker.moderation.outcomes import Outcome, Stage
 from worker.store.announcements import Demand
 from worker.store.chunks import Tally
@@ -20,6 +21,10 @@ IMAGES = Counter("zoomin_images", "Outcomes written", ["outcome"])
 FLAGGED = Counter("zoomin_images_flagged", "Verdicts that the live policy flags")
 STAGE_SECONDS = Histogram("zoomin_stage_seconds", "Seconds per image and stage", ["stage"], buckets=STAGE_SECONDS_BUCKETS)
 ZOOM_TOKENS = Counter("zoomin_zoom_tokens", "Tokens of zoom requests: all of the prompt, cached, attainable by whole blocks", ["kind"])
+CHECKS = Counter("zoomin_faithfulness_checks", "Verdicts whose explanation was tested, by whether the test came to something", ["result"])
+CHECK_SECONDS = Histogram("zoomin_faithfulness_seconds", "Seconds per test of an explanation", buckets=STAGE_SECONDS_BUCKETS)
+CHECK_REQUESTS = Counter("zoomin_faithfulness_requests", "Requests to the model by tests of explanations")
+CHECK_TOKENS = Counter("zoomin_faithfulness_tokens", "Tokens of those requests", ["kind"])
 DUPLICATES = Counter("zoomin_duplicates_discarded", "Outcomes whose item had one already")
 FENCED = Counter("zoomin_writes_fenced", "Outcomes discarded because the lease was lost")
 UNFINISHED = Counter("zoomin_images_unfinished", "Images left for a later attempt", ["code"])
@@ -68,11 +73,21 @@ def _observe(outcome: Outcome) -> None:
     for stage, spent in (("fetch", seconds.fetch), ("decode", seconds.decode), ("scan", seconds.scan), ("zoom", seconds.zoom)):
         if spent is not None:
             STAGE_SECONDS.labels(stage).observe(spent)
+    if outcome.faithfulness is not None:
+        _observe_check(outcome.faithfulness)
     for trace in outcome.traces:
         if trace.stage is Stage.ZOOM:
             ZOOM_TOKENS.labels("prompt").inc(trace.prompt_tokens)
             ZOOM_TOKENS.labels("cached").inc(trace.cached_tokens or 0)
             ZOOM_TOKENS.labels("attainable").inc(trace.attainable_tokens or 0)
+
+
+def _observe_check(found: Faithfulness) -> None:
+    CHECKS.labels("failed" if found.drop is None else "done").inc()
+    CHECK_SECONDS.observe(found.cost.seconds)
+    CHECK_REQUESTS.inc(found.cost.requests)
+    CHECK_TOKENS.labels("prompt").inc(found.cost.prompt_tokens)
+    CHECK_TOKENS.labels("completion").inc(found.cost.completion_tokens)
 
 
 def show_demand(demand: Demand) -> None:

@@ -9,6 +9,7 @@ from typing import Protocol
 from worker.moderation.errors import ZoomInError
 from worker.moderation.outcomes import ItemReference, Outcome
 from worker.moderation.release import Release
+from worker.queue.checking import Wanted, nothing_wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,10 @@ class Moderator(Protocol):
         """What judges."""
         ...
 
-    def judge(self, items: Sequence[ItemReference], *, stop: threading.Event, tick_seconds: float) -> Iterator[Outcome | Unfinished | None]:
-        """Outcomes in order of completion; None about every tick in which nothing finished.
+    def judge(
+        self, items: Sequence[ItemReference], *, stop: threading.Event, tick_seconds: float, wanted: Wanted = nothing_wanted
+    ) -> Iterator[Outcome | Unfinished | None]:
+        """Outcomes in order of completion, those that are `wanted` with their explanation tested; None about every tick without any.
 
         After `stop` is set no new item is begun, and the iterator ends when those begun are done. Raises EngineDiedError.
         """
@@ -47,7 +50,14 @@ class ScriptedModerator:
     answer: Callable[[ItemReference], Outcome | Unfinished]
     seconds: float = 0.0
 
-    def judge(self, items: Sequence[ItemReference], *, stop: threading.Event, tick_seconds: float) -> Iterator[Outcome | Unfinished | None]:
+    def judge(
+        self,
+        items: Sequence[ItemReference],
+        *,
+        stop: threading.Event,
+        tick_seconds: float,
+        wanted: Wanted = nothing_wanted,  # noqa: ARG002  nothing here can be judged anew
+    ) -> Iterator[Outcome | Unfinished | None]:
         """See Moderator."""
         for item in items:
             if stop.is_set():

@@ -10,6 +10,7 @@ from worker.moderation.errors import EngineDiedError, FencedError, Misconfigured
 from worker.moderation.outcomes import ItemReference
 from worker.moderation.settings import Settings
 from worker.queue import metrics
+from worker.queue.checking import nothing_wanted, wanted_of
 from worker.queue.chunk_endings import conclude, decline, discard, give_back, release_suspect
 from worker.queue.chunk_work import ChunkReport, ChunkWork, Ending
 from worker.queue.lease_writer import LeaseWriter
@@ -32,11 +33,12 @@ def run_chunk(
     with transaction(engine) as session:
         lease = claim(session, chunk_id, owner, settings.lease_seconds)
         items = pending_items(session, lease) if lease else []
+        wanted = wanted_of(session, lease) if items and lease else nothing_wanted
     if lease is None:
         log.info("chunk_not_claimed", chunk_id=chunk_id, next="nothing to do: a repeated or late message")
         return ChunkReport(chunk_id, Ending.NOT_CLAIMED)
     judgement = Judgement(actor=owner, release=moderator.release, evidence_bucket=settings.evidence_bucket)
-    chunk = ChunkWork(lease, LeaseWriter(engine, lease, judgement, settings), engine, settings, owner)
+    chunk = ChunkWork(lease, LeaseWriter(engine, lease, judgement, settings), engine, settings, owner, wanted)
     ids = structlog.contextvars.bound_contextvars(batch_id=str(lease.batch_id), chunk_id=chunk_id)
     with ids, metrics.CHUNKS_IN_FLIGHT.track_inprogress():
         log.info("chunk_claimed", items=len(items), attempt=lease.attempts)
@@ -65,7 +67,7 @@ def _judge(chunk: ChunkWork, items: list[ItemReference], moderator: Moderator, d
     stop = threading.Event()
     errors: list[ZoomInError] = []
     progressed = time.monotonic()
-    for event in moderator.judge(items, stop=stop, tick_seconds=TICK_SECONDS):
+    for event in moderator.judge(items, stop=stop, tick_seconds=TICK_SECONDS, wanted=chunk.wanted):
         if event is None:
             _expect_progress(progressed, chunk.settings.lease_seconds)
         else:

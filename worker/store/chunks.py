@@ -27,6 +27,17 @@ CLAIM = text(
     RETURNING c.id, c.batch_id, b.tenant_id, c.revision, c.lo, c.hi, c.lease_token, c.attempts, c.announcements, c.leased_at
     """
 )
+TAKE = text(
+    """
+    -- take: all chunks of a batch that nobody has been told of, by whoever makes and judges it in one transaction
+    UPDATE chunks AS c
+       SET state = 'leased', lease_owner = :owner, lease_token = gen_random_uuid(), leased_at = now(),
+           lease_expires_at = now() + make_interval(secs => :seconds), attempts = c.attempts + 1
+      FROM batches AS b
+     WHERE c.batch_id = :batch_id AND c.state = 'ready' AND b.id = c.batch_id AND b.state IN ('receiving', 'running')
+    RETURNING c.id, c.batch_id, b.tenant_id, c.revision, c.lo, c.hi, c.lease_token, c.attempts, c.announcements, c.leased_at
+    """
+)
 FENCE = text(
     """
     -- fence: locks the chunk's row for the rest of the transaction, if the lease is still ours
@@ -149,6 +160,11 @@ def claim(session: Session, chunk_id: int, owner: str, lease_seconds: float) -> 
     """A lease; None when somebody else holds the chunk, it is not announced (any more), or its batch is not open."""
     row = session.execute(CLAIM, {"chunk_id": chunk_id, "owner": owner, "seconds": lease_seconds}).one_or_none()
     return None if row is None else Lease(*row)
+
+
+def take(session: Session, batch_id: UUID, owner: str, lease_seconds: float) -> list[Lease]:
+    """Leases of a batch's chunks that no worker has heard of. For the transaction that makes the batch: nobody else sees it before."""
+    return [Lease(*row) for row in session.execute(TAKE, {"batch_id": batch_id, "owner": owner, "seconds": lease_seconds})]
 
 
 def fence(session: Session, lease: Lease) -> BatchState:

@@ -28,7 +28,10 @@ HOLDERS = """
            (SELECT batch_id, ordinal FROM regions WHERE crop_sha256 = e.sha256
              UNION ALL SELECT batch_id, ordinal FROM outcomes WHERE sent_sha256 = e.sha256
              UNION ALL SELECT l.batch_id, l.ordinal FROM look_answers AS a JOIN looks AS l ON l.id = a.look_id
-                        WHERE a.crop_sha256 = e.sha256) AS h
+                        WHERE a.crop_sha256 = e.sha256
+             UNION ALL SELECT batch_id, ordinal FROM attention_maps WHERE values_sha256 = e.sha256
+             UNION ALL SELECT batch_id, ordinal FROM attention_targets WHERE layer_sha256 = e.sha256
+             UNION ALL SELECT batch_id, ordinal FROM attention_targets WHERE overlay_sha256 = e.sha256) AS h
 """
 KEPT_UNTIL = f"""
     -- of the items that hold an object, one that still keeps it says until when; 'infinity' under a hold

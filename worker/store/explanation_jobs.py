@@ -14,7 +14,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from worker.moderation.errors import FencedError, RejectedError, ZoomInError
-from worker.moderation.explanation_jobs import AskedJob, Job, JobKind
+from worker.moderation.explanation_jobs import AskedJob, Job, JobKind, JobState
 from worker.moderation.identifiers import new_uuid7
 from worker.store import audit
 from worker.store.chunks import wake_dispatcher
@@ -25,23 +25,23 @@ from worker.store.statements import rows_changed
 ASK = text(
     """
     -- ask: new jobs; of those that are there already, a failed one is tried again from the start
-    INSERT INTO explanation_jobs AS j (id, tenant_id, kind, batch_id, ordinal, revision, key, detail, asked_by, sampled)
+    INSERT INTO explanation_jobs AS j (id, tenant_id, kind, batch_id, ordinal, revision, key, detail, asked_by, lane)
     SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:tenant_ids AS text[]), CAST(:kinds AS text[]), CAST(:batch_ids AS uuid[]),
                          CAST(:ordinals AS integer[]), CAST(:revisions AS smallint[]), CAST(:keys AS text[]), CAST(:details AS jsonb[]),
-                         CAST(:askers AS text[]), CAST(:sampled AS boolean[]))
+                         CAST(:askers AS text[]), CAST(:lanes AS smallint[]))
     ON CONFLICT (batch_id, ordinal, revision, kind, key) DO UPDATE
        SET state = 'waiting', next_attempt_at = now(), announcements = 0, attempts = 0, error_code = NULL, error_message = NULL,
-           finished_at = NULL, asked_by = excluded.asked_by, sampled = excluded.sampled
-     WHERE j.state = 'failed' AND NOT excluded.sampled
-    RETURNING j.id, j.batch_id, j.ordinal, j.revision, j.kind, j.asked_by
+           finished_at = NULL, lane = excluded.lane
+     WHERE j.state = 'failed' AND excluded.lane = 0
+    RETURNING j.id, j.batch_id, j.ordinal, j.revision, j.kind
     """
 )
 HURRY = text(
     """
     -- hurry: what a policy drew, and somebody waits for now
-    UPDATE explanation_jobs SET sampled = false
+    UPDATE explanation_jobs SET lane = 0
      WHERE batch_id = :batch_id AND ordinal = :ordinal AND revision = :revision AND kind = :kind AND key = :key
-       AND sampled AND state = 'waiting'
+       AND lane <> 0 AND state = 'waiting'
     """
 )
 CLAIM = text(
@@ -51,7 +51,8 @@ CLAIM = text(
        SET state = 'running', lease_owner = :owner, lease_token = gen_random_uuid(),
            lease_expires_at = now() + make_interval(secs => :seconds), attempts = attempts + 1
      WHERE id = :id AND state = 'announced'
-    RETURNING id, tenant_id, kind, batch_id, ordinal, revision, key, detail, asked_by, lease_token AS token, attempts, announcements
+    RETURNING id, tenant_id, kind, batch_id, ordinal, revision, key, detail, asked_by, lease_token AS token, attempts, announcements,
+              now() AS claimed_at
     """
 )
 RENEW = text(
@@ -111,7 +112,7 @@ def ask_for(session: Session, asked: AskedJob) -> Asked:
 
 
 def ask_for_all(session: Session, asked: Sequence[AskedJob]) -> list[UUID]:
-    """Asks for many at once, about items whose outcomes the same transaction records: ids of the jobs that this brought about."""
+    """One asker asks for many, about items whose outcomes the same transaction records: ids of the jobs that this brought about."""
     if not asked:
         return []
     columns = {
@@ -124,10 +125,10 @@ def ask_for_all(session: Session, asked: Sequence[AskedJob]) -> list[UUID]:
         "keys": [one.key for one in asked],
         "details": [json.dumps(dict(one.detail)) for one in asked],
         "askers": [one.asked_by for one in asked],
-        "sampled": [one.sampled for one in asked],
+        "lanes": [int(one.sampled) for one in asked],
     }
     begun = session.execute(ASK, columns).all()
-    audit.record_all(session, [_event(row, row.asked_by, "explanation.asked", JobKind(row.kind)) for row in begun])
+    audit.record_all(session, [_event(row, asked[0].asked_by, "explanation.asked", JobKind(row.kind)) for row in begun])
     if begun:
         wake_dispatcher(session)
     return [row.id for row in begun]
@@ -139,6 +140,13 @@ def find_job(session: Session, tenant_id: str, job_id: UUID) -> ExplanationJobRo
     if row is None:
         raise RejectedError("job_missing", f"There is no explanation job {job_id}.")
     return row
+
+
+def unfinished_jobs(session: Session, batch_id: UUID, ordinal: int, revision: int, kind: JobKind) -> list[ExplanationJobRow]:
+    """Those of a kind about an outcome that are not done, failed ones among them, by key."""
+    place = {"batch_id": batch_id, "ordinal": ordinal, "revision": revision, "kind": kind.value}
+    query = select(ExplanationJobRow).filter_by(**place).where(ExplanationJobRow.state != JobState.DONE)
+    return list(session.execute(query.order_by(ExplanationJobRow.key)).scalars())
 
 
 def claim_job(session: Session, job_id: UUID, owner: str, lease_seconds: float) -> Job | None:

@@ -29,15 +29,15 @@ ANNOUNCE = text(
     WITH flight AS (
         SELECT tenant_id, count(*) AS jobs FROM explanation_jobs WHERE kind = :kind AND state IN ('announced', 'running') GROUP BY 1
     ), candidates AS (
-        SELECT j.*, coalesce(f.jobs, 0) + row_number() OVER (PARTITION BY j.tenant_id ORDER BY j.sampled, j.id) AS turn
+        SELECT j.*, coalesce(f.jobs, 0) + row_number() OVER (PARTITION BY j.tenant_id ORDER BY j.lane, j.id) AS turn
           FROM tenants AS t
          CROSS JOIN LATERAL (
-            SELECT id, tenant_id, sampled FROM explanation_jobs
+            SELECT id, tenant_id, lane FROM explanation_jobs
              WHERE kind = :kind AND tenant_id = t.id AND state = 'waiting' AND next_attempt_at <= now()
-             ORDER BY sampled, id LIMIT :limit) AS j
+             ORDER BY lane, id LIMIT :limit) AS j
           LEFT JOIN flight AS f ON f.tenant_id = j.tenant_id
     ), chosen AS (
-        SELECT id, row_number() OVER (ORDER BY sampled, turn, id) AS place FROM candidates ORDER BY place LIMIT :limit
+        SELECT id, row_number() OVER (ORDER BY lane, turn, id) AS place FROM candidates ORDER BY place LIMIT :limit
     ), locked AS (
         SELECT j.id, chosen.place FROM explanation_jobs AS j JOIN chosen USING (id)
          WHERE j.state = 'waiting' ORDER BY j.id FOR UPDATE OF j SKIP LOCKED

@@ -46,10 +46,12 @@ GENUINE = text(
 KNOWN = text(
     """
     -- known: golden images that this reviewer may be asked about, by chance. Nobody is asked about at the same time.
-    SELECT g.batch_id, g.ordinal, g.revision, o.kind, o.verdict, o.p_generated, o.scan_verdict, l.training
+    SELECT g.batch_id, g.ordinal, g.revision, o.kind, o.verdict, o.p_generated, o.scan_verdict, l.training,
+           f.score_drop, f.control_drop
       FROM golden_items AS g
       JOIN outcomes AS o ON (o.batch_id, o.ordinal, o.revision) = (g.batch_id, g.ordinal, g.revision)
       LEFT JOIN releases AS l ON l.id = o.release_id
+      LEFT JOIN faithfulness_checks AS f ON (f.batch_id, f.ordinal, f.revision) = (o.batch_id, o.ordinal, o.revision)
      WHERE g.tenant_id = :tenant_id AND g.retired_at IS NULL AND g.added_by <> :reviewer
        AND NOT EXISTS (SELECT FROM decisions AS d WHERE d.batch_id = g.batch_id AND d.ordinal = g.ordinal AND d.decided_by = :reviewer)
        AND NOT EXISTS (SELECT FROM review_tasks AS t LEFT JOIN golden_tasks AS m ON m.task_id = t.id

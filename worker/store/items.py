@@ -166,6 +166,14 @@ def check_item(session: Session, tenant_id: str, batch_id: UUID, ordinal: int) -
         raise _missing(batch_id, ordinal)
 
 
+def outcome_kind(session: Session, batch_id: UUID, ordinal: int, revision: int | None) -> tuple[int, OutcomeKind] | None:
+    """Revision and kind of that outcome, by default of the newest; None where there is none."""
+    query = select(OutcomeRow.revision, OutcomeRow.kind).filter_by(batch_id=batch_id, ordinal=ordinal)
+    wanted = query if revision is None else query.filter_by(revision=revision)
+    row = session.execute(wanted.order_by(OutcomeRow.revision.desc()).limit(1)).one_or_none()
+    return None if row is None else (row.revision, OutcomeKind(row.kind))
+
+
 def item_outcomes(session: Session, batch_id: UUID, ordinal: int) -> list[OutcomeRow]:
     """Newest revision first."""
     query = select(OutcomeRow).filter_by(batch_id=batch_id, ordinal=ordinal).order_by(OutcomeRow.revision.desc()).limit(MOST_REVISIONS)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
+from worker.moderation.faithfulness import Faithfulness
 from worker.moderation.outcomes import Outcome, OutcomeKind, Region, StageTrace, Verdict
 
 LATER = ("perceptual_hash",)  # columns of outcomes that were added when there were rows
@@ -43,13 +44,17 @@ def outcome_rows(outcome: Outcome, place: Place) -> OutcomeRows:
 
 
 def judged(row: Row[Any]) -> Outcome:
-    """An outcome as far as routing looks at it, from a row with its ordinal, kind, verdict, p_generated and scan_verdict."""
+    """An outcome as far as routing looks at it.
+
+    From a row with its ordinal, kind, verdict, p_generated and scan_verdict, and its check's score_drop and control_drop.
+    """
     return Outcome(
         ordinal=row.ordinal,
         kind=OutcomeKind(row.kind),
         verdict=Verdict(row.verdict) if row.verdict else None,
         p_generated=row.p_generated,
         scan_verdict=Verdict(row.scan_verdict) if row.scan_verdict else None,
+        faithfulness=None if row.score_drop is None else Faithfulness(drop=row.score_drop, control_drop=row.control_drop),
     )
 
 

@@ -13,9 +13,11 @@ from worker.moderation.outcomes import Outcome, OutcomeKind
 from worker.moderation.policy import Route, Routing
 from worker.moderation.release import Release, Training
 from worker.store import audit, outbox
+from worker.store.attention_maps import sample_maps
 from worker.store.chunks import Lease, Tally, fence, progress
 from worker.store.coverage import keep_coverage
 from worker.store.evidence import keep_evidence, let_go
+from worker.store.faithfulness import digest_of, write_checks
 from worker.store.models import OutcomeRow, RegionRow, TraceRow
 from worker.store.models.intake import BatchState
 from worker.store.outcome_rows import OutcomeRows, Place, outcome_rows
@@ -87,19 +89,22 @@ def insert_outcomes(
     written = _insert_new(session, [rows[ordinal].outcome for ordinal in sorted(rows)])
     fresh = [outcome for outcome in kept if outcome.ordinal in written]
     let_go(session, [facts for outcome in kept if outcome.ordinal not in written for facts in outcome.evidence])
-    _write_all(session, place, [rows[ordinal] for ordinal in sorted(written)], judgement)
+    checks = {outcome.ordinal: digest_of(outcome.faithfulness) for outcome in fresh if outcome.faithfulness is not None}
+    _write_all(session, place, [rows[ordinal] for ordinal in sorted(written)], checks, judgement)
+    write_checks(session, place, fresh)
     write_routings(session, place, fresh, routed.only(written))
     keep_coverage(session, place, fresh)
+    sample_maps(session, place, fresh, policies.live)
     tally_stages(session, place, fresh)
     outbox.publish_outcomes(session, place, fresh)
     return Inserted(_tally(fresh, routed.live), len(newest) - len(kept))
 
 
-def _write_all(session: Session, place: Place, rows: Sequence[OutcomeRows], judgement: Judgement) -> None:
+def _write_all(session: Session, place: Place, rows: Sequence[OutcomeRows], checks: Mapping[int, str], judgement: Judgement) -> None:
     _insert(session, RegionRow, [region for row in rows for region in row.regions])
     _insert(session, TraceRow, [trace for row in rows for trace in row.traces])
     keep_words(session, place, rows)
-    audit.record_all(session, [_event(place, row, judgement.actor) for row in rows])
+    audit.record_all(session, [_event(place, row, checks, judgement.actor) for row in rows])
 
 
 def _insert_new(session: Session, rows: Sequence[Mapping[str, Any]]) -> set[int]:
@@ -114,7 +119,9 @@ def _insert(session: Session, model: type[Any], rows: Sequence[Mapping[str, Any]
         session.connection().execute(insert(_table(model)), [dict(row) for row in rows])
 
 
-def _event(place: Place, rows: OutcomeRows, actor: str) -> audit.AuditEvent:
+def _event(place: Place, rows: OutcomeRows, checks: Mapping[int, str], actor: str) -> audit.AuditEvent:
+    """`checks` are digests of what tested the explanations, by ordinal: a route may rest on it."""
+    check = checks.get(rows.outcome["ordinal"])
     return audit.AuditEvent(
         actor=actor,
         action="outcome.recorded",
@@ -122,7 +129,11 @@ def _event(place: Place, rows: OutcomeRows, actor: str) -> audit.AuditEvent:
         ordinal=rows.outcome["ordinal"],
         revision=place.revision,
         payload_digest=rows.digest,
-        detail={"kind": rows.outcome["kind"], "release": rows.outcome["release_id"]},
+        detail={
+            "kind": rows.outcome["kind"],
+            "release": rows.outcome["release_id"],
+            **({"faithfulness": check} if check is not None else {}),
+        },
     )
 
 

@@ -39,13 +39,12 @@ class EndpointAddress:
     base_url: str
 
     @classmethod
-    def parse(cls, text: str) -> "EndpointAddress":
-        """From `openai:<model>@<base url>`. Raises MisconfiguredError."""
+    def parse(cls, text: str, *, setting: str = "ZOOMIN_MODEL", key: str = "ZOOMIN_MODEL_API_KEY") -> "EndpointAddress":
+        """From `openai:<model>@<base url>`. Raises MisconfiguredError, in the names of the `setting` and of its `key`."""
         match = ADDRESS.fullmatch(text)
         if match is None:
             raise MisconfiguredError(
-                "model_address",
-                "ZOOMIN_MODEL must look like openai:<model>@https://host/v1, without a key in it: the key is ZOOMIN_MODEL_API_KEY.",
+                "model_address", f"{setting} must look like openai:<model>@https://host/v1, without a key in it: the key is {key}."
             )
         return cls(match["model"], match["url"].rstrip("/"))
 

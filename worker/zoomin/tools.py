@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from worker.images.fetch import Fetched
+from worker.images.mask import Mask
 from worker.images.prepare import Crop, Evidence, ScanImage
 from worker.images.resize import PixelLimits
 from worker.moderation.boxes import Box
@@ -20,13 +21,13 @@ EvidenceKeeper = Callable[[Sequence[Evidence]], Awaitable[None]]
 
 
 class Decoder(Protocol):
-    """Turns untrusted bytes into pixels, away from this process."""
+    """Turns untrusted bytes into pixels, away from this process; hides what a mask says before anything else sees them."""
 
-    async def prepare_scan(self, body: bytes, limits: PixelLimits) -> ScanImage:
+    async def prepare_scan(self, body: bytes, limits: PixelLimits, mask: Mask | None = None) -> ScanImage:
         """The whole image at its legal size. Raises RejectedError, TransientError."""
         ...
 
-    async def cut_crops(self, body: bytes, boxes: Sequence[Box], limits: PixelLimits) -> Sequence[Crop]:
+    async def cut_crops(self, body: bytes, boxes: Sequence[Box], limits: PixelLimits, mask: Mask | None = None) -> Sequence[Crop]:
         """A crop per box, in order, cut from the full-resolution original. Raises RejectedError, TransientError."""
         ...
 

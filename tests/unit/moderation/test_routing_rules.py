@@ -1,10 +1,25 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.moderation.errors import RejectedError
+from worker.moderation.faithfulness import Faithfulness
 from worker.moderation.outcomes import Outcome, OutcomeKind, RetentionClass, Verdict
-from worker.moderation.policy import DEFAULT_BANDS, Action, AutomaticAction, Band, PolicyVersion, Route, Said, retention_class, route
+from worker.moderation.policy import (
+    DEFAULT_BANDS,
+    Action,
+    AutomaticAction,
+    Band,
+    Explaining,
+    PolicyVersion,
+    Route,
+    Routing,
+    Said,
+    retention_class,
+    route,
+)
 
 POLICY = PolicyVersion(policy="default", version=3, bands=DEFAULT_BANDS)
 SCORES = st.floats(0, 1)
@@ -79,3 +94,22 @@ def test_bands_out_of_order_are_refused(low: float, high: float | None) -> None:
 def test_an_automatic_action_without_a_recorded_opt_in_is_refused(opt_in: tuple[Action, str, str]) -> None:
     with pytest.raises(RejectedError, match="opted in"):
         AutomaticAction(*opt_in)
+
+
+@given(p=SCORES)
+def test_a_verdict_whose_explanation_does_not_move_its_score_goes_to_a_person_whatever_the_bands_say(p: float) -> None:
+    for drop, control in ((0.0, 0.0), (0.3, 0.28), (-0.2, 0.1)):
+        routing = route(replace(outcome(p), faithfulness=Faithfulness(drop=drop, control_drop=control)), POLICY, scores_mean_something=True)
+        assert routing == Routing(Route.REVIEW, "its explanation does not move its score")
+
+
+@given(p=SCORES)
+def test_one_that_moves_it_and_a_check_that_came_to_nothing_change_no_route(p: float) -> None:
+    for found in (Faithfulness(drop=0.4, control_drop=0.1), Faithfulness(error_code="check_timed_out", error_message="Too late.")):
+        assert routed(replace(outcome(p), faithfulness=found)) is routed(outcome(p))
+
+
+def test_how_much_is_enough_is_the_version_s_to_say() -> None:
+    checked = replace(outcome(0.9), faithfulness=Faithfulness(drop=0.2, control_drop=0.1))
+    assert routed(checked) is Route.FLAG
+    assert routed(checked, replace(POLICY, explaining=Explaining(least_drop=0.11))) is Route.REVIEW

@@ -8,6 +8,7 @@ from uuid import UUID
 from PIL import Image
 
 from worker.images.fetch import Fetched
+from worker.images.mask import Mask
 from worker.images.prepare import Crop, Evidence, ScanImage, cut_crops, prepare_scan
 from worker.images.resize import PixelLimits
 from worker.moderation.boxes import Box
@@ -46,13 +47,13 @@ def said(text: str) -> Answer:
 class InlineDecoder:
     """Decodes in this process: the tests' pictures are ours."""
 
-    async def prepare_scan(self, body: bytes, limits: PixelLimits) -> ScanImage:
+    async def prepare_scan(self, body: bytes, limits: PixelLimits, mask: Mask | None = None) -> ScanImage:
         """See DecodePool."""
-        return prepare_scan(body, limits)
+        return prepare_scan(body, limits, mask)
 
-    async def cut_crops(self, body: bytes, boxes: Sequence[Box], limits: PixelLimits) -> Sequence[Crop]:
+    async def cut_crops(self, body: bytes, boxes: Sequence[Box], limits: PixelLimits, mask: Mask | None = None) -> Sequence[Crop]:
         """See DecodePool."""
-        return cut_crops(body, boxes, limits)
+        return cut_crops(body, boxes, limits, mask)
 
 
 @dataclass

@@ -19,6 +19,7 @@ SHOWN = {  # columns that fit 80 characters; the report has the others, and more
     "baselines": (Metric.AUROC, Metric.RELEASE_MINUS_THIS),
     "stages": (Metric.AUROC, Metric.BALANCED_ACCURACY, Metric.FINAL_MINUS_THIS, Metric.GOOD_FLIPS, Metric.BAD_FLIPS),
     "sizes": (Metric.AUROC, Metric.BALANCED_ACCURACY),
+    "faithfulness": (Metric.FAITHFULNESS_DROP, Metric.FAITHFULNESS_CONTROL, Metric.FAITHFULNESS_DIFFERENCE, Metric.FAITHFULNESS_AUC),
     "robustness": (Metric.AUROC, Metric.BALANCED_ACCURACY, Metric.FINAL_MINUS_THIS),
 }
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from worker.exports.whole_files import write_whole
-from worker.lab.dataset.making import LARGE, Picture
 from worker.images.lettering import Line, wrap, written
+from worker.lab.dataset.making import LARGE, Picture
 from worker.local.picture import BACKGROUND, BRIGHT, COLOURS, GAP, INK, SMALL
 from worker.moderation.boxes import Box
 

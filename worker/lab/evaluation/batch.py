@@ -14,6 +14,7 @@ from worker.lab.evaluation.picture_set import PictureSet
 from worker.lab.labels import Label, first_few
 from worker.moderation.boxes import Box, Size
 from worker.moderation.errors import RejectedError
+from worker.moderation.faithfulness import Faithfulness
 from worker.moderation.outcomes import OutcomeKind, StageSeconds, Verdict
 from worker.moderation.release import Release, Training
 from worker.store.models import ReleaseRow
@@ -28,11 +29,12 @@ OUTCOMES = text(
            o.fetch_seconds, o.decode_seconds, o.scan_seconds, o.zoom_seconds,
            (SELECT coalesce(jsonb_agg(jsonb_build_array(r.x0, r.y0, r.x1, r.y1, r.finding) ORDER BY r.position), '[]')
               FROM regions AS r WHERE (r.batch_id, r.ordinal, r.revision) = (o.batch_id, o.ordinal, o.revision)) AS regions,
-           t.prompt_tokens, t.completion_tokens, t.cached_tokens
+           t.prompt_tokens, t.completion_tokens, t.cached_tokens, f.ordinal IS NOT NULL AS tested, f.score_drop, f.control_drop
       FROM items AS i
       LEFT JOIN LATERAL (
            SELECT * FROM outcomes AS n WHERE (n.batch_id, n.ordinal) = (i.batch_id, i.ordinal)
             ORDER BY n.revision DESC LIMIT 1) AS o ON true
+      LEFT JOIN faithfulness_checks AS f ON (f.batch_id, f.ordinal, f.revision) = (o.batch_id, o.ordinal, o.revision)
       LEFT JOIN LATERAL (
            SELECT sum(prompt_tokens) AS prompt_tokens, sum(completion_tokens) AS completion_tokens, sum(cached_tokens) AS cached_tokens
              FROM traces AS a WHERE (a.batch_id, a.ordinal, a.revision) = (o.batch_id, o.ordinal, o.revision)) AS t ON true
@@ -54,7 +56,11 @@ def judged_in_batch(engine: Engine, batch_id: UUID, pictures: PictureSet) -> Jud
         raise RejectedError("batch_unfinished", f"{what}: {first_few(unjudged)}.")
     _refuse_other_bytes(found, pictures)
     main = tuple(_judged(label, found[label.file]) for label in pictures.labels)
-    return Judgements(release=_release(engine, batch_id, {row.release_id for row in found.values() if row.release_id}), main=main)
+    return Judgements(
+        release=_release(engine, batch_id, {row.release_id for row in found.values() if row.release_id}),
+        main=main,
+        tested=tuple(picture for picture in main if picture.faithfulness is not None),
+    )
 
 
 def _refuse_other_bytes(found: Mapping[str, Row[Any]], pictures: PictureSet) -> None:
@@ -125,6 +131,7 @@ def _judged(label: Label, row: Row[Any]) -> Judged:
             cached=None if row.cached_tokens is None else int(row.cached_tokens),
         ),
         error=row.error_message,
+        faithfulness=Faithfulness(drop=row.score_drop, control_drop=row.control_drop) if row.tested else None,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from worker.lab.evaluation.bootstrap import estimate
+from worker.lab.evaluation.faithfulness import faithfulness_figures, faithfulness_table
 from worker.lab.evaluation.figures import Estimate, Figures, Metric, Row, Table
 from worker.lab.evaluation.judged import Judged
 from worker.lab.evaluation.judgements import EvaluationProgress, Judgements, Report
@@ -67,6 +68,7 @@ def summarise(
         lambda: [box_table(main)],
         lambda: [robustness_table(main, judgements.robustness)],
         lambda: [size_table(main), collection_table(main)],
+        lambda: [faithfulness_table(judgements.tested)],
     )
     tables: list[Table] = []
     for number, step in enumerate(steps, 1):
@@ -80,7 +82,7 @@ def summarise(
         labels_sha256=pictures.labels_sha256,
         pictures_sha256=pictures.pictures_sha256,
         outcomes={kind: sum(picture.kind is kind for picture in main) for kind in OutcomeKind},
-        headline=headline(main, judgements.controls),
+        headline={**headline(main, judgements.controls), **faithfulness_figures(judgements.tested)},
         tables=tuple(tables),
         histograms=histograms(main),
         throughput=throughput(main, judgements.images_per_second),

@@ -2,12 +2,15 @@
 
 import asyncio
 import hashlib
+import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
+from worker.forensics.faithfulness import check_faithfulness
 from worker.images.confine import ChildLimits
 from worker.images.fetch import Fetched
 from worker.images.pool import DecodePool
@@ -19,6 +22,7 @@ from worker.moderation.outcomes import ItemReference, Outcome, SourceFacts
 from worker.moderation.release import Release
 from worker.moderation.settings import Settings
 from worker.queue.async_moderator import AsyncModerator, LoadedModel, keep_nothing, load_model, rehearse
+from worker.queue.checking import nothing_wanted
 from worker.queue.moderator import Unfinished
 from worker.zoomin.release import name_release
 from worker.zoomin.tools import Fetcher, Tools
@@ -77,9 +81,14 @@ class Examiner:
         items = [ItemReference(NO_BATCH, ordinal, label.file, "", label.file) for ordinal, label in labels.items()]
         # Not closed: it would close the model, which later runs need.
         moderator = AsyncModerator(
-            model=self._model, tools=self._tools(run), release=self._release_of(run), images_in_flight=self._images_in_flight
+            model=self._model,
+            tools=self._tools(run),
+            release=self._release_of(run),
+            images_in_flight=self._images_in_flight,
+            check=partial(check_faithfulness, seconds=math.inf, each=False),  # a figure is of all cited regions at once
         )
-        yield from moderator.judge(items, stop=threading.Event(), tick_seconds=TICK_SECONDS)
+        wanted = everything_judged if run.tested else nothing_wanted
+        yield from moderator.judge(items, stop=threading.Event(), tick_seconds=TICK_SECONDS, wanted=wanted)
 
     def _release_of(self, run: Run) -> Release:
         return name_release(self._model.vision.card, self._model.prompts, run.choose)
@@ -108,6 +117,11 @@ class Examiner:
             return _fetched(await self._altering.run(altered_reply, original.body, alteration, item.key, read=read_altered))
 
         return fetch
+
+
+def everything_judged(outcome: Outcome) -> bool:
+    """What has a verdict, whatever it is."""
+    return outcome.verdict is not None
 
 
 @contextmanager

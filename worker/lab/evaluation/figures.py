@@ -32,6 +32,12 @@ class Metric(StrEnum):
     RELEASE_MINUS_THIS = "release_minus_this"
     GOOD_FLIPS = "good_flips"
     BAD_FLIPS = "bad_flips"
+    FAITHFULNESS_DROP = "faithfulness_drop"
+    FAITHFULNESS_CONTROL = "faithfulness_control"
+    FAITHFULNESS_DIFFERENCE = "faithfulness_difference"
+    FAITHFULNESS_AUC = "faithfulness_auc"
+    FAITHFULNESS_UNMOVED = "faithfulness_unmoved"
+    FAITHFULNESS_UNTESTED = "faithfulness_untested"
 
 
 class Meaning(NamedTuple):
@@ -78,6 +84,14 @@ MEANINGS = {
     Metric.RELEASE_MINUS_THIS: Meaning("release − this", "AUROC of the release less this row's, on the same pictures"),
     Metric.GOOD_FLIPS: Meaning("good flips", "share of pictures whose scan was wrong and whose final verdict is right"),
     Metric.BAD_FLIPS: Meaning("bad flips", "share of pictures whose scan was right and whose final verdict is wrong"),
+    Metric.FAITHFULNESS_DROP: Meaning("drop", "of P(generated), when all cited regions are hidden; mean over the fills and the pictures"),
+    Metric.FAITHFULNESS_CONTROL: Meaning("drop, elsewhere", "the same when boxes of the same sides are hidden outside all that is cited"),
+    Metric.FAITHFULNESS_DIFFERENCE: Meaning("difference", "the drop less that elsewhere, picture by picture; mean"),
+    Metric.FAITHFULNESS_AUC: Meaning("AUC, cited or not", "probability that hiding cited regions lowers the score more than hiding others"),
+    Metric.FAITHFULNESS_UNMOVED: Meaning(
+        "unmoved", "share of pictures whose score drops by less than .05 beyond the control: such a verdict goes to review"
+    ),
+    Metric.FAITHFULNESS_UNTESTED: Meaning("untested", "share of pictures whose test came to nothing, as without room for a control"),
 }
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from worker.lab.labels import Label
 from worker.moderation.boxes import Box, Size
+from worker.moderation.faithfulness import Faithfulness
 from worker.moderation.outcomes import Outcome, OutcomeKind, StageSeconds, Verdict
 
 
@@ -34,6 +35,7 @@ class Judged:
     seconds: StageSeconds
     tokens: Tokens
     error: str | None
+    faithfulness: Faithfulness | None = None  # where the explanation was tested
 
     @property
     def generated(self) -> bool:
@@ -73,4 +75,5 @@ def judged(label: Label, outcome: Outcome) -> Judged:
             cached=sum(cached) if cached else None,
         ),
         error=outcome.error_message,
+        faithfulness=outcome.faithfulness,
     )

@@ -5,20 +5,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from worker.lab.evaluation.examiner import Examiner
+from worker.lab.evaluation.faithfulness import to_test
 from worker.lab.evaluation.judged import Judged
 from worker.lab.evaluation.picture_set import sample_by_source
 from worker.lab.evaluation.records import Records
-from worker.lab.evaluation.runs import CONTROLS, MAIN, ROBUSTNESS, Run
+from worker.lab.evaluation.runs import CONTROLS, MAIN, ROBUSTNESS, TESTED, Run
 from worker.lab.labels import Label
 from worker.moderation.release import Release
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Which runs there are beside the main one. `robustness` is about how many pictures go through the grid; 0 leaves it out."""
+    """Which runs there are beside the main one.
+
+    `robustness` is about how many pictures go through the grid, `faithfulness` of how many the explanation is tested; 0 leaves it out.
+    """
 
     controls: bool = True
     robustness: int = 200
+    faithfulness: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ class Judgements:
     main: tuple[Judged, ...]
     controls: Mapping[str, tuple[Judged, ...]] = field(default_factory=dict)
     robustness: Mapping[str, tuple[Judged, ...]] = field(default_factory=dict)
+    tested: tuple[Judged, ...] = ()
     images_per_second: float | None = None  # of the main run, as far as it was judged now
 
 
@@ -56,6 +62,7 @@ def judge_runs(examiner: Examiner, labels: Sequence[Label], plan: Plan, records:
         main=main,
         controls={run.name: _judge(examiner, labels, run, records, report) for run in (CONTROLS if plan.controls else ())},
         robustness={run.name: _judge(examiner, part, run, records, report) for run in (ROBUSTNESS if part else ())},
+        tested=_judge(examiner, to_test(main, plan.faithfulness), TESTED, records, report) if plan.faithfulness else (),
         images_per_second=new / seconds if new else None,
     )
 

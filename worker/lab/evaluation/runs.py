@@ -66,9 +66,11 @@ class Run:
     choose: RegionChoice = scan_boxes
     alteration: Alteration | None = None
     metric: Metric | None = None
+    tested: bool = False  # whether explanations are tested, too
 
 
 MAIN = Run(name="final, the scan's boxes")
+TESTED = Run(name="explanations tested", tested=True)
 CONTROLS = (
     Run(name="no crop", choose=no_regions, metric=Metric.NO_CROP_ACCURACY),
     Run(name="random crops", choose=random_regions(RANDOM_SEED), metric=Metric.RANDOM_CROP_ACCURACY),

@@ -1,11 +1,13 @@
 """The tables. Insert-only at the grain of images, mutable only at the grain of chunks and batches."""
 
+from worker.store.models.attention import AttentionMapRow, AttentionTargetRow
 from worker.store.models.audit import AuditEventRow, AuditLinkRow, AuditSealRow
 from worker.store.models.base import Base
 from worker.store.models.coverage import CoverageRow
 from worker.store.models.decisions import AppealRow, DecisionRow, StatementRow
 from worker.store.models.events import OutboxRow
 from worker.store.models.explanations import ExplanationJobRow
+from worker.store.models.faithfulness import FaithfulnessCheckRow, FaithfulnessMaskingRow
 from worker.store.models.golden import GoldenItemRow, GoldenTaskRow
 from worker.store.models.intake import BatchRow, IntakeRow, ItemRow, RowErrorRow, TenantRow
 from worker.store.models.keys import ApiKeyRow
@@ -17,11 +19,14 @@ from worker.store.models.results import EvidenceRow, OutcomeRow, RegionRow, Rele
 from worker.store.models.retention import DetailsSweepRow, ErasureRow, LegalHoldRow, RetentionTermRow
 from worker.store.models.review import RegionJudgementRow, ReviewClaimRow, ReviewQueueRow, ReviewRow, ReviewTaskRow
 from worker.store.models.search import OutcomeWordsRow, SavedFilterRow
+from worker.store.models.translations import TranslationCallRow, TranslationRow
 from worker.store.models.webhooks import WebhookAttemptRow, WebhookDeliveryRow, WebhookEndpointRow, WebhookSecretRow
 
 __all__ = [
     "ApiKeyRow",
     "AppealRow",
+    "AttentionMapRow",
+    "AttentionTargetRow",
     "AuditEventRow",
     "AuditLinkRow",
     "AuditSealRow",
@@ -34,6 +39,8 @@ __all__ = [
     "ErasureRow",
     "EvidenceRow",
     "ExplanationJobRow",
+    "FaithfulnessCheckRow",
+    "FaithfulnessMaskingRow",
     "GoldenItemRow",
     "GoldenTaskRow",
     "IntakeRow",
@@ -65,6 +72,8 @@ __all__ = [
     "StatementRow",
     "TenantRow",
     "TraceRow",
+    "TranslationCallRow",
+    "TranslationRow",
     "WebhookAttemptRow",
     "WebhookDeliveryRow",
     "WebhookEndpointRow",

@@ -11,7 +11,19 @@ from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 # Partitioned by ranges of UUIDv7, that is by time. A DEFAULT partition comes with the table; operators add ranges.
 PARTITIONED_BY_BATCH = {"postgresql_partition_by": "RANGE (batch_id)"}
-PARTITIONED_TABLES = ("items", "row_errors", "outcomes", "regions", "traces", "routings", "outcome_words", "coverage")
+PARTITIONED_TABLES = (
+    "items",
+    "row_errors",
+    "outcomes",
+    "regions",
+    "traces",
+    "routings",
+    "outcome_words",
+    "coverage",
+    "faithfulness_checks",
+    "faithfulness_maskings",
+    "coverage",
+)
 
 BigSerial = Annotated[int, mapped_column(BigInteger, primary_key=True, autoincrement=True)]
 Small = Annotated[int, mapped_column(SmallInteger)]

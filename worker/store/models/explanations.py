@@ -21,7 +21,7 @@ class ExplanationJobRow(Base):
         CheckConstraint("(state = 'running') = (lease_token IS NOT NULL)", name="lease"),
         CheckConstraint("(state = 'failed') = (error_code IS NOT NULL)", name="error"),
         CheckConstraint("(state IN ('done', 'failed')) = (finished_at IS NOT NULL)", name="finished"),
-        Index("ix_explanation_jobs_waiting", "kind", "tenant_id", "sampled", "id", postgresql_where=text("state = 'waiting'")),
+        Index("ix_explanation_jobs_waiting", "kind", "tenant_id", "lane", "id", postgresql_where=text("state = 'waiting'")),
         Index("ix_explanation_jobs_in_flight", "kind", "state", postgresql_where=text("state IN ('announced','running')")),
         Index("ix_explanation_jobs_tenant_id", "tenant_id", "id"),
         {"comment": "Work about recorded outcomes: attention maps, looks, translations. None changes a verdict"},
@@ -35,8 +35,10 @@ class ExplanationJobRow(Base):
     revision: Mapped[Small] = mapped_column(comment="Revision of the outcome")
     key: Mapped[str] = mapped_column(comment="What of the kind is made of the outcome; asking for the same again gives this job")
     detail: Mapped[Jsonb] = mapped_column(comment="Ids and parameters; no words of people or models")
-    asked_by: Mapped[str] = mapped_column(comment="Who asked: an actor")
-    sampled: Mapped[bool] = mapped_column(server_default=text("false"), comment="A policy drew it: what somebody waits for goes first")
+    asked_by: Mapped[str] = mapped_column(comment="Who asked first: an actor")
+    lane: Mapped[Small] = mapped_column(
+        server_default=text("0"), comment="0: somebody waits for it; 1: a policy drew it, and it lets those go first"
+    )
     state: Mapped[str] = mapped_column(server_default=text("'waiting'"), comment="waiting | announced | running | done | failed")
     next_attempt_at: Mapped[Now] = mapped_column(comment="Not announced before this, by the database's clock")
     announced_at: Mapped[datetime | None] = mapped_column(comment="When its id was last put into Redis")

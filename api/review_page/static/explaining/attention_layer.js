@@ -1,0 +1,23 @@
+// The attention map over the picture, where one was drawn.
+import { attentionOf, nameOf } from "./attention_map.js";
+import { made } from "./elements.js";
+
+export const attentionLayer = (about) => ({
+  name: "attention",
+  label: "Attention",
+  shortcut: "g",
+  make: async () => {
+    const attention = attentionOf(about);
+    if (!attention.map) await attention.look();
+    if (!attention.map) throw new Error("No attention map was drawn of this verdict yet. Ask for one beside the picture.");
+    const picture = Object.assign(new Image(), { src: attention.layer, alt: "", draggable: false });
+    await picture.decode().catch(() => {
+      throw new Error("The attention map cannot be shown: it is no longer kept, or the server cannot be reached.");
+    });
+    const target = attention.map.targets.find(({ name }) => name === attention.target);
+    return { picture, legend: legend(target), spoken: nameOf(target) };
+  },
+});
+
+const legend = (target) =>
+  made("div", { className: "viewer-legend" }, made("p", { textContent: nameOf(target) }), made("div", { className: "attention-ramp" }), made("p", { className: "attention-ends" }, made("span", { textContent: "little" }), made("span", { textContent: "most attention" })));

@@ -1,0 +1,78 @@
+// The attention map of one verdict: looked for, asked for, waited for; and which of its targets is shown. Panel and layer share it.
+import { send } from "../api.js";
+
+const POLL = 1_000; // milliseconds; a map takes seconds
+const known = new Map();
+
+export function attentionOf({ item, revision }) {
+  const key = `${item} ${revision}`;
+  if (!known.has(key)) known.set(key, new Attention(item, revision));
+  return known.get(key);
+}
+
+class Attention {
+  map = null; // as the API has it
+  job = null; // the one that is to draw it, while it is not done
+  target = null; // the name of what is shown
+  #item;
+  #revision;
+
+  constructor(item, revision) {
+    this.#item = item;
+    this.#revision = revision;
+  }
+
+  get underWay() {
+    return this.job?.state === "waiting" || this.job?.state === "running";
+  }
+
+  get layer() {
+    return `/v1/attention-maps/${this.map.id}/layers/${this.target}`;
+  }
+
+  get overlay() {
+    return `/v1/attention-maps/${this.map.id}/overlay?target=${this.target}`;
+  }
+
+  get values() {
+    return `/v1/attention-maps/${this.map.id}/values`;
+  }
+
+  async look() {
+    const { body } = await send("GET", `/v1/items/${this.#item}/attention-maps`);
+    const ours = ({ revision }) => revision === this.#revision;
+    this.#take(body.maps.find(ours) ?? null, body.jobs.find(ours) ?? null);
+  }
+
+  async ask() {
+    const { body } = await send("POST", `/v1/items/${this.#item}/attention-maps`, { body: { revision: this.#revision } });
+    this.#take(body.map, body.map ? null : body.job);
+  }
+
+  /** Until the map is there, or is not to be had; or until `given up` says so. */
+  async wait(givenUp) {
+    while (this.underWay && !givenUp()) {
+      await new Promise((later) => setTimeout(later, POLL));
+      if (!document.hidden) await this.look();
+    }
+  }
+
+  #take(map, job) {
+    this.map = map;
+    this.job = job;
+    if (map && !map.targets.some(({ name }) => name === this.target)) this.target = map.targets[0].name;
+  }
+}
+
+const KINDS = {
+  verdict: ({ stage, text }) => `The ${stage}'s verdict: ${text}`,
+  sentence: ({ stage, number, text }) => `Sentence ${number} of the ${stage}: ${text}`,
+  box: ({ number }) => `Box ${number}`,
+};
+const LONGEST = 80; // characters of a model's text in a list
+
+/** What a map shows the attention of. */
+export function nameOf(target) {
+  const characters = Array.from(KINDS[target.kind]?.(target) ?? target.name);
+  return characters.length > LONGEST ? `${characters.slice(0, LONGEST).join("")}…` : characters.join("");
+}

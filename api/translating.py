@@ -1,0 +1,117 @@
+"""Explanations in other languages, for the API and for pages: which are offered, what there is, and asking for one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from worker.moderation.errors import RejectedError
+from worker.moderation.explanation_jobs import AskedJob, JobKind
+from worker.moderation.translation import catalogue
+from worker.moderation.translation.languages import SOURCE, Language, find_language
+from worker.moderation.translation.passages import Passage
+from worker.store.explanation_jobs import ask_for, unfinished_jobs
+from worker.store.models import ExplanationJobRow, TranslationRow
+from worker.store.policies import in_force
+from worker.store.translations import Kept, find_translation, item_translations, keep_translation, passages_of, read_said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Whose item is to be translated, and for whom."""
+
+    tenant: str
+    actor: str
+    batch_id: UUID
+    ordinal: int
+    revision: int | None  # None: the newest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InLanguage:
+    """A kept translation beside its original: the passages of both, in the same order."""
+
+    row: TranslationRow
+    language: Language
+    original: Sequence[Passage]
+    passages: Sequence[Passage]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """Everything there is of a revision."""
+
+    revision: int
+    original: Sequence[Passage]
+    offered: Sequence[Language]
+    translations: Sequence[InLanguage]
+    jobs: Sequence[ExplanationJobRow]
+
+
+def offered_languages(session: Session, batch_id: UUID) -> list[Language]:
+    """Those that the batch's live policy lists, as far as they are known here, in its order; English is the original."""
+    found = []
+    for tag in in_force(session, batch_id).live.explaining.languages:
+        try:
+            language = find_language(tag)
+        except RejectedError:
+            continue  # a language that nobody supports: asking for it tells so
+        if language.primary != SOURCE:
+            found.append(language)
+    return found
+
+
+def ask_for_translation(session: Session, wanted: Wanted, tag: str) -> tuple[InLanguage | None, ExplanationJobRow | None]:
+    """The translation, or the job that makes it. The caller has seen that the tenant has the item.
+
+    Raises RejectedError: language_unsupported, language_not_offered, item_erased, explanation_missing.
+    """
+    language = _checked(session, wanted.batch_id, tag)
+    said = read_said(session, wanted.batch_id, wanted.ordinal, wanted.revision)
+    place = {"batch_id": wanted.batch_id, "ordinal": wanted.ordinal, "revision": said.revision}
+    row = find_translation(session, **place, language=language)
+    if row is None and catalogue.in_catalogue(said.passages) and catalogue.catalogue_of(language):
+        kept = Kept(
+            tenant_id=wanted.tenant,
+            **place,
+            language=language,
+            original=said.passages,
+            passages=catalogue.translate(said.passages, language),
+            source=catalogue.SOURCE_NAME,
+            asked_by=wanted.actor,
+        )
+        row = keep_translation(session, kept)
+    if row is not None:
+        return _beside(row, said.passages), None
+    asked = AskedJob(tenant_id=wanted.tenant, kind=JobKind.TRANSLATION, **place, key=language.tag, asked_by=wanted.actor)
+    return None, ask_for(session, asked).job
+
+
+def overview(session: Session, wanted: Wanted) -> Overview:
+    """What there is, and what may be asked for. Raises RejectedError: item_erased, explanation_missing."""
+    said = read_said(session, wanted.batch_id, wanted.ordinal, wanted.revision)
+    rows = item_translations(session, wanted.batch_id, wanted.ordinal, said.revision)
+    return Overview(
+        revision=said.revision,
+        original=said.passages,
+        offered=offered_languages(session, wanted.batch_id),
+        translations=[_beside(row, said.passages) for row in rows],
+        jobs=unfinished_jobs(session, wanted.batch_id, wanted.ordinal, said.revision, JobKind.TRANSLATION),
+    )
+
+
+def _checked(session: Session, batch_id: UUID, tag: str) -> Language:
+    """The language, which the policy lists."""
+    language = find_language(tag)
+    listed = in_force(session, batch_id).live.explaining.languages
+    if tag in listed and language.primary == SOURCE:
+        raise RejectedError("language_not_offered", "The explanation is in English as it is.")
+    if tag not in listed:
+        names = ", ".join(listed) or "none"
+        raise RejectedError("language_not_offered", f"The policy does not list {tag}. It lists: {names}.")
+    return language
+
+
+def _beside(row: TranslationRow, original: Sequence[Passage]) -> InLanguage:
+    return InLanguage(row=row, language=find_language(row.language), original=original, passages=passages_of(row))

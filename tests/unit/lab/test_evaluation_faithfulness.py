@@ -1,0 +1,72 @@
+"""Figures of tested explanations."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.lab.verdicts import judged_as, label
+from worker.lab.evaluation.faithfulness import faithfulness_figures, faithfulness_table, to_test
+from worker.lab.evaluation.figures import Metric
+from worker.lab.evaluation.judged import Judged
+from worker.moderation.faithfulness import TOGETHER, CheckCost, Faithfulness, Fill, Masking, found
+
+UNTESTED = Faithfulness(error_code="no_room_for_control", error_message="No room.")
+
+
+def after_test(name: str, p: float, masked: float, control: float, *, real: bool = False) -> Judged:
+    """Called generated at `p`; blurred as said, and with the mean colour .1 lower."""
+    maskings = tuple(
+        Masking(position=TOGETHER, fill=fill, p_masked=masked - less, p_control=control - less, controls=())
+        for fill, less in ((Fill.BLUR, 0.0), (Fill.MEAN, 0.1))
+    )
+    return replace(judged_as(label(name, None if real else "x4plus"), p), faithfulness=found(p, maskings, CheckCost()))
+
+
+PICTURES = (after_test("a", 0.9, 0.4, 0.9), after_test("b", 0.8, 0.5, 0.78), after_test("c", 0.7, 0.72, 0.45, real=True))
+
+
+def test_figures_of_a_small_example_are_those_computed_by_hand() -> None:
+    figures = {metric: estimate.value for metric, estimate in faithfulness_figures(PICTURES).items()}
+    assert figures[Metric.FAITHFULNESS_DROP] == pytest.approx((0.55 + 0.35 + 0.03) / 3)
+    assert figures[Metric.FAITHFULNESS_CONTROL] == pytest.approx((0.05 + 0.07 + 0.3) / 3)
+    assert figures[Metric.FAITHFULNESS_DIFFERENCE] == pytest.approx((0.5 + 0.28 - 0.27) / 3)
+    assert figures[Metric.FAITHFULNESS_AUC] == pytest.approx(6 / 9)
+    assert figures[Metric.FAITHFULNESS_UNMOVED] == pytest.approx(1 / 3)
+
+
+def test_a_test_that_came_to_nothing_is_told_and_counts_in_no_mean() -> None:
+    with_one = (*PICTURES, replace(judged_as(label("d", "x4plus"), 0.9), faithfulness=UNTESTED))
+    figures = faithfulness_figures(with_one)
+    assert figures[Metric.FAITHFULNESS_UNTESTED].value == 0.25
+    assert figures[Metric.FAITHFULNESS_DROP] == faithfulness_figures(PICTURES)[Metric.FAITHFULNESS_DROP]
+
+
+def test_rows_part_the_right_from_the_wrong_and_fill_from_fill() -> None:
+    clear = replace(judged_as(label("e"), 0.1), faithfulness=Faithfulness(drop=-0.05, control_drop=-0.01))
+    rows = {row.name: row for row in faithfulness_table([*PICTURES, clear]).rows}
+    assert [(name, row.pictures) for name, row in rows.items()] == [
+        ("called generated", 3),
+        ("generated, and called so", 2),
+        ("real, and called generated", 1),
+        ("called generated, blurred", 3),
+        ("called generated, mean colour", 3),
+        ("called real", 1),
+    ]
+    blurred, mean = (rows[f"called generated, {how}"].figures[Metric.FAITHFULNESS_DROP].value for how in ("blurred", "mean colour"))
+    assert blurred is not None
+    assert mean is not None
+    assert math.isclose(mean - blurred, 0.1)
+    assert rows["called real"].figures[Metric.FAITHFULNESS_DROP].value == pytest.approx(-0.05)
+
+
+def test_without_any_test_there_are_neither_figures_nor_rows() -> None:
+    assert faithfulness_figures(()) == {}
+    assert faithfulness_table(()).rows == ()
+
+
+def test_what_is_tested_was_called_generated_and_a_quarter_as_much_real() -> None:
+    main = [judged_as(label(f"{number}", "x4plus" if number % 2 else None), 0.9 if number % 2 else 0.1) for number in range(80)]
+    chosen = to_test(main, 20)
+    assert sum(one.generator is not None for one in chosen) == 20
+    assert sum(one.generator is None for one in chosen) == 5

@@ -1,0 +1,65 @@
+"""The moderator's side of testing explanations: only what is wanted, and never at a verdict's expense."""
+
+import threading
+from collections.abc import Iterator
+from typing import cast
+
+import pytest
+
+from tests.unit.zoomin.world import ITEM, SCAN, ZOOM, World, said
+from worker.images.pool import DecodePool
+from worker.moderation.faithfulness import Faithfulness
+from worker.moderation.outcomes import ItemReference, Outcome, Verdict
+from worker.moderation.release import Release, Training
+from worker.queue.async_moderator import AsyncModerator, Check, EventLoopThread, LoadedModel
+from worker.queue.checking import Wanted, nothing_wanted
+from worker.zoomin.tools import Tools
+
+FOUND = Faithfulness(drop=0.4, control_drop=0.1)
+
+
+@pytest.fixture
+def loop() -> Iterator[EventLoopThread]:
+    thread = EventLoopThread()
+    yield thread
+    thread.close()
+
+
+def judged(loop: EventLoopThread, check: Check, wanted: Wanted) -> tuple[Outcome, int]:
+    """What becomes of one image, and how many questions that took."""
+    world = World([said(SCAN), said(ZOOM)])
+    model = LoadedModel(loop=loop, vision=world.vision, prompts=world.tools.prompts, decoder=cast("DecodePool", world.tools.decoder))
+    release = Release("scripted", Training.UNTRAINED, {})
+    moderator = AsyncModerator(model=model, tools=world.tools, release=release, images_in_flight=2, check=check)
+    (outcome,) = [event for event in moderator.judge([ITEM], stop=threading.Event(), tick_seconds=1.0, wanted=wanted) if event is not None]
+    assert isinstance(outcome, Outcome)
+    return outcome, len(world.vision.questions)
+
+
+async def finding(_item: ItemReference, _outcome: Outcome, _tools: Tools) -> Faithfulness:
+    return FOUND
+
+
+async def stumbling(_item: ItemReference, _outcome: Outcome, _tools: Tools) -> Faithfulness:
+    raise ZeroDivisionError
+
+
+async def refusing(_item: ItemReference, _outcome: Outcome, _tools: Tools) -> Faithfulness:
+    raise AssertionError("nobody wanted it")
+
+
+def test_a_verdict_that_is_wanted_comes_with_its_check(loop: EventLoopThread) -> None:
+    outcome, _ = judged(loop, finding, lambda outcome: outcome.verdict is Verdict.GENERATED)
+    assert (outcome.verdict, outcome.faithfulness) == (Verdict.GENERATED, FOUND)
+
+
+def test_when_tests_are_off_a_verdict_takes_its_two_questions_and_nothing_more(loop: EventLoopThread) -> None:
+    outcome, questions = judged(loop, refusing, nothing_wanted)
+    assert (outcome.faithfulness, questions) == (None, 2)
+
+
+def test_a_bug_in_a_check_loses_no_verdict_and_is_told(loop: EventLoopThread) -> None:
+    outcome, _ = judged(loop, stumbling, lambda _: True)
+    assert outcome.verdict is Verdict.GENERATED
+    assert outcome.faithfulness is not None
+    assert outcome.faithfulness.error_code == "internal_error"

@@ -1,0 +1,129 @@
+"""Tests a verdict's explanation: hides what it cites, judges the image anew, and sees whether the score drops; elsewhere it should not.
+
+Judged anew means wholly: scan and zoom of the masked image, as if it had arrived so. Hidden are all cited regions at once, then each alone;
+the control hides boxes of the same sides, placed at random outside all that is cited. What is asked here is kept nowhere as evidence, as
+image, regions and fill tell it again.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from worker.forensics.controls import place_controls
+from worker.images.fetch import Fetched
+from worker.images.mask import Mask
+from worker.images.prepare import Crop, Evidence, ScanImage
+from worker.images.resize import PixelLimits
+from worker.moderation.boxes import Box
+from worker.moderation.errors import RejectedError, ZoomInError
+from worker.moderation.faithfulness import TOGETHER, CheckCost, Faithfulness, Fill, Masking, found
+from worker.moderation.outcomes import ItemReference, Outcome
+from worker.zoomin.pipeline import moderate
+from worker.zoomin.tools import Decoder, Tools
+
+RESCANS_AT_ONCE = 4  # of one image: a check must not fill the engine's queue before other images' verdicts
+
+
+async def check_faithfulness(item: ItemReference, outcome: Outcome, tools: Tools, *, seconds: float, each: bool = True) -> Faithfulness:
+    """What hiding the regions of a verdict does to its score. What goes wrong, or takes over `seconds`, is told in the result.
+
+    `each` says whether every region is hidden alone, too: for people, who see which of several carries the verdict.
+    """
+    check = _Check(item, tools)
+    try:
+        async with asyncio.timeout(seconds):
+            return await check.run(outcome, each=each)
+    except TimeoutError:
+        return check.failed("check_timed_out", f"The check took more than {seconds:g} s: the engine is busy. The verdict stands unchecked.")
+    except ZoomInError as error:
+        return check.failed(error.code, error.message)
+
+
+class _Check:
+    """One check: what it asks, and what that costs."""
+
+    def __init__(self, item: ItemReference, tools: Tools) -> None:
+        self._item = item
+        self._tools = tools
+        self._cost = CheckCost()
+        self._started = time.perf_counter()
+        self._places = asyncio.Semaphore(RESCANS_AT_ONCE)
+
+    async def run(self, outcome: Outcome, *, each: bool) -> Faithfulness:
+        """The result. Raises RejectedError for a verdict that cannot be checked, and what the pipeline raises."""
+        if outcome.p_generated is None or outcome.source is None or outcome.source.size is None:
+            raise RejectedError("unscored", "Without a score nothing can drop.")
+        if not outcome.regions:
+            raise RejectedError("nothing_cited", "The verdict cites no region that could be hidden.")
+        cited = tuple(region.box for region in outcome.regions)
+        chance = random.Random(repr((outcome.source.sha256, cited)))  # noqa: S311  a text seeds alike in every process
+        controls = place_controls(cited, outcome.source.size, chance)
+        fetched = await self._tools.fetch(self._item)
+        if fetched.facts.sha256 != outcome.source.sha256:
+            raise RejectedError("image_changed", "The image is no longer the one that was judged.")
+        targets = [(TOGETHER, cited, controls)]
+        if each and len(cited) > 1:
+            targets += [(position, (box,), (control,)) for position, (box, control) in enumerate(zip(cited, controls, strict=True), 1)]
+        wanted = [(position, fill, hidden, shown) for position, hidden, shown in targets for fill in Fill]
+        scores = await asyncio.gather(
+            *(self._rescan(fetched, Mask(boxes, fill)) for _, fill, *pair in wanted for boxes in pair),
+            return_exceptions=True,  # raised when all are done, so that none goes on behind its back
+        )
+        maskings = [
+            Masking(position=position, fill=fill, p_masked=masked, p_control=control, controls=shown)
+            for (position, fill, _, shown), masked, control in zip(wanted, _known(scores[::2]), _known(scores[1::2]), strict=True)
+            if masked is not None and control is not None
+        ]
+        if not any(masking.position == TOGETHER for masking in maskings):
+            raise RejectedError("rescans_unscored", "The model's replies to the masked images could not be read, or hold no score.")
+        return found(outcome.p_generated, tuple(maskings), self._spent())
+
+    def failed(self, code: str, message: str) -> Faithfulness:
+        """A check that came to nothing."""
+        return Faithfulness(cost=self._spent(), error_code=code, error_message=message)
+
+    async def _rescan(self, fetched: Fetched, mask: Mask) -> float | None:
+        """P(generated) of the masked image; None without one."""
+
+        async def refetch(_: ItemReference) -> Fetched:
+            return fetched
+
+        tools = replace(self._tools, fetch=refetch, decoder=_MaskingDecoder(self._tools.decoder, mask), keep=_keep_nothing)
+        async with self._places:
+            outcome = await moderate(self._item, tools)
+        for trace in outcome.traces:
+            self._cost += CheckCost(requests=1, prompt_tokens=trace.prompt_tokens, completion_tokens=trace.completion_tokens)
+        return outcome.p_generated
+
+    def _spent(self) -> CheckCost:
+        return replace(self._cost, seconds=time.perf_counter() - self._started)
+
+
+@dataclass(frozen=True, slots=True)
+class _MaskingDecoder:
+    """A Decoder that hides the same parts of whatever it decodes."""
+
+    decoder: Decoder
+    mask: Mask
+
+    async def prepare_scan(self, body: bytes, limits: PixelLimits, mask: Mask | None = None) -> ScanImage:
+        return await self.decoder.prepare_scan(body, limits, mask or self.mask)
+
+    async def cut_crops(self, body: bytes, boxes: Sequence[Box], limits: PixelLimits, mask: Mask | None = None) -> Sequence[Crop]:
+        return await self.decoder.cut_crops(body, boxes, limits, mask or self.mask)
+
+
+async def _keep_nothing(_: Sequence[Evidence]) -> None:
+    """An EvidenceKeeper: what a check sends follows from the image, the regions and the fill."""
+
+
+def _known(scores: Sequence[float | BaseException | None]) -> list[float | None]:
+    """The scores. Raises the first error among them."""
+    known: list[float | None] = []
+    for score in scores:
+        if isinstance(score, BaseException):
+            raise score
+        known.append(score)
+    return known

@@ -1,0 +1,146 @@
+"""Whether explanations hold: how far P(generated) drops when the cited regions are hidden, and when as much is hidden elsewhere."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.lab.evaluation.bootstrap import Places, Statistic, estimate
+from worker.lab.evaluation.figures import Figures, Metric, Row, Table
+from worker.lab.evaluation.judged import Judged
+from worker.lab.evaluation.picture_set import sample_by_source
+from worker.lab.labels import Label
+from worker.moderation.faithfulness import TOGETHER, Fill
+from worker.moderation.outcomes import Verdict
+from worker.moderation.policy import UNEXPLAINED
+
+CALLED_REAL_SHARE = 0.25  # of the pictures that are tested, beside them: what a fill does to a score that is low
+NOTE = (
+    "All cited regions of a picture are hidden at once, the picture is judged anew, and so it is with boxes of the same sides hidden "
+    "elsewhere; both for each fill. The difference is taken picture by picture. On pictures that are called real a drop below zero would "
+    "mean that the fill itself looks generated."
+)
+TITLES = {Fill.BLUR: "called generated, blurred", Fill.MEAN: "called generated, mean colour"}
+
+
+@dataclass(frozen=True, slots=True)
+class Drops:
+    """Parallel arrays, one entry a picture: the drop for the cited regions, that for the control, and the photograph."""
+
+    cited: NDArray[np.float64]
+    control: NDArray[np.float64]
+    sources: NDArray[np.str_]
+
+
+def to_test(main: Sequence[Judged], most: int) -> tuple[Label, ...]:
+    """About `most` pictures that were called generated, of whole photographs, and a quarter as many that were called real."""
+    sides = {verdict: [picture.label for picture in main if picture.verdict is verdict] for verdict in Verdict}
+    wanted = {Verdict.GENERATED: most, Verdict.REAL: round(CALLED_REAL_SHARE * most)}
+    return tuple(label for verdict, labels in sides.items() if wanted[verdict] for label in sample_by_source(labels, wanted[verdict]))
+
+
+def faithfulness_figures(tested: Sequence[Judged]) -> Figures:
+    """Of the pictures that were called generated, rightly or not."""
+    return _figures(called(tested, Verdict.GENERATED))
+
+
+def faithfulness_table(tested: Sequence[Judged]) -> Table:
+    """A row for what was called generated, one each for those rightly and wrongly so, one per fill, and one for what was called real."""
+    generated = called(tested, Verdict.GENERATED)
+    rows = [
+        _row("called generated", generated, _figures(generated)),
+        *(_row(name, part, _figures(part)) for name, part in _by_truth(generated).items()),
+        *(_row(TITLES[fill], generated, _estimates(fill_drops(generated, fill))) for fill in Fill),
+        _row("called real", real := called(tested, Verdict.REAL), _estimates(drops(real))),
+    ]
+    title = "Do explanations move their scores?"
+    return Table(key="faithfulness", title=title, note=NOTE, rows=tuple(row for row in rows if row.pictures))
+
+
+def called(tested: Sequence[Judged], verdict: Verdict) -> list[Judged]:
+    """Those with that verdict whose explanation was tested."""
+    return [picture for picture in tested if picture.verdict is verdict and picture.faithfulness is not None]
+
+
+def drops(pictures: Sequence[Judged]) -> Drops:
+    """With all cited regions hidden, mean over the fills; of the tests that came to something."""
+    return _drops(pictures, _whole)
+
+
+def fill_drops(pictures: Sequence[Judged], fill: Fill) -> Drops:
+    """The same with one fill."""
+    return _drops(pictures, lambda picture: _filled(picture, fill))
+
+
+def _by_truth(pictures: Sequence[Judged]) -> Mapping[str, list[Judged]]:
+    return {
+        "generated, and called so": [picture for picture in pictures if picture.generated],
+        "real, and called generated": [picture for picture in pictures if not picture.generated],
+    }
+
+
+def _figures(pictures: Sequence[Judged]) -> Figures:
+    failed = np.array([picture.faithfulness is None or picture.faithfulness.drop is None for picture in pictures], dtype=np.bool_)
+    unmoved = np.array([_unmoved(picture) for picture in pictures], dtype=np.bool_)
+    sources = np.array([picture.label.source for picture in pictures], dtype=np.str_)
+    if not pictures:
+        return {}
+    shares: dict[Metric, Statistic] = {
+        Metric.FAITHFULNESS_UNMOVED: lambda places: float(unmoved[places].mean()),
+        Metric.FAITHFULNESS_UNTESTED: lambda places: float(failed[places].mean()),
+    }
+    return {**_estimates(drops(pictures)), **estimate(shares, sources)}
+
+
+def _estimates(found: Drops) -> Figures:
+    difference = found.cited - found.control
+    if not len(difference):
+        return {}
+    return estimate(
+        {
+            Metric.FAITHFULNESS_DROP: lambda places: float(found.cited[places].mean()),
+            Metric.FAITHFULNESS_CONTROL: lambda places: float(found.control[places].mean()),
+            Metric.FAITHFULNESS_DIFFERENCE: lambda places: float(difference[places].mean()),
+            Metric.FAITHFULNESS_AUC: lambda places: separation(found, places),
+        },
+        found.sources,
+    )
+
+
+def separation(found: Drops, places: Places) -> float:
+    """AUC with which the drop tells cited regions from random ones, over the pictures at `places`."""
+    cited, control = found.cited[places], np.sort(found.control[places])
+    below, upto = np.searchsorted(control, cited, side="left"), np.searchsorted(control, cited, side="right")
+    return float((below + upto).mean() / (2 * len(control)))  # ties count half; by rank, as sklearn's takes 20 times as long
+
+
+def _unmoved(picture: Judged) -> bool:
+    found = picture.faithfulness
+    return found is not None and not found.moves_score(UNEXPLAINED.least_drop)
+
+
+def _whole(picture: Judged) -> tuple[float, float] | None:
+    found = picture.faithfulness
+    return None if found is None or found.drop is None or found.control_drop is None else (found.drop, found.control_drop)
+
+
+def _filled(picture: Judged, fill: Fill) -> tuple[float, float] | None:
+    maskings = picture.faithfulness.maskings if picture.faithfulness else ()
+    whole = next((masking for masking in maskings if masking.position == TOGETHER and masking.fill is fill), None)
+    if whole is None or picture.p_generated is None:
+        return None
+    return picture.p_generated - whole.p_masked, picture.p_generated - whole.p_control
+
+
+def _drops(pictures: Sequence[Judged], read: Callable[[Judged], tuple[float, float] | None]) -> Drops:
+    found = [(picture.label.source, pair) for picture in pictures if (pair := read(picture)) is not None]
+    return Drops(
+        np.array([pair[0] for _, pair in found], dtype=np.float64),
+        np.array([pair[1] for _, pair in found], dtype=np.float64),
+        np.array([source for source, _ in found], dtype=np.str_),
+    )
+
+
+def _row(name: str, pictures: Sequence[Judged], figures: Figures) -> Row:
+    return Row(name=name, pictures=len(pictures), sources=len({picture.label.source for picture in pictures}), figures=figures)

@@ -1,0 +1,45 @@
+"""The protocol between translating and whoever answers: texts in, one text out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextRequest:
+    """One request. The reply must be JSON of `reply_schema`."""
+
+    system: str
+    user: str
+    reply_schema: Mapping[str, Any]
+    max_tokens: int
+    temperature: float = 0.0
+
+    @property
+    def byte_count(self) -> int:
+        """Of all that is sent: no tokenizer makes more tokens than bytes."""
+        return len(self.system.encode()) + len(self.user.encode()) + len(repr(self.reply_schema).encode())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextReply:
+    """One reply. Nothing about it can be trusted."""
+
+    text: str
+    finish_reason: str  # "stop" | "length" | "content_filter" | …
+    prompt_tokens: int
+    completion_tokens: int
+    refused: bool = False  # the endpoint said so itself
+
+
+class TextModel(Protocol):
+    """Answers requests. `name` says who, for those who read what it said."""
+
+    @property
+    def name(self) -> str:
+        """Model, and where it runs."""
+        ...
+
+    async def reply(self, request: TextRequest) -> TextReply:
+        """One reply. Raises TransientError, OutageError (tell nobody off, wait), RejectedError, MisconfiguredError."""
+        ...
