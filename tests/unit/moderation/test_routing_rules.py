@@ -56,7 +56,7 @@ def test_an_untrained_score_and_a_missing_one_decide_nothing_under_any_policy(p:
         policy="all", version=1, bands={said: Band(0.0, 0.0) for said in (Said(Verdict.GENERATED), Said(Verdict.REAL))}
     )
     assert routed(outcome(p), flags_all, means=False) is Route.REVIEW
-    assert routed(outcome(None), flags_all) is Route.REVIEW
+    assert route(outcome(None), flags_all, scores_mean_something=True) == Routing(Route.REVIEW, "a verdict without a score")
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
