@@ -4,6 +4,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,7 @@ from worker.moderation.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from worker.lab.evaluation.attention import Traced
+    from worker.lab.evaluation.bands import BandFit
     from worker.lab.evaluation.baselines import Baselines
     from worker.lab.evaluation.evaluation import Evaluation, Explained
     from worker.lab.evaluation.examiner import Examiner
@@ -45,12 +47,12 @@ def evaluate(
     controls: Annotated[bool, typer.Option(help="Judge all again without crops, with random ones, and with the largest three.")] = True,
     robustness: Annotated[bool, typer.Option(help="Judge some again after JPEG, WebP, resizing, blur, noise and screenshots.")] = True,
     grid_pictures: Annotated[int, typer.Option(min=1, help="How many pictures go through the robustness grid.")] = 200,
-    faithfulness: Annotated[bool, typer.Option("--faithfulness", help="Test explanations by hiding what they cite.")] = False,
-    faithfulness_pictures: Annotated[int, typer.Option(min=1, help="How many explanations are tested; each takes ten requests.")] = 100,
     attention: Annotated[
         bool, typer.Option("--attention", help="Draw attention maps of some, and measure them against true regions, noise and chance.")
     ] = False,
     attention_pictures: Annotated[int, typer.Option(min=1, help="How many pictures are judged again for maps.")] = 100,
+    faithfulness: Annotated[bool, typer.Option("--faithfulness", help="Test explanations by hiding what they cite.")] = False,
+    faithfulness_pictures: Annotated[int, typer.Option(min=1, help="How many explanations are tested; each takes ten requests.")] = 100,
     baselines: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Compare with baselines that learn from this training split."),
@@ -104,11 +106,20 @@ def calibrate(
     labels: LabelsOption,
     checkpoint: Annotated[Path, typer.Option(metavar="DIR", help="The checkpoint to calibrate; its zoomin.json gets the calibration.")],
     limit: Annotated[int | None, typer.Option(min=1, help="Judge at most so many pictures: all those of some photographs.")] = None,
+    bands: Annotated[bool, typer.Option(help="Judge some again compressed, blurred, rescaled and framed, and calibrate for each.")] = True,
+    grid_pictures: Annotated[int, typer.Option(min=1, help="How many pictures are altered in each way.")] = 128,
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="For outcomes.jsonl, from which the same command goes on when it is interrupted.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Fit a checkpoint's scores to the validation split, so that of pictures scored 0.8 about 80 % are generated."""
+    """Fit a checkpoint's scores to the validation split, so that of pictures scored 0.8 about 80 % are generated.
+
+    Once over all, and once for each band of degradation, with how often it is right there: policies may have a floor for that.
+    """
     require_lab(*MODULES)
     interrupt_on_termination()
+    from worker.lab.evaluation.bands import fit_bands
     from worker.lab.evaluation.calibrate import (
         fit_calibration,
         read_card,
@@ -119,27 +130,37 @@ def calibrate(
     from worker.lab.evaluation.judgements import Plan
     from worker.lab.evaluation.metrics import brier, ece
     from worker.lab.evaluation.picture_set import open_set
+    from worker.lab.evaluation.runs import BANDS
 
     refuse_other_splits(folder)
     read_card(checkpoint)
     settings = load_settings().model_copy(update={"model": str(checkpoint)})
-    with _shown(None) as show:
+    with _shown(output) as show:
         pictures = open_set(folder, labels, limit)
         refuse_taught(checkpoint, pictures)
-        judgements, _ = _judge_now(settings, pictures, Plan(controls=False, robustness=0), None, show)
-        judged = judgements.main
-    fit = fit_calibration(pictures, judged)
-    write_calibration(checkpoint, fit)
+        plan = Plan(controls=False, robustness=grid_pictures if bands else 0, grid=BANDS)
+        judged, _ = _judge_now(settings, pictures, plan, output, show)
+    fit = fit_calibration(pictures, judged.main)
+    found = fit_bands([*judged.main, *chain.from_iterable(judged.robustness.values())]) if bands else {}
+    write_calibration(checkpoint, fit, {band.value: one.as_card() for band, one in found.items()})
     before, after = fit.raw, fit.calibrated
     if as_json:
         from worker.exports.jsonl import json_line
 
         errors = {name: {"ece": ece(scores), "brier": brier(scores)} for name, scores in (("raw", before), ("calibrated", after))}
-        sys.stdout.write(json_line({**fit.as_card(), **errors}))
+        cards = {band.value: one.as_card() for band, one in found.items()}
+        sys.stdout.write(json_line({**fit.as_card(), "bands": cards, **errors}))
         return
     report(f"scale {fit.calibration.scale:.4f}, offset {fit.calibration.offset:+.4f}, fitted on {len(fit.raw.p):,} pictures")
     report(f"On these: ECE {ece(before):.3f} before, {ece(after):.3f} after; Brier {brier(before):.3f} before, {brier(after):.3f} after")
+    for band, one in found.items():
+        report(f"{band}: {_accuracy_in_words(one)}")
     report(f"It stands in {checkpoint / 'zoomin.json'}, and makes another release of the checkpoint.")
+
+
+def _accuracy_in_words(fit: "BandFit") -> str:
+    found = fit.accuracy
+    return f"right {found.value:.1%} [{found.low:.1%}, {found.high:.1%}], of {found.images:,} pictures"
 
 
 def _tell(evaluation: "Evaluation", as_json: bool) -> None:

@@ -37,8 +37,8 @@ def _refuse_changed(recorded: RecordedOutcome, storage: Storage) -> None:
     if now is not None and now != source.etag:
         raise RejectedError(
             "object_changed",
-            f"s3://{recorded.bucket}/{recorded.key} is no longer the image that was judged (its ETag is another). Rescan it to explain "
-            "what is there now.",
+            f"s3://{recorded.bucket}/{recorded.key} is no longer the image that was judged (its ETag is another). "
+            "Rescan it to explain what is there now.",
         )
 
 

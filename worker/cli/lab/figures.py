@@ -20,6 +20,7 @@ SHOWN = {  # columns that fit 80 characters; the report has the others, and more
     "stages": (Metric.AUROC, Metric.BALANCED_ACCURACY, Metric.FINAL_MINUS_THIS, Metric.GOOD_FLIPS, Metric.BAD_FLIPS),
     "sizes": (Metric.AUROC, Metric.BALANCED_ACCURACY),
     "faithfulness": (Metric.FAITHFULNESS_DROP, Metric.FAITHFULNESS_CONTROL, Metric.FAITHFULNESS_DIFFERENCE, Metric.FAITHFULNESS_AUC),
+    "bands": (Metric.BALANCED_ACCURACY, Metric.ECE, Metric.FALSE_ALARMS),
     "robustness": (Metric.AUROC, Metric.BALANCED_ACCURACY, Metric.FINAL_MINUS_THIS),
     "attention": (Metric.ATTENTION_RATIO, Metric.POINTING_GAME, Metric.RANK_CORRELATION),
     "attention_curves": (Metric.DELETION_AREA, Metric.INSERTION_AREA),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from worker.lab.evaluation.bands import band_table
 from worker.lab.evaluation.bootstrap import estimate
 from worker.lab.evaluation.faithfulness import faithfulness_figures, faithfulness_table
 from worker.lab.evaluation.figures import Estimate, Figures, Metric, Row, Table
@@ -78,10 +79,10 @@ def summarise(
         lambda: [against_table(main), generator_table(main), *extra],
         lambda: [stage_table(main, judgements.controls)],
         lambda: [box_table(main)],
-        lambda: [robustness_table(main, judgements.robustness)],
+        lambda: [robustness_table(main, judgements.robustness), band_table(main, judgements.robustness.values())],
         lambda: [size_table(main), collection_table(main)],
-        lambda: [faithfulness_table(judgements.tested)],
         lambda: [table for part in explained for table in part.tables],
+        lambda: [faithfulness_table(judgements.tested)],
     )
     tables: list[Table] = []
     for number, step in enumerate(steps, 1):
@@ -98,7 +99,7 @@ def summarise(
         headline={
             **headline(main, judgements.controls),
             **faithfulness_figures(judgements.tested),
-            **{metric: figure for part in explained for metric, figure in part.figures.items()},
+            **{m: f for part in explained for m, f in part.figures.items()},
         },
         tables=tuple(tables),
         histograms=histograms(main),
