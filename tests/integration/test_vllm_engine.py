@@ -157,6 +157,15 @@ async def test_greedy_reply_is_repeatable(vision: VisionModel) -> None:
     assert first.text == second.text
 
 
+async def test_turns_without_images_are_answered_in_their_schema(vision: VisionModel) -> None:
+    """As translations ask. nano has nothing to say in other languages, but the engine lets it try."""
+    said = {"type": "object", "properties": {"s1": {"type": "string", "maxLength": 12}}, "required": ["s1"], "additionalProperties": False}
+    turns = (Turn("system", ("You translate.",)), Turn("user", ('{"sentences": {"s1": "faint traces"}}',)))
+    answer = await vision.answer(Question(turns=turns, reply_schema=said, max_tokens=64))
+    assert answer.finish_reason == "stop"
+    assert set(json.loads(answer.text)) == {"s1"}
+
+
 async def test_cancelled_requests_do_not_hang_the_engine(vision: VisionModel) -> None:
     tasks = [asyncio.create_task(vision.answer(scan_question(vision, seed))) for seed in range(100, 100 + CANCELLED_IN_FLIGHT)]
     done, _ = await asyncio.wait(tasks, timeout=0.05)
