@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from PIL import Image, ImageFilter
 
 from worker.forensics.maps import AttentionMap
@@ -81,5 +80,4 @@ def _mixed(stage: RecordedStage, blurred: Sequence[Image.Image], shapes: Sequenc
 
 
 def _score(reader: Reader, stage: RecordedStage, pixels: Sequence[Image.Image]) -> float:
-    with torch.no_grad():
-        return sigmoid(float(reader.read(stage, pixels).verdict_logit))
+    return sigmoid(reader.verdict_logit(stage, pixels))

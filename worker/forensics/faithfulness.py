@@ -17,6 +17,7 @@ from worker.images.mask import Mask
 from worker.images.prepare import Crop, Evidence, ScanImage
 from worker.images.resize import PixelLimits
 from worker.moderation.boxes import Box
+from worker.moderation.degradation import Degradation
 from worker.moderation.errors import RejectedError, ZoomInError
 from worker.moderation.faithfulness import TOGETHER, CheckCost, Faithfulness, Fill, Masking, found
 from worker.moderation.outcomes import ItemReference, Outcome
@@ -68,7 +69,7 @@ class _Check:
             targets += [(position, (box,), (control,)) for position, (box, control) in enumerate(zip(cited, controls, strict=True), 1)]
         wanted = [(position, fill, hidden, shown) for position, hidden, shown in targets for fill in Fill]
         scores = await asyncio.gather(
-            *(self._rescan(fetched, Mask(boxes, fill)) for _, fill, *pair in wanted for boxes in pair),
+            *(self._rescan(fetched, outcome.degradation, Mask(boxes, fill)) for _, fill, *pair in wanted for boxes in pair),
             return_exceptions=True,  # raised when all are done, so that none goes on behind its back
         )
         maskings = [
@@ -84,13 +85,13 @@ class _Check:
         """A check that came to nothing."""
         return Faithfulness(cost=self._spent(), error_code=code, error_message=message)
 
-    async def _rescan(self, fetched: Fetched, mask: Mask) -> float | None:
+    async def _rescan(self, fetched: Fetched, degradation: Degradation | None, mask: Mask) -> float | None:
         """P(generated) of the masked image; None without one."""
 
         async def refetch(_: ItemReference) -> Fetched:
             return fetched
 
-        tools = replace(self._tools, fetch=refetch, decoder=_MaskingDecoder(self._tools.decoder, mask), keep=_keep_nothing)
+        tools = replace(self._tools, fetch=refetch, decoder=_MaskingDecoder(self._tools.decoder, mask, degradation), keep=_keep_nothing)
         async with self._places:
             outcome = await moderate(self._item, tools)
         for trace in outcome.traces:
@@ -103,13 +104,17 @@ class _Check:
 
 @dataclass(frozen=True, slots=True)
 class _MaskingDecoder:
-    """A Decoder that hides the same parts of whatever it decodes."""
+    """A Decoder that hides the same parts of whatever it decodes.
+
+    `degradation` is the unmasked image's: a fill looks blurred, and a score that is calibrated for blurred images would move by that alone.
+    """
 
     decoder: Decoder
     mask: Mask
+    degradation: Degradation | None
 
     async def prepare_scan(self, body: bytes, limits: PixelLimits, mask: Mask | None = None) -> ScanImage:
-        return await self.decoder.prepare_scan(body, limits, mask or self.mask)
+        return replace(await self.decoder.prepare_scan(body, limits, mask or self.mask), degradation=self.degradation)
 
     async def cut_crops(self, body: bytes, boxes: Sequence[Box], limits: PixelLimits, mask: Mask | None = None) -> Sequence[Crop]:
         return await self.decoder.cut_crops(body, boxes, limits, mask or self.mask)
