@@ -113,7 +113,8 @@ class Easel:
     def _target(self, name: str, kind: str, text: str, peak: tuple[int, int]) -> DrawnTarget:
         stage = Stage(name.partition("-")[0])
         heat = Image.new("L", (980, 980))
-        heat.paste(Image.radial_gradient("L").point(lambda value: 255 - value).resize((320, 320)), (peak[0] - 160, peak[1] - 160))
+        spot = Image.radial_gradient("L").point(lambda value: max(180 - value, 0))
+        heat.paste(spot.resize((320, 320)), (peak[0] - 160, peak[1] - 160))
         red, green, blue = (heat.point(lambda value, most=most: value * most // 255) for most in (252, 172, 60))
         shown = self._keep(_png(Image.merge("RGBA", (red, green, blue, heat))), "image/png")
         return DrawnTarget(name=name, stage=stage, kind=kind, number=1, text=text, on_images=0.4, layer=shown, overlay=shown)
@@ -233,9 +234,7 @@ def test_a_map_is_asked_for_waited_for_and_laid_over_the_picture(reviewer: Page,
     seeded.offer(LARGE, SMALL)
     chair = sit_down(reviewer)
     chair.sees(seeded.task(LARGE))
-    chair.keys("g")
-    expect(chair.notices).to_contain_text("No attention map was drawn of this verdict yet.")
-    told = chair.task.locator("details.panel", has_text="Where the model attended")
+    told = panel(chair.task, "Where the model attended")
     told.get_by_role("button", name="Draw an attention map").click()
     expect(told.get_by_role("status")).to_have_text("An attention map is being drawn…")
     easel.draw(easel.claim())
@@ -258,7 +257,9 @@ def test_a_map_that_could_not_be_drawn_says_why_and_can_be_asked_for_again(
     reviewer: Page, house: House, seeded: Seeded, easel: Easel
 ) -> None:
     reviewer.goto(f"/review/items/{seeded.item(SMALL)}")
-    told = panel(reviewer.locator("main"), "Where the model attended")
+    layer(reviewer.locator("main"), "Attention").click()
+    expect(reviewer.locator("#notices")).to_contain_text("No attention map was drawn of this verdict yet.")
+    told = reviewer.locator("details.panel", has_text="Where the model attended")
     told.get_by_role("button", name="Draw an attention map").click()
     expect(told.get_by_role("status")).to_be_visible()
     easel.refuse(easel.claim())

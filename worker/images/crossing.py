@@ -7,8 +7,8 @@ from typing import Any
 
 from PIL import Image
 
-from worker.images.mask import Mask
 from worker.images.decode import MAX_SIDE
+from worker.images.mask import Mask
 from worker.images.prepare import Crop, Evidence, ScanImage, cut_crops, named_evidence, prepare_scan
 from worker.images.reply import Reply
 from worker.images.resize import PixelLimits

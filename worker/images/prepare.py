@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from PIL import Image
 
 from worker.images.decode import decode
-from worker.images.mask import Mask, masked
 from worker.images.degradation import estimate
+from worker.images.mask import Mask, masked
 from worker.images.perceptual import perceptual_hash
 from worker.images.resize import PixelLimits
 from worker.moderation.boxes import Box, Size

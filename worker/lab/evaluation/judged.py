@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from worker.lab.labels import Label
 from worker.moderation.boxes import Box, Size
-from worker.moderation.faithfulness import Faithfulness
 from worker.moderation.degradation import Degradation, DegradationBand, band
+from worker.moderation.faithfulness import Faithfulness
 from worker.moderation.outcomes import Outcome, OutcomeKind, StageSeconds, Verdict
 
 
