@@ -15,6 +15,8 @@ from api.routes.batches import OF_A_KEY, OF_A_POLICY, SUBMITTED
 from api.routes.batches import describe as describe_batch
 from api.schemas.batches import Batch, RescanStarted
 from api.schemas.items import (
+    BorderBody,
+    DegradationBody,
     ErrorBody,
     Item,
     ItemsSubmitted,
@@ -29,6 +31,7 @@ from api.security.principal import Principal, Reader, Submitter
 from api.services import ApiServices, Services
 from api.submitting import IdempotencyKey, accepted, rows_of, submission
 from worker.intake.inline import submit_references
+from worker.moderation.degradation import DegradationBand
 from worker.moderation.identifiers import RegionPlace, item_id, parse_item_id, region_id
 from worker.moderation.outcomes import OutcomeKind, Stage, Verdict, ZoomPath
 from worker.store import items as store
@@ -206,8 +209,22 @@ def _outcome(row: OutcomeRow) -> OutcomeBody:
         width=row.width,
         height=row.height,
         sent_sha256=row.sent_sha256,
+        degradation=_degradation(row),
         error=_error(row.error_code, row.error_message),
         created_at=row.created_at,
+    )
+
+
+def _degradation(row: OutcomeRow) -> DegradationBody | None:
+    if row.degradation_band is None:
+        return None
+    left, top, right, bottom = row.border or [0, 0, 0, 0]
+    return DegradationBody(
+        band=DegradationBand(row.degradation_band),
+        jpeg_quality=row.jpeg_quality,
+        blur=row.blur,
+        rescaling=row.rescaling,
+        border=BorderBody(left=left, top=top, right=right, bottom=bottom),
     )
 
 

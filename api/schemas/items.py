@@ -8,6 +8,7 @@ from pydantic import Field
 
 from api.schemas.base import Answer
 from api.schemas.batches import References, Terms
+from worker.moderation.degradation import DegradationBand
 from worker.moderation.outcomes import OutcomeKind, Stage, Verdict, ZoomPath
 from worker.moderation.release import Training
 
@@ -59,6 +60,27 @@ class ItemPage(Answer):
     next_cursor: str | None = Field(description="Null on the last page")
 
 
+class BorderBody(Answer):
+    """Widths of uniform borders, in pixels of the original after EXIF orientation."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+class DegradationBody(Answer):
+    """What the image went through before it came, as estimated from its file and pixels."""
+
+    band: DegradationBand = Field(
+        description="The first that holds, in this order; the score is calibrated for it where the release has it"
+    )
+    jpeg_quality: int | None = Field(description="1 to 100 on libjpeg's scale, from the file's tables; null: not a JPEG")
+    blur: float | None = Field(description="Standard deviation in pixels of the Gaussian in its sharpest edges; null: no edges")
+    rescaling: float | None = Field(description="It was enlarged by this factor; 1: no trace of that; null: too small to tell")
+    border: BorderBody
+
+
 class OutcomeBody(Answer):
     """The terminal record of an item at a revision."""
 
@@ -81,6 +103,7 @@ class OutcomeBody(Answer):
     width: int | None = Field(description="Pixels, after EXIF orientation")
     height: int | None
     sent_sha256: str | None
+    degradation: DegradationBody | None = Field(description="Null where it was not estimated: nothing was decoded, or long ago")
     error: ErrorBody | None
     created_at: datetime
 

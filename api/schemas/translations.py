@@ -49,9 +49,7 @@ class Translation(Answer):
     source: str = Field(description="`catalogue`, or which model translated")
     passages: list[PassageBody]
     facts: dict[Kind, int] = Field(description="How many numbers, boxes, references and verdict words were verified to be unchanged")
-    detected: str | None = Field(
-        description="The language it reads as; null where it is too short to tell, or from a catalogue"
-    )
+    detected: str | None = Field(description="The language it reads as; null where it is too short to tell, or from a catalogue")
     created_at: datetime
 
 

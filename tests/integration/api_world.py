@@ -18,6 +18,7 @@ from worker.intake.inline import submit_references
 from worker.intake.storage import Storage
 from worker.intake.submission import Submission
 from worker.moderation.boxes import Box
+from worker.moderation.degradation import Border, Degradation, DegradationBand
 from worker.moderation.outcomes import EvidenceFacts, ItemReference, Outcome, OutcomeKind, Region
 from worker.moderation.scopes import Scope
 from worker.moderation.settings import Settings
@@ -81,6 +82,8 @@ def judged_batch(engine: Engine, storage: Storage, settings: Settings, *, tenant
             regions=(Region(box=Box(1, 2, 30, 40), reason="hand", crop_box=Box(0, 0, 35, 45), crop_sha256=digest, scale=1.0),),
             evidence=(facts,),
             sent_sha256=digest,
+            degradation=Degradation(jpeg_quality=80, blur=0.25, rescaling=1.0, border=Border(top=12)),
+            degradation_band=DegradationBand.COMPRESSED,
         ),
         1: Outcome(ordinal=1, kind=OutcomeKind.FAILED, error_code="image_corrupt", error_message="The image is damaged."),
     }

@@ -8,11 +8,14 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.integration.api_world import calling, new_key, problem
-from tests.integration.queue_world import RELEASE, World
+from tests.integration.queue_world import RELEASE, World, verdict
 from tests.integration.review_world import judged_batch
+from worker.moderation.calibration import Accuracy, BandCalibration, Calibration, band_facts
+from worker.moderation.degradation import Degradation, DegradationBand
 from worker.moderation.errors import RejectedError
-from worker.moderation.outcomes import Outcome, OutcomeKind, Verdict
+from worker.moderation.outcomes import ItemReference, Outcome, OutcomeKind, Verdict
 from worker.moderation.policy import Band, Route, Said
+from worker.moderation.release import Release, Training
 from worker.moderation.scopes import Scope
 from worker.moderation.settings import Settings
 from worker.store import backtests
@@ -21,6 +24,7 @@ from worker.store.outcome_rows import Place as OutcomePlace
 from worker.store.outcomes import Judgement, insert_outcomes
 from worker.store.policies import Draft, create_policy, write_version
 from worker.store.policy_reading import Change, compare
+from worker.store.releases import ensure_release
 from worker.store.session import transaction
 
 STRICT = {Said(verdict): Band(0.1, 0.5) for verdict in Verdict}
@@ -200,3 +204,25 @@ async def test_over_http_a_stretch_per_call_and_cursors_that_fit_nothing_else(
         assert problem(await reader.post(f"{place}:backtest")) == (403, "scope_missing")
     async with calling(settings, new_key(world.engine, tenant=f"{tenant}-s").text) as stranger:
         assert problem(await stranger.post(f"{place}:backtest", params={"batch_id": str(batch_id)})) == (404, "not_found")
+
+
+def test_a_floor_of_accuracy_is_tested_by_what_was_measured_of_the_release_that_judged(world: World, tenant: str) -> None:
+    blurred = BandCalibration(Calibration(1.0, 0.0), Accuracy(0.6, 0.5, 0.7, 90))
+    release = Release("banded", Training.TRAINED, {"degradation": band_facts({DegradationBand.BLURRED: blurred})})
+    batch_id = world.batch(2, tenant=tenant)
+    items = [ItemReference(batch_id, ordinal, "", "b", "k") for ordinal in (0, 1)]
+    soft = replace(verdict(items[0]), degradation=Degradation(blur=1.2), degradation_band=DegradationBand.BLURRED, release_id=release.id)
+    with transaction(world.engine) as session:
+        place = OutcomePlace(batch_id=batch_id, revision=1, chunk_id=world.value("SELECT id FROM chunks WHERE batch_id = :id", id=batch_id))
+        ensure_release(session, release)
+        judgement = Judgement(actor="w", release=release, evidence_bucket="b")
+        insert_outcomes(session, place, [soft, replace(verdict(items[1]), release_id=release.id)], judgement)
+        draft = Draft(bands=STRICT, queue="default", accuracy_floor=0.8)
+        version = write_version(session, tenant, "default", draft, actor="ann").version
+    assert stretch(world, tenant, version) == Stretch(2, 2, None)
+    rows = world.rows("SELECT route, reason FROM routings WHERE batch_id = :id AND mode = 'shadow' ORDER BY ordinal", id=batch_id)
+    assert [row.route for row in rows] == ["review", "review"]
+    assert rows[0].reason == "abstains: on blurred images this release was right 60 % (N = 90), below the policy's floor of 80 %"
+    assert rows[1].reason.startswith("abstains: what the image went through was not estimated")
+    stored = "SELECT blur, jpeg_quality, rescaling, border, degradation_band FROM outcomes WHERE batch_id = :id ORDER BY ordinal"
+    assert [tuple(row) for row in world.rows(stored, id=batch_id)] == [(1.2, None, None, [0, 0, 0, 0], "blurred"), (None,) * 5]

@@ -45,6 +45,7 @@ CONTRACT = {
         "revision": SMALL, "outcome": TEXT, "verdict": TEXT, "p_generated": FLOAT, "scan_verdict": TEXT, "stages_disagree": BOOL,
         "path": TEXT, "explanation": TEXT, "release_id": TEXT, "training": TEXT, "image_sha256": TEXT, "width": INT, "height": INT,
         "error_code": TEXT, "policy_version": TEXT, "route": TEXT, "route_reason": TEXT, "judged_at": TIME, "erased_at": TIME,
+        "jpeg_quality": SMALL, "blur": FLOAT, "rescaling": FLOAT, "border": "ARRAY", "degradation_band": TEXT,
     },
     "decisions": {
         "decision_id": UUID_, "tenant_id": TEXT, "batch_id": UUID_, "ordinal": INT, "item_id": TEXT, "revision": SMALL, "basis": TEXT,
@@ -56,7 +57,7 @@ CONTRACT = {
         "batch_id": UUID_, "ordinal": INT, "item_id": TEXT, "tenant_id": TEXT, "custom_id": TEXT, "source_ref": TEXT, "p_generated": FLOAT,
         "verdict": TEXT, "stages_disagree": BOOL, "explanation": TEXT, "region_count": INT, "release_id": TEXT, "training": TEXT,
         "policy_version": TEXT, "route_reason": TEXT, "judged_at": TIME, "decision_id": UUID_, "decided_verdict": TEXT,
-        "decided_action": TEXT, "decided_at": TIME,
+        "decided_action": TEXT, "decided_at": TIME, "degradation_band": TEXT,
     },
     "region_current": {
         "batch_id": UUID_, "ordinal": INT, "item_id": TEXT, "tenant_id": TEXT, "revision": SMALL, "position": SMALL, "x0": INT, "y0": INT,

@@ -4,6 +4,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,9 +17,13 @@ from worker.cli.terminal import console, report, say
 from worker.moderation.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from worker.lab.evaluation.attention import Traced
+    from worker.lab.evaluation.bands import BandFit
     from worker.lab.evaluation.baselines import Baselines
-    from worker.lab.evaluation.evaluation import Evaluation
+    from worker.lab.evaluation.evaluation import Evaluation, Explained
+    from worker.lab.evaluation.examiner import Examiner
     from worker.lab.evaluation.figures import Table
+    from worker.lab.evaluation.gallery import Shelf
     from worker.lab.evaluation.judgements import Judgements, Plan
     from worker.lab.evaluation.picture_set import PictureSet
     from worker.lab.taught_on import Overlap
@@ -42,6 +47,10 @@ def evaluate(
     controls: Annotated[bool, typer.Option(help="Judge all again without crops, with random ones, and with the largest three.")] = True,
     robustness: Annotated[bool, typer.Option(help="Judge some again after JPEG, WebP, resizing, blur, noise and screenshots.")] = True,
     grid_pictures: Annotated[int, typer.Option(min=1, help="How many pictures go through the robustness grid.")] = 200,
+    attention: Annotated[
+        bool, typer.Option("--attention", help="Draw attention maps of some, and measure them against true regions, noise and chance.")
+    ] = False,
+    attention_pictures: Annotated[int, typer.Option(min=1, help="How many pictures are judged again for maps.")] = 100,
     faithfulness: Annotated[bool, typer.Option("--faithfulness", help="Test explanations by hiding what they cite.")] = False,
     faithfulness_pictures: Annotated[int, typer.Option(min=1, help="How many explanations are tested; each takes ten requests.")] = 100,
     baselines: Annotated[
@@ -62,6 +71,10 @@ def evaluate(
     from worker.lab.evaluation.report import write_report
     from worker.lab.taught_on import NOTHING_SEEN
 
+    if attention and batch is not None:
+        raise typer.BadParameter(
+            "A batch is not judged again: measure its release on labelled pictures, or draw one item with `zoomin attend`."
+        )
     settings = load_settings()
     plan = Plan(controls=controls, robustness=grid_pictures if robustness else 0, faithfulness=faithfulness_pictures if faithfulness else 0)
     with _shown(output) as show:
@@ -72,14 +85,17 @@ def evaluate(
             say("Nothing is kept without --output: an interrupted evaluation begins anew.")
         opened = _opened_baselines(baselines, pictures) if baselines else None
         seen = _seen_before(settings, pictures) if batch is None else NOTHING_SEEN  # a batch does not tell where its model lies
+        recorded: list[Traced] = []
         if batch is None:
-            judgements, by = _judge_now(settings, pictures, plan, output, show), "this command, through the deployed path"
+            judgements, recorded = _judge_now(settings, pictures, plan, output, show, attention_pictures if attention else 0)
+            by = "this command, through the deployed path"
         else:
             judgements, by = _judged_in(batch, pictures), f"batch {batch}"
         extra = [_baseline_table(opened, pictures, judgements, show)] if opened else []
-        evaluation = summarise(pictures, judgements, by, extra, show, seen)
+        explained, shelves = _explained_by_attention(settings, recorded, show) if attention else ([], [])
+        evaluation = summarise(pictures, judgements, by, extra, show, seen, explained)
         if output is not None:
-            write_report(output, evaluation, judgements.main, folder)
+            write_report(output, evaluation, judgements.main, folder, shelves)
     _tell(evaluation, as_json)
     if output is not None:
         say(f"The report: {output / 'report.html'}")
@@ -90,11 +106,20 @@ def calibrate(
     labels: LabelsOption,
     checkpoint: Annotated[Path, typer.Option(metavar="DIR", help="The checkpoint to calibrate; its zoomin.json gets the calibration.")],
     limit: Annotated[int | None, typer.Option(min=1, help="Judge at most so many pictures: all those of some photographs.")] = None,
+    bands: Annotated[bool, typer.Option(help="Judge some again compressed, blurred, rescaled and framed, and calibrate for each.")] = True,
+    grid_pictures: Annotated[int, typer.Option(min=1, help="How many pictures are altered in each way.")] = 128,
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="For outcomes.jsonl, from which the same command goes on when it is interrupted.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Fit a checkpoint's scores to the validation split, so that of pictures scored 0.8 about 80 % are generated."""
+    """Fit a checkpoint's scores to the validation split, so that of pictures scored 0.8 about 80 % are generated.
+
+    Once over all, and once for each band of degradation, with how often it is right there: policies may have a floor for that.
+    """
     require_lab(*MODULES)
     interrupt_on_termination()
+    from worker.lab.evaluation.bands import fit_bands
     from worker.lab.evaluation.calibrate import (
         fit_calibration,
         read_card,
@@ -105,26 +130,37 @@ def calibrate(
     from worker.lab.evaluation.judgements import Plan
     from worker.lab.evaluation.metrics import brier, ece
     from worker.lab.evaluation.picture_set import open_set
+    from worker.lab.evaluation.runs import BANDS
 
     refuse_other_splits(folder)
     read_card(checkpoint)
     settings = load_settings().model_copy(update={"model": str(checkpoint)})
-    with _shown(None) as show:
+    with _shown(output) as show:
         pictures = open_set(folder, labels, limit)
         refuse_taught(checkpoint, pictures)
-        judged = _judge_now(settings, pictures, Plan(controls=False, robustness=0), None, show).main
-    fit = fit_calibration(pictures, judged)
-    write_calibration(checkpoint, fit)
+        plan = Plan(controls=False, robustness=grid_pictures if bands else 0, grid=BANDS)
+        judged, _ = _judge_now(settings, pictures, plan, output, show)
+    fit = fit_calibration(pictures, judged.main)
+    found = fit_bands([*judged.main, *chain.from_iterable(judged.robustness.values())]) if bands else {}
+    write_calibration(checkpoint, fit, {band.value: one.as_card() for band, one in found.items()})
     before, after = fit.raw, fit.calibrated
     if as_json:
         from worker.exports.jsonl import json_line
 
         errors = {name: {"ece": ece(scores), "brier": brier(scores)} for name, scores in (("raw", before), ("calibrated", after))}
-        sys.stdout.write(json_line({**fit.as_card(), **errors}))
+        cards = {band.value: one.as_card() for band, one in found.items()}
+        sys.stdout.write(json_line({**fit.as_card(), "bands": cards, **errors}))
         return
     report(f"scale {fit.calibration.scale:.4f}, offset {fit.calibration.offset:+.4f}, fitted on {len(fit.raw.p):,} pictures")
     report(f"On these: ECE {ece(before):.3f} before, {ece(after):.3f} after; Brier {brier(before):.3f} before, {brier(after):.3f} after")
+    for band, one in found.items():
+        report(f"{band}: {_accuracy_in_words(one)}")
     report(f"It stands in {checkpoint / 'zoomin.json'}, and makes another release of the checkpoint.")
+
+
+def _accuracy_in_words(fit: "BandFit") -> str:
+    found = fit.accuracy
+    return f"right {found.value:.1%} [{found.low:.1%}, {found.high:.1%}], of {found.images:,} pictures"
 
 
 def _tell(evaluation: "Evaluation", as_json: bool) -> None:
@@ -166,15 +202,39 @@ def _baseline_table(
 
 
 def _judge_now(
-    settings: Settings, pictures: "PictureSet", plan: "Plan", output: Path | None, show: Callable[[PartProgress], None]
-) -> "Judgements":
+    settings: Settings,
+    pictures: "PictureSet",
+    plan: "Plan",
+    output: Path | None,
+    show: Callable[[PartProgress], None],
+    most_traced: int = 0,
+) -> "tuple[Judgements, list[Traced]]":
     from worker.lab.evaluation.examiner import opened_examiner
     from worker.lab.evaluation.judgements import EvaluationProgress, judge_runs
     from worker.lab.evaluation.records import opened_records
 
     show(EvaluationProgress("loading the model", 0, 1))
     with opened_examiner(settings, pictures.folder) as examiner, opened_records(output, pictures, examiner.release.id) as records:
-        return judge_runs(examiner, pictures.labels, plan, records, show)
+        judgements = judge_runs(examiner, pictures.labels, plan, records, show)
+        return judgements, _traced(examiner, pictures, most_traced, show) if most_traced else []
+
+
+def _traced(examiner: "Examiner", pictures: "PictureSet", most: int, show: Callable[[PartProgress], None]) -> "list[Traced]":
+    from worker.lab.evaluation.attention import traced  # loads torch
+
+    return traced(examiner, pictures.labels, most, show)
+
+
+def _explained_by_attention(
+    settings: Settings, recorded: "list[Traced]", show: Callable[[PartProgress], None]
+) -> "tuple[list[Explained], list[Shelf]]":
+    from worker.lab.evaluation.attention import attend_pictures, shelf
+    from worker.lab.evaluation.attention_tables import explained_by_attention
+    from worker.vision.load import find_checkpoint
+    from worker.vision.nano import NAME as NANO
+
+    attended = attend_pictures(find_checkpoint(settings.model or NANO), recorded, show)
+    return [explained_by_attention(attended)], [found for found in [shelf(attended)] if found.exhibits]
 
 
 def _judged_in(batch: str, pictures: "PictureSet") -> "Judgements":

@@ -1,14 +1,21 @@
 """The images' crossing from the decode children: each result as facts and buffers, and back."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 from PIL import Image
 
+from worker.images.decode import MAX_SIDE
 from worker.images.mask import Mask
 from worker.images.prepare import Crop, Evidence, ScanImage, cut_crops, named_evidence, prepare_scan
 from worker.images.reply import Reply
 from worker.images.resize import PixelLimits
 from worker.moderation.boxes import Box, Size
+from worker.moderation.degradation import Border, Degradation
+
+MOST_AMOUNT = 100  # pixels of blur, or times of enlargement; estimates end far below
 
 
 def scan_reply(body: bytes, limits: PixelLimits, mask: Mask | None = None) -> Reply:
@@ -19,6 +26,7 @@ def scan_reply(body: bytes, limits: PixelLimits, mask: Mask | None = None) -> Re
         "original": [scan.original.width, scan.original.height],
         "media_type": scan.media_type,
         "perceptual_hash": scan.perceptual_hash,
+        "degradation": asdict(scan.degradation) if scan.degradation else None,
     }
     return Reply(facts, (scan.pixels.tobytes(), scan.evidence.body))
 
@@ -33,6 +41,7 @@ def read_scan(reply: Reply) -> ScanImage:
         media_type=str(reply.facts["media_type"]),
         evidence=evidence,
         perceptual_hash=_perceptual(reply.facts["perceptual_hash"]),
+        degradation=_degradation(reply.facts["degradation"]),
     )
 
 
@@ -53,6 +62,29 @@ def _perceptual(value: object) -> int | None:
     if value is None or (isinstance(value, int) and -(2**63) <= value < 2**63):
         return value
     raise ValueError("not a perceptual hash")
+
+
+def _degradation(values: Mapping[str, Any] | None) -> Degradation | None:
+    """Estimates, taken at the child's word as far as they are numbers of their kind."""
+    if values is None:
+        return None
+    quality, border = values["jpeg_quality"], [int(values["border"][side]) for side in ("left", "top", "right", "bottom")]
+    if not (quality is None or 1 <= int(quality) <= 100) or not all(0 <= width <= MAX_SIDE for width in border):
+        raise ValueError("not a degradation")
+    return Degradation(
+        jpeg_quality=None if quality is None else int(quality),
+        blur=_amount(values["blur"]),
+        rescaling=_amount(values["rescaling"]),
+        border=Border(*border),
+    )
+
+
+def _amount(value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, int | float) and math.isfinite(value) and 0 <= value <= MOST_AMOUNT:
+        return float(value)
+    raise ValueError("not an amount")
 
 
 def _images(reply: Reply) -> list[tuple[Image.Image, Evidence]]:

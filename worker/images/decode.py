@@ -50,6 +50,7 @@ class DecodedImage:
 
     pixels: Image.Image
     media_type: str
+    luminance_table: tuple[int, ...] | None = None  # of a JPEG: its 64 quantisation steps
 
     @property
     def size(self) -> Size:
@@ -87,7 +88,15 @@ def _decode(body: bytes) -> DecodedImage:
         _refuse_size(Size(*image.size))
         media_type = MEDIA_TYPES[str(image.format)]
         image.load()
-        return DecodedImage(to_srgb(_upright(image)), media_type)
+        return DecodedImage(to_srgb(_upright(image)), media_type, _luminance_table(image))
+
+
+def _luminance_table(image: Image.Image) -> tuple[int, ...] | None:
+    """The quantisation table of a JPEG's first component; None of other formats, and where the file names a table it does not bring."""
+    if not isinstance(image, JpegImagePlugin.JpegImageFile) or not image.layer:
+        return None
+    table = image.quantization.get(image.layer[0][3])
+    return tuple(table) if table else None
 
 
 def _refuse_kind(image: Image.Image) -> None:

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from PIL import Image
 
 from worker.images.decode import decode
+from worker.images.degradation import estimate
 from worker.images.mask import Mask, masked
 from worker.images.perceptual import perceptual_hash
 from worker.images.resize import PixelLimits
 from worker.moderation.boxes import Box, Size
+from worker.moderation.degradation import Degradation
 from worker.moderation.outcomes import EvidenceFacts
 
 EVIDENCE_MEDIA_TYPE = "image/webp"
@@ -35,6 +37,7 @@ class ScanImage:
     media_type: str  # of the original, by content
     evidence: Evidence
     perceptual_hash: int | None = None  # see `worker.images.perceptual`
+    degradation: Degradation | None = None  # of the original
 
     @property
     def sent(self) -> Size:
@@ -71,6 +74,7 @@ def prepare_scan(body: bytes, limits: PixelLimits, mask: Mask | None = None) -> 
         media_type=decoded.media_type,
         evidence=_evidence(pixels),
         perceptual_hash=perceptual_hash(pixels),
+        degradation=estimate(decoded),
     )
 
 

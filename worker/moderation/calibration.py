@@ -1,7 +1,15 @@
-"""From the score a model gives to a probability that can be taken at its word: Platt scaling on the logit."""
+"""From the score a model gives to a probability that can be taken at its word: Platt scaling on the logit.
+
+Per band of degradation where a release was measured on it, as is how often it was right there.
+"""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
+from typing import Any
+
+from worker.moderation.degradation import DegradationBand, estimator_facts
 
 # Where a score counts as saturated. float64 tells 1 - P apart from 0 up to a logit of 36.7 only, but P from 0 up to 745: without one
 # limit for both, "surely real" would carry more weight than "surely generated". At 30 (P within 1e-13 of 0 or 1) both are still exact.
@@ -22,6 +30,39 @@ class Calibration:
     def apply(self, p_raw: float) -> float:
         """The calibrated probability of a raw one, both in 0..1. A saturated 0 or 1 becomes what the largest logit becomes."""
         return sigmoid(self.scale * logit(p_raw) + self.offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """Balanced accuracy on `images` that the calibration was not fitted to, with its 95 % interval by photographs."""
+
+    value: float
+    low: float
+    high: float
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class BandCalibration:
+    """What holds for the images of one band."""
+
+    calibration: Calibration
+    accuracy: Accuracy | None
+
+
+Accuracies = Mapping[DegradationBand, Accuracy]
+UNMEASURED: Accuracies = MappingProxyType({})
+
+
+def band_facts(bands: Mapping[DegradationBand, BandCalibration]) -> dict[str, Any]:
+    """What of the bands belongs to a release: how images are told apart, and what holds for each. Plain JSON."""
+    return {"estimator": estimator_facts(), "bands": {band.value: asdict(found) for band, found in bands.items()}}
+
+
+def measured_accuracies(bands: Mapping[str, Any] | None) -> Accuracies:
+    """The accuracies in the `bands` of a release's facts; those of bands that this version knows."""
+    known = {DegradationBand(name): found["accuracy"] for name, found in (bands or {}).items() if name in set(DegradationBand)}
+    return {band: Accuracy(**accuracy) for band, accuracy in known.items() if accuracy}
 
 
 def logit(p: float) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from worker.moderation.boxes import Box, Size
+from worker.moderation.degradation import Degradation, DegradationBand
 from worker.moderation.faithfulness import Faithfulness
 
 
@@ -149,6 +150,8 @@ class Outcome:
     sent_sha256: str | None = None  # evidence of the shrunken whole image
     sent_size: Size | None = None  # its size; in the trace's request too, but traces end sooner
     perceptual_hash: int | None = None  # of the same, signed 64 bits: a hint that images are alike
+    degradation: Degradation | None = None  # of the original, estimated
+    degradation_band: DegradationBand | None = None  # that follows from it, and by which the score is calibrated; None: not estimated
     source: SourceFacts | None = None
     error_code: str | None = None
     error_message: str | None = None

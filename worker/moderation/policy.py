@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
+from worker.moderation.calibration import UNMEASURED, Accuracies
 from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import Outcome, OutcomeKind, RetentionClass, Verdict
 
@@ -221,10 +222,11 @@ DEFAULT_BANDS = {Said(verdict): Band(pass_below=0.2, flag_from=0.8) for verdict 
 UNMOVED = "its explanation does not move its score"
 
 
-def route(outcome: Outcome, policy: PolicyVersion, *, scores_mean_something: bool) -> Routing | None:
+def route(outcome: Outcome, policy: PolicyVersion, *, scores_mean_something: bool, accuracies: Accuracies = UNMEASURED) -> Routing | None:
     """The routing of an outcome; None for a cancelled item. An unscored or untrained judgement goes to a person under every policy.
 
-    So does a verdict whose explanation was tested and does not move its score, by the version's own measure.
+    So does a verdict whose explanation was tested and does not move its score, by the version's own measure. `accuracies` are what was
+    measured of the release: under a floor of accuracy, it abstains where it is below, and where it is unknown.
     """
     if outcome.kind is OutcomeKind.CANCELLED:
         return None
@@ -234,6 +236,8 @@ def route(outcome: Outcome, policy: PolicyVersion, *, scores_mean_something: boo
         return Routing(Route.REVIEW, "a verdict without a score")
     if not scores_mean_something:
         return Routing(Route.REVIEW, "the release is untrained or zero-shot: its scores decide nothing")
+    if policy.accuracy_floor is not None and (why := _abstains(outcome, policy.accuracy_floor, accuracies)):
+        return Routing(Route.REVIEW, f"abstains: {why}")
     if outcome.faithfulness is not None and not outcome.faithfulness.moves_score(policy.explaining.least_drop):
         return Routing(Route.REVIEW, UNMOVED)
     agreed = stages_agree(outcome)
@@ -241,6 +245,24 @@ def route(outcome: Outcome, policy: PolicyVersion, *, scores_mean_something: boo
     if agreed:
         return routing
     return Routing(routing.route, f"scan said {outcome.scan_verdict}, zoom said {outcome.verdict}; {routing.reason}")
+
+
+def _abstains(outcome: Outcome, floor: float, accuracies: Accuracies) -> str | None:
+    """Why the release does not decide on an image as degraded as this one; None where it was right often enough."""
+    band = outcome.degradation_band
+    if band is None:
+        return f"what the image went through was not estimated; the policy's floor is {_percent(floor)}"
+    measured = accuracies.get(band)
+    if measured is None:
+        return f"how often this release is right on {band} images was not measured; the policy's floor is {_percent(floor)}"
+    if measured.value >= floor:
+        return None
+    right = f"right {_percent(measured.value)} (N = {measured.images:,})"
+    return f"on {band} images this release was {right}, below the policy's floor of {_percent(floor)}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
 
 
 def stages_agree(outcome: Outcome) -> bool:

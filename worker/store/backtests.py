@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
+from worker.moderation.calibration import measured_accuracies
 from worker.moderation.policy import PolicyVersion, Routing, route
 from worker.moderation.release import Training
 from worker.store import audit
@@ -35,8 +36,8 @@ CURRENT = text(
     """
     -- current outcomes: the newest of each item in a range of ordinals, if it was judged within the time
     SELECT * FROM (
-        SELECT DISTINCT ON (o.ordinal) o.ordinal, o.revision, o.kind, o.verdict, o.p_generated, o.scan_verdict, r.training, o.created_at,
-               f.score_drop, f.control_drop
+        SELECT DISTINCT ON (o.ordinal) o.ordinal, o.revision, o.kind, o.verdict, o.p_generated, o.scan_verdict,
+               o.degradation_band, r.training, r.facts #> '{degradation,bands}' AS bands, o.created_at, f.score_drop, f.control_drop
           FROM outcomes AS o LEFT JOIN releases AS r ON r.id = o.release_id
           LEFT JOIN faithfulness_checks AS f ON (f.batch_id, f.ordinal, f.revision) = (o.batch_id, o.ordinal, o.revision)
          WHERE o.batch_id = :batch_id AND o.ordinal > :after AND o.ordinal <= :last
@@ -127,4 +128,4 @@ def _write(session: Session, batch_id: UUID, version: PolicyVersion, found: Sequ
 
 def _route(row: Row[Any], version: PolicyVersion) -> Routing | None:
     """As it would have been routed when it was judged."""
-    return route(judged(row), version, scores_mean_something=row.training == Training.TRAINED)
+    return route(judged(row), version, scores_mean_something=row.training == Training.TRAINED, accuracies=measured_accuracies(row.bands))

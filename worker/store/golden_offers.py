@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
+from worker.moderation.calibration import measured_accuracies
 from worker.moderation.opening import queue_of, reason_of
 from worker.moderation.policy import PolicyVersion, Routing, route
 from worker.moderation.release import Training
@@ -46,8 +47,8 @@ GENUINE = text(
 KNOWN = text(
     """
     -- known: golden images that this reviewer may be asked about, by chance. Nobody is asked about at the same time.
-    SELECT g.batch_id, g.ordinal, g.revision, o.kind, o.verdict, o.p_generated, o.scan_verdict, l.training,
-           f.score_drop, f.control_drop
+    SELECT g.batch_id, g.ordinal, g.revision, o.kind, o.verdict, o.p_generated, o.scan_verdict, o.degradation_band, l.training,
+           l.facts #> '{degradation,bands}' AS bands, f.score_drop, f.control_drop
       FROM golden_items AS g
       JOIN outcomes AS o ON (o.batch_id, o.ordinal, o.revision) = (g.batch_id, g.ordinal, g.revision)
       LEFT JOIN releases AS l ON l.id = o.release_id
@@ -125,7 +126,8 @@ def withdraw_stale(session: Session) -> None:
 def _as(genuine: Row[Any], known: Row[Any], version: PolicyVersion) -> Routing | None:
     """How the version routes the known image, if as it did the genuine one, and to the same queue."""
     outcome = judged(known)
-    routing = route(outcome, version, scores_mean_something=known.training == Training.TRAINED)
+    means, accuracies = known.training == Training.TRAINED, measured_accuracies(known.bands)
+    routing = route(outcome, version, scores_mean_something=means, accuracies=accuracies)
     if routing is None or routing.route != genuine.route or queue_of(outcome, routing, version) != genuine.queue:
         return None
     return routing

@@ -9,10 +9,12 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
+from worker.moderation.degradation import Degradation, DegradationBand
 from worker.moderation.faithfulness import Faithfulness
 from worker.moderation.outcomes import Outcome, OutcomeKind, Region, StageTrace, Verdict
 
-LATER = ("perceptual_hash",)  # columns of outcomes that were added when there were rows
+# Columns of outcomes that were added when there were rows.
+LATER = ("perceptual_hash", "jpeg_quality", "blur", "rescaling", "border", "degradation_band")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,7 @@ def outcome_rows(outcome: Outcome, place: Place) -> OutcomeRows:
 def judged(row: Row[Any]) -> Outcome:
     """An outcome as far as routing looks at it.
 
-    From a row with its ordinal, kind, verdict, p_generated and scan_verdict, and its check's score_drop and control_drop.
+    From a row with its ordinal, kind, verdict, p_generated, scan_verdict and degradation_band, and its check's score_drop and control_drop.
     """
     return Outcome(
         ordinal=row.ordinal,
@@ -54,6 +56,7 @@ def judged(row: Row[Any]) -> Outcome:
         verdict=Verdict(row.verdict) if row.verdict else None,
         p_generated=row.p_generated,
         scan_verdict=Verdict(row.scan_verdict) if row.scan_verdict else None,
+        degradation_band=DegradationBand(row.degradation_band) if row.degradation_band else None,
         faithfulness=None if row.score_drop is None else Faithfulness(drop=row.score_drop, control_drop=row.control_drop),
     )
 
@@ -113,12 +116,24 @@ def _outcome_columns(outcome: Outcome) -> dict[str, Any]:
         "height": size.height if size else None,
         "sent_sha256": outcome.sent_sha256,
         "perceptual_hash": outcome.perceptual_hash,
+        **_degradation_columns(outcome.degradation),
+        "degradation_band": outcome.degradation_band,
         "error_code": outcome.error_code,
         "error_message": outcome.error_message,
         "fetch_seconds": seconds.fetch,
         "decode_seconds": seconds.decode,
         "scan_seconds": seconds.scan,
         "zoom_seconds": seconds.zoom,
+    }
+
+
+def _degradation_columns(found: Degradation | None) -> dict[str, Any]:
+    border = found.border if found else None
+    return {
+        "jpeg_quality": found.jpeg_quality if found else None,
+        "blur": found.blur if found else None,
+        "rescaling": found.rescaling if found else None,
+        "border": [border.left, border.top, border.right, border.bottom] if border is not None else None,
     }
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Table, insert
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
+from worker.moderation.calibration import UNMEASURED, Accuracies, measured_accuracies
 from worker.moderation.outcomes import Outcome, OutcomeKind
 from worker.moderation.policy import Route, Routing
 from worker.moderation.release import Release, Training
@@ -39,6 +40,11 @@ class Judgement:
     def scores_mean_something(self) -> bool:
         """Whether thresholds may decide by them."""
         return self.release is not None and self.release.training is Training.TRAINED
+
+    @property
+    def accuracies(self) -> Accuracies:
+        """How often the release was right, by band of degradation."""
+        return measured_accuracies(self.release.facts.get("degradation", {}).get("bands")) if self.release else UNMEASURED
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,8 @@ def insert_outcomes(
         return Inserted(Tally(), 0)
     newest = {outcome.ordinal: outcome for outcome in outcomes}
     policies = in_force(session, place.batch_id)
-    routed = route_outcomes(list(newest.values()), policies, place, scores_mean_something=judgement.scores_mean_something)
+    means, accuracies = judgement.scores_mean_something, judgement.accuracies
+    routed = route_outcomes(list(newest.values()), policies, place, scores_mean_something=means, accuracies=accuracies)
     wanted = [(facts, routed.retention(outcome.ordinal)) for outcome in newest.values() for facts in outcome.evidence]
     leaving = keep_evidence(session, wanted, bucket=judgement.evidence_bucket, stored_since=stored_since)
     kept = [outcome for outcome in newest.values() if leaving.isdisjoint(facts.sha256 for facts in outcome.evidence)]

@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
+from worker.moderation.calibration import UNMEASURED, Accuracies
 from worker.moderation.opening import OutcomePlace, Question, question
 from worker.moderation.outcomes import Outcome, RetentionClass
 from worker.moderation.policy import PolicyMode, PolicyVersion, Route, Routing, retention_class, route
@@ -58,11 +60,19 @@ class Routed:
         return RetentionClass.CASE if ordinal in self.questions else retention_class(self.live[ordinal])
 
 
-def route_outcomes(outcomes: Sequence[Outcome], policies: PoliciesInForce, place: Place, *, scores_mean_something: bool) -> Routed:
+def route_outcomes(
+    outcomes: Sequence[Outcome],
+    policies: PoliciesInForce,
+    place: Place,
+    *,
+    scores_mean_something: bool,
+    accuracies: Accuracies = UNMEASURED,
+) -> Routed:
     """The routings, and the questions that follow; pure."""
+    how = partial(route, scores_mean_something=scores_mean_something, accuracies=accuracies)
 
     def routed(version: PolicyVersion) -> Mapping[int, Routing | None]:
-        return {outcome.ordinal: route(outcome, version, scores_mean_something=scores_mean_something) for outcome in outcomes}
+        return {outcome.ordinal: how(outcome, version) for outcome in outcomes}
 
     live = routed(policies.live)
     asked = {

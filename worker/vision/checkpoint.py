@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from worker.moderation.calibration import Calibration
+from worker.moderation.calibration import Accuracy, BandCalibration, Calibration
+from worker.moderation.degradation import DegradationBand
 from worker.moderation.errors import MisconfiguredError
 from worker.moderation.release import Training
 from worker.vision.model import Coordinates, ReplyLimits
@@ -58,6 +59,7 @@ class Checkpoint:
     limits: Limits
     reply_limits: ReplyLimits
     calibration: Calibration | None
+    bands: Mapping[DegradationBand, BandCalibration]
     dtype: str  # as the weights are stored
     quantisation: str | None
     answers_questions: bool
@@ -77,6 +79,31 @@ class _Calibration(BaseModel):
         return Calibration(self.scale, self.offset)
 
 
+class _Accuracy(BaseModel):
+    """How often it was right on a band's images: balanced accuracy."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    value: float = Field(ge=0, le=1)
+    low: float = Field(ge=0, le=1)
+    high: float = Field(ge=0, le=1)
+    images: int = Field(ge=1)
+
+
+class _Band(BaseModel):
+    """What the lab found on the images of one band of degradation."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    scale: float = Field(gt=0, allow_inf_nan=False)
+    offset: float = Field(allow_inf_nan=False)
+    accuracy: _Accuracy | None = None
+
+    @property
+    def found(self) -> BandCalibration:
+        return BandCalibration(Calibration(self.scale, self.offset), Accuracy(**self.accuracy.model_dump()) if self.accuracy else None)
+
+
 class _Card(BaseModel):
     """The content of CARD_FILE."""
 
@@ -88,6 +115,7 @@ class _Card(BaseModel):
     reply_limits: ReplyLimits = ReplyLimits()
     calibration: _Calibration | None = None
     answers_questions: bool = True  # false: it knows its two queries and no others; a person's question is not put to it
+    bands: dict[DegradationBand, _Band] = Field(default_factory=dict)
 
 
 def read_checkpoint(path: Path, name: str | None = None) -> Checkpoint:
@@ -109,6 +137,7 @@ def read_checkpoint(path: Path, name: str | None = None) -> Checkpoint:
         limits=card.limits,
         reply_limits=card.reply_limits,
         calibration=card.calibration.fitted if card.calibration else None,
+        bands={band: found.found for band, found in card.bands.items()},
         dtype=str(config.get("dtype") or config.get("torch_dtype") or "bfloat16"),
         quantisation=(config.get("quantization_config") or {}).get("quant_method"),
         answers_questions=card.answers_questions,

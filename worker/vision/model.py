@@ -1,13 +1,14 @@
 """The protocol between the method and whoever answers its questions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
 from PIL.Image import Image
 
-from worker.moderation.calibration import Calibration
+from worker.moderation.calibration import BandCalibration, Calibration
+from worker.moderation.degradation import DegradationBand
 from worker.moderation.outcomes import Verdict
 from worker.moderation.release import Training
 
@@ -90,6 +91,7 @@ class ModelCard:
     reply_limits: ReplyLimits = ReplyLimits()
     calibration: Calibration | None = None  # of the final verdict's score; None where none was fitted
     answers_questions: bool = True  # false: it was taught to say its findings and nothing else
+    bands: Mapping[DegradationBand, BandCalibration] = field(default_factory=dict)  # what was measured per band of degradation
 
 
 class VisionModel(Protocol):

@@ -205,6 +205,7 @@ def _card(checkpoint: Checkpoint, engine: "AsyncLLM", facts: Mapping[str, Any]) 
         reply_limits=checkpoint.reply_limits,
         calibration=checkpoint.calibration,
         answers_questions=checkpoint.answers_questions,
+        bands=checkpoint.bands,
         facts={
             **facts,
             "engine": f"vllm {vllm.__version__}",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from worker.images.prepare import ScanImage
 from worker.moderation.boxes import Size
-from worker.moderation.calibration import Calibration
+from worker.moderation.degradation import Degradation, DegradationBand, band
 from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import (
     EvidenceFacts,
@@ -21,6 +21,7 @@ from worker.moderation.outcomes import (
     Verdict,
     ZoomPath,
 )
+from worker.vision.model import ModelCard
 from worker.zoomin.replies import ScanReply, UnreadableReplyError, ZoomReply
 from worker.zoomin.score import calibrated, likelier, probability_generated
 
@@ -35,6 +36,7 @@ class Case:
     sent_sha256: str | None = None
     sent_size: Size | None = None
     perceptual_hash: int | None = None
+    degradation: Degradation | None = None
     evidence: tuple[EvidenceFacts, ...] = ()
     traces: list[StageTrace] = field(default_factory=list)
     regions: tuple[Region, ...] = ()
@@ -57,11 +59,17 @@ class Case:
         self.source = replace(self.source, media_type=image.media_type, size=image.original) if self.source else None
         self.sent_sha256, self.perceptual_hash = image.evidence.facts.sha256, image.perceptual_hash
         self.sent_size = image.sent
+        self.degradation = image.degradation
 
-    def judged(self, zoom: ZoomReply, logprobs: Mapping[Verdict, float] | None, path: ZoomPath, calibration: Calibration | None) -> Outcome:
-        """The verdict, which follows the calibrated score; the raw one stands beside it."""
+    @property
+    def degradation_band(self) -> DegradationBand | None:
+        """Of what the image went through; None until it is decoded."""
+        return band(self.degradation) if self.degradation else None
+
+    def judged(self, zoom: ZoomReply, logprobs: Mapping[Verdict, float] | None, path: ZoomPath, card: ModelCard) -> Outcome:
+        """The verdict, which follows the score as calibrated for images as degraded as this one; the raw one stands beside it."""
         p_raw = probability_generated(logprobs)
-        p_generated = calibrated(p_raw, calibration)
+        p_generated = calibrated(p_raw, card.calibration, card.bands, self.degradation_band)
         return replace(
             self._outcome(OutcomeKind.VERDICT),
             verdict=likelier(p_generated, zoom.verdict),
@@ -94,6 +102,8 @@ class Case:
             sent_sha256=self.sent_sha256,
             sent_size=self.sent_size,
             perceptual_hash=self.perceptual_hash,
+            degradation=self.degradation,
+            degradation_band=self.degradation_band,
             source=self.source,
             seconds=self.seconds,
         )

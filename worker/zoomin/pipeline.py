@@ -41,7 +41,7 @@ async def examine(case: Case, tools: Tools) -> Outcome:
     crops = await cut(body, image, scanned, case, tools)
     async with kept([crop.evidence for crop in crops], case, tools):
         zoomed = await zoom(image, scanned, crops, case, tools)
-    return case.judged(zoomed.reply, zoomed.verdict_logprobs, zoomed.path, tools.vision.card.calibration)
+    return case.judged(zoomed.reply, zoomed.verdict_logprobs, zoomed.path, tools.vision.card)
 
 
 async def fetch(case: Case, tools: Tools) -> bytes:

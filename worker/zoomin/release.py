@@ -2,7 +2,9 @@
 
 from dataclasses import asdict
 from importlib.metadata import version
+from typing import Any
 
+from worker.moderation.calibration import band_facts
 from worker.moderation.release import Release
 from worker.vision.model import ModelCard
 from worker.zoomin.prompts import PromptSet
@@ -12,7 +14,7 @@ from worker.zoomin.replies import scan_schema, zoom_schema
 
 def name_release(card: ModelCard, prompts: PromptSet, choose: RegionChoice) -> Release:
     """The release of a model with its prompts, limits, region choice and calibration."""
-    facts = {
+    facts: dict[str, Any] = {
         "model": dict(card.facts),
         "coordinates": card.coordinates.value,
         "pixels": {
@@ -34,4 +36,6 @@ def name_release(card: ModelCard, prompts: PromptSet, choose: RegionChoice) -> R
         "pillow": version("pillow"),  # decodes and resamples: another version may give other pixels
         "calibration": asdict(card.calibration) if card.calibration else None,
     }
+    if card.bands:  # of others a band changes nothing
+        facts["degradation"] = band_facts(card.bands)
     return Release(card.name, card.training, facts)

@@ -3,8 +3,10 @@
 import math
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
+from types import MappingProxyType
 
-from worker.moderation.calibration import Calibration
+from worker.moderation.calibration import BandCalibration, Calibration
+from worker.moderation.degradation import DegradationBand
 from worker.moderation.outcomes import Verdict
 from worker.vision.model import Answer
 
@@ -21,9 +23,15 @@ def probability_generated(logprobs: Mapping[Verdict, float] | None) -> float | N
     return 1 / (1 + math.exp(min(difference, 700.0)))  # exp overflows above 709; 700 is already P = 1e-304
 
 
-def calibrated(p_raw: float | None, calibration: Calibration | None) -> float | None:
-    """The score that decides: the raw one where the release has no calibration, None where there is no score."""
-    return p_raw if p_raw is None or calibration is None else calibration.apply(p_raw)
+def calibrated(
+    p_raw: float | None,
+    overall: Calibration | None,
+    bands: Mapping[DegradationBand, BandCalibration] = MappingProxyType({}),
+    band: DegradationBand | None = None,
+) -> float | None:
+    """The score that decides: calibrated for the image's band of degradation, else overall, else raw; None where there is no score."""
+    fitted = bands[band].calibration if band in bands else overall
+    return p_raw if p_raw is None or fitted is None else fitted.apply(p_raw)
 
 
 def likelier(p_generated: float | None, written: Verdict) -> Verdict:

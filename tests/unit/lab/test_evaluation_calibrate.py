@@ -11,7 +11,8 @@ from worker.lab.evaluation.metrics import ece
 from worker.lab.evaluation.picture_set import PictureSet
 from worker.lab.evaluation.scoring import Scores
 from worker.lab.taught_on import Seen, digest_of, write_taught_on
-from worker.moderation.calibration import Calibration, logit, sigmoid
+from worker.moderation.calibration import Accuracy, BandCalibration, Calibration, logit, sigmoid
+from worker.moderation.degradation import DegradationBand
 from worker.moderation.errors import MisconfiguredError, RejectedError
 from worker.vision.checkpoint import read_checkpoint
 
@@ -108,12 +109,15 @@ def test_only_the_validation_split_is_calibrated_on(tmp_path: Path, split: str) 
 def test_the_checkpoint_reads_back_what_was_fitted(checkpoint: Path) -> None:
     judged = [judged_as(label(f"r{n}"), 0.2) for n in range(5)] + [judged_as(label(f"g{n}", "net"), 0.8) for n in range(5)]
     fit = fit_calibration(pictures(judged), judged)
-    write_calibration(checkpoint, fit)
+    bands = {"blurred": {"scale": 0.5, "offset": 0.1, "accuracy": {"value": 0.7, "low": 0.6, "high": 0.8, "images": 90}}}
+    write_calibration(checkpoint, fit, bands)
     assert read_checkpoint(checkpoint).calibration == fit.calibration
+    assert read_checkpoint(checkpoint).bands == {
+        DegradationBand.BLURRED: BandCalibration(Calibration(0.5, 0.1), Accuracy(0.7, 0.6, 0.8, 90))
+    }
+    write_calibration(checkpoint, fit, {})  # a second fit takes the first one's place
     card = json.loads((checkpoint / "zoomin.json").read_text())
     assert card == {**CARD, "calibration": {"scale": fit.calibration.scale, "offset": fit.calibration.offset, "fitted_on": fit.facts}}
-    write_calibration(checkpoint, fit)  # a second fit takes the first one's place
-    assert json.loads((checkpoint / "zoomin.json").read_text()) == card
 
 
 def test_a_checkpoint_without_a_card_has_nothing_to_calibrate(checkpoint: Path) -> None:

@@ -15,6 +15,8 @@ from tests.unit.lab.photographs import draw_photograph
 from tests.unit.lab.verdicts import BOX, judged_as, label
 from tests.unit.zoomin.world import said
 from worker.cli.lab.figures import print_evaluation
+from worker.images.decode import decode
+from worker.images.degradation import estimate
 from worker.images.pool import DecodePool
 from worker.lab.evaluation import bootstrap
 from worker.lab.evaluation.evaluation import Evaluation, robustness_table, summarise
@@ -25,7 +27,7 @@ from worker.lab.evaluation.judgements import EvaluationProgress, Judgements, Pla
 from worker.lab.evaluation.picture_set import PictureSet, open_set, sample_by_source
 from worker.lab.evaluation.records import opened_records
 from worker.lab.evaluation.report import report_object, write_report
-from worker.lab.evaluation.runs import CONTROLS, GRID, MAIN, ROBUSTNESS, Alteration, altered
+from worker.lab.evaluation.runs import CONTROLS, GRID, MAIN, ROBUSTNESS, Alteration, Kind, altered_file
 from worker.lab.evaluation.stages import stage_table
 from worker.lab.evaluation.tables import error_figures, score_row
 from worker.lab.labels import Label, write_labels
@@ -312,10 +314,19 @@ def test_pictures_without_a_label_are_counted(folder: Path) -> None:
 @pytest.mark.parametrize("alteration", GRID, ids=lambda alteration: alteration.name)
 def test_every_alteration_changes_pixels_and_keeps_the_size(alteration: Alteration) -> None:
     picture = draw_photograph(4, (90, 70))
-    first, second = (altered(picture, alteration, 7) for _ in range(2))
-    assert first.size == picture.size
-    assert first.mode == "RGB"
-    assert first.tobytes() == second.tobytes() != picture.tobytes()
+    first, second = (altered_file(picture, alteration, 7) for _ in range(2))
+    assert first == second
+    pixels = decode(first).pixels
+    assert pixels.size == picture.size
+    assert pixels.tobytes() != picture.tobytes()
+
+
+def test_an_altered_picture_arrives_as_the_file_that_tells_of_it() -> None:
+    body = altered_file(draw_photograph(4, (300, 280)), Alteration(Kind.JPEG, 60), 7)
+    assert estimate(decode(body)).jpeg_quality == 60
+    framed = decode(altered_file(draw_photograph(4, (300, 280)), Alteration(Kind.FRAME, 0.1), 7))
+    assert estimate(framed).border
+    assert framed.size.pixels > 300 * 280
 
 
 def test_the_grid_has_what_the_method_asks_for() -> None:

@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from worker.moderation.calibration import Accuracy
+from worker.moderation.degradation import DegradationBand
 from worker.moderation.errors import RejectedError
 from worker.moderation.faithfulness import Faithfulness
 from worker.moderation.outcomes import Outcome, OutcomeKind, RetentionClass, Verdict
@@ -57,6 +59,34 @@ def test_an_untrained_score_and_a_missing_one_decide_nothing_under_any_policy(p:
     )
     assert routed(outcome(p), flags_all, means=False) is Route.REVIEW
     assert route(outcome(None), flags_all, scores_mean_something=True) == Routing(Route.REVIEW, "a verdict without a score")
+
+
+MEASURED = {DegradationBand.BLURRED: Accuracy(0.71, 0.62, 0.79, 120), DegradationBand.CLEAN: Accuracy(0.8, 0.75, 0.84, 400)}
+
+
+@pytest.mark.parametrize(
+    ("band", "reason"),
+    [
+        (DegradationBand.CLEAN, "P(generated) ≥ 0.8"),
+        (DegradationBand.BLURRED, "abstains: on blurred images this release was right 71 % (N = 120), below the policy's floor of 80 %"),
+        (
+            DegradationBand.FRAMED,
+            "abstains: how often this release is right on framed images was not measured; the policy's floor is 80 %",
+        ),
+        (None, "abstains: what the image went through was not estimated; the policy's floor is 80 %"),
+    ],
+)
+def test_under_a_floor_a_release_abstains_where_it_was_right_too_rarely_and_where_nobody_knows(
+    band: DegradationBand | None, reason: str
+) -> None:
+    flagged = replace(outcome(0.95), degradation_band=band)
+    routing = route(flagged, replace(POLICY, accuracy_floor=0.8), scores_mean_something=True, accuracies=MEASURED)
+    assert routing is not None
+    assert routing.reason == reason
+    assert routing.route is (Route.FLAG if band is DegradationBand.CLEAN else Route.REVIEW)
+    without = route(flagged, POLICY, scores_mean_something=True, accuracies=MEASURED)
+    assert without is not None
+    assert without.route is Route.FLAG
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])

@@ -92,6 +92,14 @@ def test_a_calibration_that_cannot_be_applied_is_refused(tmp_path: Path, calibra
     assert "calibration" in error.message
 
 
+@pytest.mark.parametrize("band", [{"scale": 1}, {"scale": 1, "offset": 0, "accuracy": {"value": 2, "low": 0, "high": 1, "images": 3}}])
+def test_a_band_that_says_half_or_nonsense_is_refused(tmp_path: Path, band: dict[str, Any]) -> None:
+    card = {"name": "x", "training": "trained", "bands": {"blurred": band}}
+    assert "bands.blurred" in refusal(write_checkpoint(tmp_path / "model", card=card)).message
+    unknown = {"name": "x", "training": "trained", "bands": {"haunted": {"scale": 1, "offset": 0}}}
+    assert "bands" in refusal(write_checkpoint(tmp_path / "other", card=unknown)).message
+
+
 def test_broken_config_is_a_clear_error(tmp_path: Path) -> None:
     folder = write_checkpoint(tmp_path / "model")
     (folder / "config.json").write_text("{")

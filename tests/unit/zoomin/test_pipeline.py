@@ -4,11 +4,12 @@ import math
 from dataclasses import replace
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tests.unit.zoomin.world import ITEM, SCAN, ZOOM, World, picture, said
 from worker.moderation.boxes import Box
-from worker.moderation.calibration import Calibration
+from worker.moderation.calibration import BandCalibration, Calibration
+from worker.moderation.degradation import Border, DegradationBand
 from worker.moderation.errors import EngineDiedError, RejectedError, TransientError
 from worker.moderation.outcomes import OutcomeKind, Stage, Verdict, ZoomPath
 from worker.vision.model import ImagePart
@@ -38,6 +39,18 @@ async def test_the_verdict_follows_the_calibrated_score_and_the_scans_stays_raw(
     assert outcome.verdict is Verdict.REAL
     assert outcome.scan_p_generated == pytest.approx(0.75)
     assert outcome.scan_verdict is Verdict.GENERATED
+
+
+async def test_the_score_is_calibrated_for_what_the_image_went_through() -> None:
+    fitted = BandCalibration(Calibration(scale=1, offset=-math.log(9)), None)
+    framed = io.BytesIO()
+    ImageOps.expand(Image.effect_noise((896, 448), 64).convert("RGB"), 40, "black").save(framed, "JPEG", quality=40)
+    for band, p in ((DegradationBand.COMPRESSED, 0.25), (DegradationBand.FRAMED, 0.75)):
+        outcome = await moderate(ITEM, World([said(SCAN), said(ZOOM)], body=framed.getvalue(), bands={band: fitted}).tools)
+        assert outcome.degradation is not None
+        assert outcome.degradation.border == Border(40, 40, 40, 40)
+        assert outcome.degradation_band is DegradationBand.COMPRESSED
+        assert outcome.p_generated == pytest.approx(p)
 
 
 async def test_without_a_score_there_is_nothing_to_calibrate() -> None:

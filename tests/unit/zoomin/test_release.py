@@ -1,6 +1,7 @@
 from dataclasses import replace
 
-from worker.moderation.calibration import Calibration
+from worker.moderation.calibration import Accuracy, BandCalibration, Calibration, measured_accuracies
+from worker.moderation.degradation import BLURRED_FROM, DegradationBand
 from worker.vision.scripted import SCRIPTED_CARD
 from worker.zoomin.prompts import load_prompts
 from worker.zoomin.regions import RegionChoice, largest_regions, no_regions, random_regions, scan_boxes
@@ -16,6 +17,17 @@ def test_another_calibration_is_another_release() -> None:
         {"scale": 0.5, "offset": 0.0},
         {"scale": 0.5, "offset": 0.1},
     ]
+
+
+def test_what_holds_per_band_and_what_tells_bands_apart_belong_to_the_release() -> None:
+    card = replace(SCRIPTED_CARD, bands={DegradationBand.BLURRED: BandCalibration(Calibration(0.5, 0.1), Accuracy(0.7, 0.6, 0.8, 90))})
+    release, plain = (name_release(one, load_prompts(), scan_boxes) for one in (card, SCRIPTED_CARD))
+    assert release.id != plain.id
+    assert "degradation" not in plain.facts
+    assert release.facts["degradation"]["estimator"]["blurred_from"] == BLURRED_FROM
+    assert measured_accuracies(release.facts["degradation"]["bands"]) == {DegradationBand.BLURRED: Accuracy(0.7, 0.6, 0.8, 90)}
+    assert measured_accuracies(None) == {}
+    assert measured_accuracies({"of a later version": {}, "framed": {"scale": 1.0, "accuracy": None}}) == {}
 
 
 def test_every_choice_of_regions_is_a_release_of_its_own() -> None:

@@ -1,7 +1,7 @@
 """A pipeline around a scripted model: real prompts, replies, regions and pixels; only fetch, decode pool and storage stay in memory."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -12,7 +12,8 @@ from worker.images.mask import Mask
 from worker.images.prepare import Crop, Evidence, ScanImage, cut_crops, prepare_scan
 from worker.images.resize import PixelLimits
 from worker.moderation.boxes import Box
-from worker.moderation.calibration import Calibration
+from worker.moderation.calibration import BandCalibration, Calibration
+from worker.moderation.degradation import DegradationBand
 from worker.moderation.outcomes import ItemReference, SourceFacts, Verdict
 from worker.vision.model import Answer, Question
 from worker.vision.scripted import SCRIPTED_CARD, ScriptedVision
@@ -64,11 +65,12 @@ class World:
     body: bytes | Exception = field(default_factory=picture)
     choose: RegionChoice = scan_boxes
     calibration: Calibration | None = None
+    bands: Mapping[DegradationBand, BandCalibration] = field(default_factory=dict)
     evidence: dict[str, bytes] = field(default_factory=dict)
     vision: ScriptedVision = field(init=False)
 
     def __post_init__(self) -> None:
-        self.vision = ScriptedVision(self.script, replace(SCRIPTED_CARD, calibration=self.calibration))
+        self.vision = ScriptedVision(self.script, replace(SCRIPTED_CARD, calibration=self.calibration, bands=self.bands))
 
     async def fetch(self, item: ItemReference) -> Fetched:
         """The picture, whatever the item."""

@@ -1,7 +1,7 @@
 """Fits a calibration on the validation split, and writes it into a checkpoint: Platt scaling of the final verdict's logit."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,10 +95,15 @@ def platt(scores: Scores) -> Calibration:
     return Calibration(scale, offset)
 
 
-def write_calibration(checkpoint: Path, fit: Fit) -> None:
-    """Puts the calibration into the checkpoint's card, which changes whole or not at all. Raises MisconfiguredError, OSError."""
+def write_calibration(checkpoint: Path, fit: Fit, bands: Mapping[str, Any]) -> None:
+    """Puts the calibration, and what was found per band, into the checkpoint's card. Raises MisconfiguredError, OSError.
+
+    The card changes whole or not at all; bands of an earlier fit do not outlive it.
+    """
     path = checkpoint / CARD_FILE
     card = {**read_card(checkpoint), **fit.as_card()}
+    card.pop("bands", None)
+    card |= {"bands": dict(bands)} if bands else {}
     write_whole(path, json.dumps(card, indent=2, ensure_ascii=False).encode() + b"\n")
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from worker.lab.labels import Label
 from worker.moderation.boxes import Box, Size
+from worker.moderation.degradation import Degradation, DegradationBand, band
 from worker.moderation.faithfulness import Faithfulness
 from worker.moderation.outcomes import Outcome, OutcomeKind, StageSeconds, Verdict
 
@@ -36,6 +37,12 @@ class Judged:
     tokens: Tokens
     error: str | None
     faithfulness: Faithfulness | None = None  # where the explanation was tested
+    degradation: Degradation | None = None
+
+    @property
+    def band(self) -> DegradationBand | None:
+        """By which images are told apart now, whatever they were called when it was judged."""
+        return band(self.degradation) if self.degradation else None
 
     @property
     def generated(self) -> bool:
@@ -76,4 +83,5 @@ def judged(label: Label, outcome: Outcome) -> Judged:
         ),
         error=outcome.error_message,
         faithfulness=outcome.faithfulness,
+        degradation=outcome.degradation,
     )

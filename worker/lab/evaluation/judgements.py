@@ -18,11 +18,12 @@ from worker.moderation.release import Release
 class Plan:
     """Which runs there are beside the main one.
 
-    `robustness` is about how many pictures go through the grid, `faithfulness` of how many the explanation is tested; 0 leaves it out.
+    `robustness` is about how many pictures go through the `grid`, `faithfulness` of how many the explanation is tested; 0 leaves it out.
     """
 
     controls: bool = True
     robustness: int = 200
+    grid: tuple[Run, ...] = ROBUSTNESS
     faithfulness: int = 0
 
 
@@ -61,7 +62,7 @@ def judge_runs(examiner: Examiner, labels: Sequence[Label], plan: Plan, records:
         release=examiner.release,
         main=main,
         controls={run.name: _judge(examiner, labels, run, records, report) for run in (CONTROLS if plan.controls else ())},
-        robustness={run.name: _judge(examiner, part, run, records, report) for run in (ROBUSTNESS if part else ())},
+        robustness={run.name: _judge(examiner, part, run, records, report) for run in (plan.grid if part else ())},
         tested=_judge(examiner, to_test(main, plan.faithfulness), TESTED, records, report) if plan.faithfulness else (),
         images_per_second=new / seconds if new else None,
     )

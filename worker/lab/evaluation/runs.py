@@ -1,6 +1,5 @@
 """What is evaluated: the deployed path, the same path with other crops, and the same path on altered pictures (the robustness grid)."""
 
-import io
 import zlib
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,13 +10,12 @@ from PIL import Image
 from worker.images.decode import decode
 from worker.images.reply import Reply
 from worker.lab.evaluation.figures import Metric
-from worker.lab.training.degrade import add_noise, blur, resize_and_back, save_as_jpeg, save_as_webp, screenshot
+from worker.lab.training.degrade import add_noise, blur, frame, jpeg_file, png_file, resize_and_back, screenshot, webp_file
 from worker.zoomin.regions import RegionChoice, largest_regions, no_regions, random_regions, scan_boxes
 
 RANDOM_SEED = 2025
 SCREEN_SCALE, SCREEN_QUALITY = 0.75, 85  # a picture shown smaller than it is, and the quality that screenshots are shared at
 SUBSAMPLING = "4:2:0"  # of the grid's JPEGs: what cameras, platforms and messengers write
-PNG_COMPRESSION = 1  # read once
 
 
 class Kind(StrEnum):
@@ -29,6 +27,7 @@ class Kind(StrEnum):
     NOISE = "noise"  # amount: standard deviation, levels of 0..255
     WEBP = "WebP"  # amount: quality
     SCREENSHOT = "screenshot"  # amount: scale
+    FRAME = "frame"  # amount: width, as a share of the shorter side
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +55,17 @@ GRID = tuple(
     )
     for amount in amounts
 )
+BAND_GRID = tuple(  # what calibrates the bands of degradation: each of them, mild and strong
+    Alteration(kind, amount)
+    for kind, amounts in (
+        (Kind.JPEG, (80, 70, 50, 30)),
+        (Kind.BLUR, (1, 2)),
+        (Kind.RESIZE, (0.75, 0.5)),
+        (Kind.SCREENSHOT, (SCREEN_SCALE,)),
+        (Kind.FRAME, (0.1,)),
+    )
+    for amount in amounts
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,34 +87,35 @@ CONTROLS = (
     Run(name="largest 3", choose=largest_regions(3), metric=Metric.LARGEST_3_ACCURACY),
 )
 ROBUSTNESS = tuple(Run(name=alteration.name, alteration=alteration) for alteration in GRID)
+BANDS = tuple(Run(name=alteration.name, alteration=alteration) for alteration in BAND_GRID)
 
 
-def altered(image: Image.Image, alteration: Alteration, seed: int) -> Image.Image:
-    """`image` (RGB) after the alteration; the size kept, so that boxes stay true."""
-    amount = alteration.amount
+def altered_file(image: Image.Image, alteration: Alteration, seed: int) -> bytes:
+    """`image` (RGB) after the alteration, as the file that it would arrive in. All but frames keep the size, so that boxes stay true."""
+    amount, chance = alteration.amount, np.random.default_rng(seed)
     match alteration.kind:
         case Kind.JPEG:
-            return save_as_jpeg(image, int(amount), SUBSAMPLING)
-        case Kind.RESIZE:
-            return resize_and_back(image, amount)
-        case Kind.BLUR:
-            return blur(image, amount)
-        case Kind.NOISE:
-            return add_noise(image, amount, np.random.default_rng(seed))
+            return jpeg_file(image, int(amount), SUBSAMPLING)
         case Kind.WEBP:
-            return save_as_webp(image, int(amount))
+            return webp_file(image, int(amount))
+        case Kind.RESIZE:
+            return png_file(resize_and_back(image, amount))
+        case Kind.BLUR:
+            return png_file(blur(image, amount))
+        case Kind.NOISE:
+            return png_file(add_noise(image, amount, chance))
         case Kind.SCREENSHOT:
-            return screenshot(image, amount, SCREEN_QUALITY)
+            return png_file(screenshot(image, amount, SCREEN_QUALITY))
+        case Kind.FRAME:
+            return png_file(frame(image, amount, chance))
 
 
 def altered_reply(body: bytes, alteration: Alteration, name: str) -> Reply:
-    """The picture in `body` altered, as a PNG. For a decode child. Raises RejectedError. `name` seeds what is random."""
-    buffer = io.BytesIO()
-    altered(decode(body).pixels, alteration, zlib.crc32(name.encode())).save(buffer, format="PNG", compress_level=PNG_COMPRESSION)
-    return Reply(buffers=(buffer.getvalue(),))
+    """The picture in `body` altered, as a file. For a decode child. Raises RejectedError. `name` seeds what is random."""
+    return Reply(buffers=(altered_file(decode(body).pixels, alteration, zlib.crc32(name.encode())),))
 
 
 def read_altered(reply: Reply) -> bytes:
-    """The PNG of an `altered_reply`."""
+    """The file of an `altered_reply`."""
     (body,) = reply.buffers
     return body

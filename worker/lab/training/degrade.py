@@ -1,13 +1,13 @@
 """What happens to pictures on their way through the world: re-encoding, resizing, blur, noise, screenshots. Alike for both classes.
 
-RGB in, RGB out, the size kept; deterministic from the generator given.
+RGB in, RGB out, the size kept by all but a frame; deterministic from the generator given.
 """
 
 import io
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageFilter, ImageOps
 
 Degradation = Callable[[Image.Image, np.random.Generator], Image.Image]
 
@@ -18,16 +18,33 @@ SUBSAMPLINGS = ("4:4:4", "4:2:0")
 RESIZES = (0.6, 1.5)
 BLURS = (0.3, 1.2)  # standard deviation in pixels
 NOISES = (1.0, 8.0)  # standard deviation in levels of 0..255
+FRAMES = ((1, 1), (1, 0), (0, 1))  # on the left and right, on top and bottom
+FRAME_COLOURS = ((0, 0, 0), (255, 255, 255), (32, 33, 36), (240, 242, 245))  # of bars, of pages, of dark and of light screens
+
+
+def jpeg_file(image: Image.Image, quality: int, subsampling: str = "4:4:4") -> bytes:
+    """`image` as a JPEG file."""
+    return _file(image, "JPEG", quality=quality, subsampling=subsampling)
+
+
+def webp_file(image: Image.Image, quality: int) -> bytes:
+    """`image` as a lossy WebP file."""
+    return _file(image, "WEBP", quality=quality, method=1)
+
+
+def png_file(image: Image.Image) -> bytes:
+    """`image` as it is, written quickly: read once."""
+    return _file(image, "PNG", compress_level=1)
 
 
 def save_as_jpeg(image: Image.Image, quality: int, subsampling: str = "4:4:4") -> Image.Image:
     """`image` after one trip through a JPEG file."""
-    return _reopened(image, "JPEG", quality=quality, subsampling=subsampling)
+    return _reopened(jpeg_file(image, quality, subsampling))
 
 
 def save_as_webp(image: Image.Image, quality: int) -> Image.Image:
     """`image` after one trip through a lossy WebP file."""
-    return _reopened(image, "WEBP", quality=quality, method=1)
+    return _reopened(webp_file(image, quality))
 
 
 def resize_and_back(image: Image.Image, scale: float) -> Image.Image:
@@ -51,6 +68,14 @@ def screenshot(image: Image.Image, scale: float, quality: int) -> Image.Image:
     """`image` as a screen shows it at `scale`, taken and saved again: resized bilinearly, quantised by JPEG, and back."""
     shown = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))), Image.Resampling.BILINEAR)
     return save_as_jpeg(shown, quality, "4:2:0").resize(image.size, Image.Resampling.BICUBIC)
+
+
+def frame(image: Image.Image, share: float, chance: np.random.Generator) -> Image.Image:
+    """`image` in a frame of one colour, `share` of its shorter side wide: all around, or as bars on two sides. The size grows."""
+    width = max(1, round(share * min(image.size)))
+    across, along = FRAMES[chance.integers(len(FRAMES))]
+    colour = FRAME_COLOURS[chance.integers(len(FRAME_COLOURS))]
+    return ImageOps.expand(image, (across * width, along * width, across * width, along * width), colour)
 
 
 def degrade(image: Image.Image, chance: np.random.Generator) -> Image.Image:
@@ -79,8 +104,12 @@ def _quality(chance: np.random.Generator) -> int:
     return int(chance.integers(low, high, endpoint=True))
 
 
-def _reopened(image: Image.Image, file_format: str, **settings: object) -> Image.Image:
+def _file(image: Image.Image, file_format: str, **settings: object) -> bytes:
     body = io.BytesIO()
     image.save(body, format=file_format, **settings)
-    with Image.open(body) as saved:
+    return body.getvalue()
+
+
+def _reopened(body: bytes) -> Image.Image:
+    with Image.open(io.BytesIO(body)) as saved:
         return saved.convert("RGB")

@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, SmallInteger, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from worker.moderation.outcomes import OutcomeKind, RetentionClass, Stage, Verdict, ZoomPath
@@ -84,6 +84,17 @@ class OutcomeRow(Base):
     created_at: Mapped[Now] = mapped_column(comment="When it was written")
     perceptual_hash: Mapped[int | None] = mapped_column(
         BigInteger, comment="64-bit pHash (DCT) of the shrunken whole image, signed: few bits apart, they look alike. A hint, no proof"
+    )
+    jpeg_quality: Mapped[int | None] = mapped_column(
+        SmallInteger, comment="1..100 on libjpeg's scale, from the file's tables; null: not a JPEG, or not estimated"
+    )
+    blur: Mapped[float | None] = mapped_column(comment="Standard deviation of the Gaussian in its sharpest edges, original pixels")
+    rescaling: Mapped[float | None] = mapped_column(comment="It was enlarged by this factor; 1: no trace of that; null: too small to tell")
+    border: Mapped[list[int] | None] = mapped_column(
+        ARRAY(Integer), comment="Uniform borders: left, top, right, bottom, in original oriented pixels"
+    )
+    degradation_band: Mapped[str | None] = mapped_column(
+        comment="blurred | rescaled | compressed | framed | clean: the first that holds; its calibration made p_generated"
     )
 
 

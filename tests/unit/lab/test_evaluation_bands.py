@@ -1,0 +1,66 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.unit.lab.verdicts import judged_as, label
+from worker.lab.evaluation.bands import band_table, fit_bands
+from worker.lab.evaluation.figures import Metric
+from worker.lab.evaluation.judged import Judged
+from worker.moderation.degradation import Degradation, DegradationBand
+
+CLEAN, BLURRED = Degradation(), Degradation(blur=1.5)
+
+
+def judged(count: int, degradation: Degradation | None, apart: float, sources: int = 20) -> list[Judged]:
+    """Pictures of `sources` photographs, whose classes' logits lie `apart`."""
+    chance = np.random.default_rng(5)
+    pictures = []
+    for number in range(count):
+        generated = number % 2 == 1
+        p = 1 / (1 + np.exp(-float(chance.normal(apart * (generated - 0.5), 1))))
+        of = label(f"{number}.jpg", "net" if generated else None, source=f"photos/{number % sources}")
+        pictures.append(replace(judged_as(of, p), degradation=degradation))
+    return pictures
+
+
+def test_each_band_has_a_calibration_and_an_accuracy_of_its_own() -> None:
+    fits = fit_bands([*judged(200, CLEAN, 4.0), *judged(100, BLURRED, 0.5)])
+    assert set(fits) == {DegradationBand.CLEAN, DegradationBand.BLURRED}
+    clean, blurred = fits[DegradationBand.CLEAN], fits[DegradationBand.BLURRED]
+    assert (clean.accuracy.images, blurred.accuracy.images) == (200, 100)
+    assert clean.accuracy.value > 0.9 > 0.75 > blurred.accuracy.value
+    assert blurred.accuracy.low < blurred.accuracy.value < blurred.accuracy.high
+    assert clean.calibration.scale > 2 * blurred.calibration.scale
+    assert blurred.as_card()["accuracy"]["images"] == 100
+
+
+def test_where_scores_tell_nothing_the_calibrated_one_is_the_share_that_is_generated() -> None:
+    fit = fit_bands(judged(120, BLURRED, -3.0))[DegradationBand.BLURRED]
+    assert [fit.calibration.apply(p) for p in (0.0, 0.3, 1.0)] == pytest.approx([0.5, 0.5, 0.5], abs=1e-4)
+    assert fit.accuracy.value < 0.7
+
+
+@pytest.mark.parametrize(
+    "pictures",
+    [
+        judged(58, BLURRED, 2.0),
+        judged(200, BLURRED, 2.0, sources=10),
+        judged(200, None, 2.0),
+        [picture for picture in judged(200, BLURRED, 2.0) if picture.generated],
+    ],
+    ids=["few pictures", "few photographs", "not estimated", "one class"],
+)
+def test_of_too_few_nothing_is_claimed(pictures: list[Judged]) -> None:
+    assert fit_bands(pictures) == {}
+
+
+def test_the_table_keeps_pictures_as_they_came_and_altered_ones_apart() -> None:
+    table = band_table(judged(10, CLEAN, 4.0), [judged(90, BLURRED, 1.0), judged(20, CLEAN, 4.0)])
+    assert [(row.name, row.pictures) for row in table.rows] == [
+        ("clean, as they came", 10),
+        ("blurred, altered", 90),
+        ("clean, altered", 20),
+    ]
+    assert Metric.ECE in table.rows[1].figures
+    assert Metric.ECE not in table.rows[0].figures
