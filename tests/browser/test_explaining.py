@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import Engine
 
-from tests.browser.cases import RELEASE, Case, Said
+from tests.browser.cases import HOSTILE, RELEASE, Case, Said
 from tests.browser.judging import Chair, sit_down
 from tests.browser.people import House
 from tests.browser.seeing import check_accessible, screenshot
@@ -86,8 +86,12 @@ class Easel:
         return job
 
     def draw(self, job: Job) -> None:
-        """Two maps: of the verdict, where the letters are, and of a box, elsewhere."""
-        targets = (self._target("zoom-verdict", "verdict", "generated", (420, 720)), self._target("scan-box-1", "box", "1", (150, 300)))
+        """Three maps: of the verdict, where the letters are; elsewhere, of a sentence that means harm, and of a box."""
+        targets = (
+            self._target("zoom-verdict", "verdict", "generated", (420, 720)),
+            self._target("zoom-sentence-1", "sentence", HOSTILE, (700, 200)),
+            self._target("scan-box-1", "box", "1", (150, 300)),
+        )
         maps = DrawnMaps(
             method="chefer-2021",
             release_id=RELEASE.id,
@@ -113,7 +117,8 @@ class Easel:
     def _target(self, name: str, kind: str, text: str, peak: tuple[int, int]) -> DrawnTarget:
         stage = Stage(name.partition("-")[0])
         heat = Image.new("L", (980, 980))
-        heat.paste(Image.radial_gradient("L").point(lambda value: 255 - value).resize((320, 320)), (peak[0] - 160, peak[1] - 160))
+        spot = Image.radial_gradient("L").point(lambda value: max(180 - value, 0))
+        heat.paste(spot.resize((320, 320)), (peak[0] - 160, peak[1] - 160))
         red, green, blue = (heat.point(lambda value, most=most: value * most // 255) for most in (252, 172, 60))
         shown = self._keep(_png(Image.merge("RGBA", (red, green, blue, heat))), "image/png")
         return DrawnTarget(name=name, stage=stage, kind=kind, number=1, text=text, on_images=0.4, layer=shown, overlay=shown)
@@ -233,9 +238,7 @@ def test_a_map_is_asked_for_waited_for_and_laid_over_the_picture(reviewer: Page,
     seeded.offer(LARGE, SMALL)
     chair = sit_down(reviewer)
     chair.sees(seeded.task(LARGE))
-    chair.keys("g")
-    expect(chair.notices).to_contain_text("No attention map was drawn of this verdict yet.")
-    told = chair.task.locator("details.panel", has_text="Where the model attended")
+    told = panel(chair.task, "Where the model attended")
     told.get_by_role("button", name="Draw an attention map").click()
     expect(told.get_by_role("status")).to_have_text("An attention map is being drawn…")
     easel.draw(easel.claim())
@@ -247,6 +250,8 @@ def test_a_map_is_asked_for_waited_for_and_laid_over_the_picture(reviewer: Page,
     expect(sheet).to_have_attribute("src", re.compile("/layers/zoom-verdict$"))
     check_accessible(reviewer)
     screenshot(reviewer, "attention")
+    harmful = "Sentence 1 of the zoom: <script>window.hacked = 1</script><img src=x onerror='window.h…"
+    expect(told.get_by_label("Attention of").locator("option")).to_have_text(["The zoom's verdict: generated", harmful, "Box 1"])
     told.get_by_label("Attention of").select_option("Box 1")
     expect(sheet).to_have_attribute("src", re.compile("/layers/scan-box-1$"))
     expect(chair.task.locator(".viewer-legend")).to_contain_text("Box 1")
@@ -258,7 +263,9 @@ def test_a_map_that_could_not_be_drawn_says_why_and_can_be_asked_for_again(
     reviewer: Page, house: House, seeded: Seeded, easel: Easel
 ) -> None:
     reviewer.goto(f"/review/items/{seeded.item(SMALL)}")
-    told = panel(reviewer.locator("main"), "Where the model attended")
+    layer(reviewer.locator("main"), "Attention").click()
+    expect(reviewer.locator("#notices")).to_contain_text("No attention map was drawn of this verdict yet.")
+    told = reviewer.locator("details.panel", has_text="Where the model attended")
     told.get_by_role("button", name="Draw an attention map").click()
     expect(told.get_by_role("status")).to_be_visible()
     easel.refuse(easel.claim())

@@ -188,6 +188,19 @@ async def test_an_erased_image_is_gone_in_every_language(world: World, settings:
         assert problem(await api.get(f"/v1/items/{item_id(batch_id, 0)}/translations")) == (410, "item_erased")
 
 
+async def test_without_a_translator_a_job_fails_and_says_what_to_do(world: World, settings: Settings) -> None:
+    batch_id = await asked_for(world, settings, "mute", cases(1))
+    bench = Bench(settings=settings, engine=world.engine, owner="host:1:1:1")
+    with transaction(world.engine) as session:
+        (job_id,) = announce_jobs(session, JobKind.TRANSLATION, 1000)
+    explainers = Explainers(bench, {JobKind.TRANSLATION: lambda job: run(bench, None, job)})
+    assert explain(job_id, explainers, drained=False) is Ending.FAILED
+    failed = "SELECT error_code, error_message FROM explanation_jobs WHERE batch_id = :id"
+    (row,) = world.rows(failed, id=batch_id)
+    assert row.error_code == "translator_missing"
+    assert "ZOOMIN_TRANSLATION_MODEL" in row.error_message
+
+
 async def test_when_the_days_tokens_are_spent_translations_wait(world: World, settings: Settings) -> None:
     batch_id = await asked_for(world, settings, "thrifty", cases(2))
     with transaction(world.engine) as session:

@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import jsonschema  # type: ignore[import-untyped]
 import psutil
@@ -15,14 +16,23 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
-from worker.moderation.boxes import Size
+from tests.unit.zoomin.world import ITEM, World
+from worker.forensics.agreement import TOLERANCES, logprob_gap
+from worker.forensics.reader import Reader
+from worker.forensics.recorded import RecordedStage, SentImage
+from worker.moderation.boxes import Box, Size
 from worker.moderation.errors import EngineDiedError, RejectedError
+from worker.moderation.outcomes import Stage
 from worker.moderation.settings import Settings
-from worker.vision.load import load_vision_model
+from worker.vision.conversation import images
+from worker.vision.load import find_checkpoint, load_vision_model
 from worker.vision.model import Answer, Coordinates, ImagePart, Question, Turn, VisionModel
+from worker.zoomin.look import AskedLook, RecordedScan, look
+from worker.zoomin.pipeline import moderate
 from worker.zoomin.prompts import load_prompts
+from worker.zoomin.prompts.looks import load_look_prompts
 from worker.zoomin.replies import scan_schema, without_verdict, zoom_schema
-from worker.zoomin.score import attainable_tokens
+from worker.zoomin.score import attainable_tokens, probability_generated
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -117,6 +127,22 @@ async def test_two_stages_reply_in_their_schemas_with_a_score_and_reuse_the_pref
     assert attainable > SENT.pixels / 28**2  # the whole image is within the reusable prefix
 
 
+async def test_a_look_reuses_the_scan_and_says_what_nano_can_say(vision: VisionModel) -> None:
+    tools = replace(World([]).tools, vision=vision)
+    outcome = await moderate(ITEM, tools)
+    scanned = next(trace for trace in outcome.traces if trace.stage is Stage.SCAN)
+    scan = RecordedScan(turns=scanned.request["turns"], reply=scanned.reply, image_sha256="ab" * 32, sent_sha256=outcome.sent_sha256 or "")
+    answer = await look(ITEM, AskedLook(scan=scan, box=Box(300, 100, 412, 212), question="Real?"), tools, load_look_prompts())
+    [trace] = answer.traces
+    assert answer.finding.endswith("of redrawing")
+    assert not answer.question_put
+    assert answer.verdict is not None
+    assert answer.p_generated is not None
+    assert 0 < answer.p_generated < 1
+    assert trace.cached_tokens is not None
+    assert trace.cached_tokens >= 0.95 * (scanned.prompt_tokens + scanned.completion_tokens - 2 * (vision.card.cache_block_tokens or 0))
+
+
 async def test_engine_leaves_legal_sizes_as_they_are(vision: VisionModel) -> None:
     question = scan_question(vision, seed=2)
     for size in (Size(56, 56), Size(448, 448), Size(28, 112), Size(784, 252)):
@@ -133,6 +159,25 @@ async def test_engine_leaves_legal_sizes_as_they_are(vision: VisionModel) -> Non
 async def test_greedy_reply_is_repeatable(vision: VisionModel) -> None:
     first, second = [await vision.answer(scan_question(vision, seed=3)) for _ in range(2)]
     assert first.text == second.text
+
+
+async def test_pytorch_reads_the_checkpoint_as_the_engine_does(vision: VisionModel) -> None:
+    question = scan_question(vision, seed=3)
+    answer = await vision.answer(question)
+    (whole,), p_generated = images(question.turns), probability_generated(answer.verdict_logprobs)
+    assert p_generated is not None
+    seen = SentImage(whole.uuid, whole.pixels, Box(0, 0, SENT.width, SENT.height))
+    stage = RecordedStage(stage=Stage.SCAN, turns=question.turns, images=(seen,), reply=answer.text, p_generated=p_generated)
+    assert logprob_gap(p_generated, Reader.load(find_checkpoint("nano")).verdict_logit(stage)) < TOLERANCES["float32"]
+
+
+async def test_turns_without_images_are_answered_in_their_schema(vision: VisionModel) -> None:
+    """As translations ask. nano has nothing to say in other languages, but the engine lets it try."""
+    said = {"type": "object", "properties": {"s1": {"type": "string", "maxLength": 12}}, "required": ["s1"], "additionalProperties": False}
+    turns = (Turn("system", ("You translate.",)), Turn("user", ('{"sentences": {"s1": "faint traces"}}',)))
+    answer = await vision.answer(Question(turns=turns, reply_schema=said, max_tokens=64))
+    assert answer.finish_reason == "stop"
+    assert set(json.loads(answer.text)) == {"s1"}
 
 
 async def test_cancelled_requests_do_not_hang_the_engine(vision: VisionModel) -> None:

@@ -62,9 +62,7 @@ def _asked(target: str, settings: Settings, checkpoint: "Checkpoint", revision: 
         from worker.cli.services import locate_services
 
         place = parse_item_id(target)
-        found, verdict = find_recorded(
-            locate_services(), *place, revision
-        )  # first: what retention removed is not shown from a folder either
+        found, verdict = find_recorded(locate_services(), *place, revision)  # also before a folder shows what retention removed
         return request_key({**shared, "item": target, "revision": found, "release": verdict.release.id}), lambda: verdict
     import hashlib
 

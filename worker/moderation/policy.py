@@ -230,8 +230,10 @@ def route(outcome: Outcome, policy: PolicyVersion, *, scores_mean_something: boo
     """
     if outcome.kind is OutcomeKind.CANCELLED:
         return None
-    if outcome.kind is not OutcomeKind.VERDICT or outcome.verdict is None or outcome.p_generated is None:
+    if outcome.kind is not OutcomeKind.VERDICT or outcome.verdict is None:
         return Routing(Route.REVIEW, f"no verdict: {outcome.kind}")
+    if outcome.p_generated is None:
+        return Routing(Route.REVIEW, "a verdict without a score")
     if not scores_mean_something:
         return Routing(Route.REVIEW, "the release is untrained or zero-shot: its scores decide nothing")
     if policy.accuracy_floor is not None and (why := _abstains(outcome, policy.accuracy_floor, accuracies)):

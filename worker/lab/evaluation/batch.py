@@ -13,6 +13,7 @@ from worker.lab.evaluation.judgements import Judgements
 from worker.lab.evaluation.picture_set import PictureSet
 from worker.lab.labels import Label, first_few
 from worker.moderation.boxes import Box, Size
+from worker.moderation.degradation import Border, Degradation
 from worker.moderation.errors import RejectedError
 from worker.moderation.faithfulness import Faithfulness
 from worker.moderation.outcomes import OutcomeKind, StageSeconds, Verdict
@@ -26,6 +27,7 @@ OUTCOMES = text(
     -- items after an ordinal, each with all that its newest outcome says, its boxes, and its tokens over both stages
     SELECT i.ordinal, i.custom_id, i.key, o.kind, o.verdict, o.p_generated, o.p_generated_raw, o.scan_verdict, o.scan_p_generated,
            o.explanation, o.release_id, o.image_sha256, o.width, o.height, o.error_message,
+           o.jpeg_quality, o.blur, o.rescaling, o.border, o.degradation_band,
            o.fetch_seconds, o.decode_seconds, o.scan_seconds, o.zoom_seconds,
            (SELECT coalesce(jsonb_agg(jsonb_build_array(r.x0, r.y0, r.x1, r.y1, r.finding) ORDER BY r.position), '[]')
               FROM regions AS r WHERE (r.batch_id, r.ordinal, r.revision) = (o.batch_id, o.ordinal, o.revision)) AS regions,
@@ -131,8 +133,13 @@ def _judged(label: Label, row: Row[Any]) -> Judged:
             cached=None if row.cached_tokens is None else int(row.cached_tokens),
         ),
         error=row.error_message,
+        degradation=_degradation(row) if row.degradation_band else None,
         faithfulness=Faithfulness(drop=row.score_drop, control_drop=row.control_drop) if row.tested else None,
     )
+
+
+def _degradation(row: Row[Any]) -> Degradation:
+    return Degradation(jpeg_quality=row.jpeg_quality, blur=row.blur, rescaling=row.rescaling, border=Border(*row.border))
 
 
 def _release(engine: Engine, batch_id: UUID, ids: set[str]) -> Release:

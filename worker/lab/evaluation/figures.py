@@ -136,7 +136,7 @@ HEADLINE = {
     "Verdicts": (Metric.BALANCED_ACCURACY, Metric.F1, Metric.DETECTED, Metric.FALSE_ALARMS, Metric.UNREADABLE_RATE),
     "Calibration": (Metric.ECE, Metric.BRIER),
     "Boxes": (Metric.IOU_MEAN_BEST, Metric.F1_AT_50),
-    "Explanations": (Metric.ATTENTION_RATIO, Metric.POINTING_GAME),
+    "Explanations": (Metric.ATTENTION_RATIO, Metric.POINTING_GAME, Metric.FAITHFULNESS_DROP, Metric.FAITHFULNESS_CONTROL),
     "Two stages": (Metric.SCAN_ACCURACY, Metric.NO_CROP_ACCURACY, Metric.RANDOM_CROP_ACCURACY, Metric.LARGEST_3_ACCURACY),
 }
 
