@@ -21,7 +21,7 @@ class Randomised(StrEnum):
     """How much is noise: from the top down, as in the paper's cascade."""
 
     LAST_LAYER = "the last layer"
-    LANGUAGE = "all layers of the language part"
+    LANGUAGE = "the whole language part"
     EVERYTHING = "everything, the vision tower too"
 
 
@@ -49,9 +49,9 @@ def _parts(model: Any, what: Randomised) -> Sequence[Any]:
         case Randomised.LAST_LAYER:
             return [model.model.language_model.layers[-1]]
         case Randomised.LANGUAGE:
-            return [model.model.language_model.layers]
+            return [model.model.language_model]
         case Randomised.EVERYTHING:
-            return [model.model.language_model.layers, model.model.visual]
+            return [model]
 
 
 def _ranks(values: NDArray[np.float32]) -> NDArray[np.float64]:
