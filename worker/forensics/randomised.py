@@ -38,10 +38,10 @@ def randomise(reader: Reader, what: Randomised, seed: int = SEED) -> None:
 
 def rank_correlation(one: ImageMap, other: ImageMap) -> float | None:
     """Spearman's, between two maps' cells; None where a map is flat."""
-    ranks = [_ranks(image.mass.ravel()) for image in (one, other)]
-    if any(float(rank.std()) == 0 for rank in ranks):
+    first, second = (_ranks(image.mass.ravel()) for image in (one, other))
+    if float(first.std()) == 0 or float(second.std()) == 0:
         return None
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(np.corrcoef(first, second)[0, 1])
 
 
 def _parts(model: Any, what: Randomised) -> Sequence[Any]:
