@@ -1,5 +1,7 @@
 """Tests of explanations: what hiding the cited regions does to a verdict's score, and what that cost."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -10,7 +12,7 @@ branch_labels = None
 depends_on = None
 
 TABLES = ("faithfulness_checks", "faithfulness_maskings")
-KEY = (
+KEY: tuple[tuple[str, sa.types.TypeEngine[Any], str], ...] = (
     ("batch_id", sa.UUID(), "Its batch"),
     ("ordinal", sa.Integer(), "Its item"),
     ("revision", sa.SmallInteger(), "Its outcome's revision"),
@@ -111,7 +113,7 @@ def upgrade() -> None:
     op.execute("GRANT SELECT ON moderation_v1.faithfulness TO zoomin_analyst, zoomin_app")
 
 
-def _key() -> list[sa.Column[object]]:
+def _key() -> list[sa.Column[Any]]:
     return [sa.Column(name, kind, autoincrement=False, nullable=False, comment=comment) for name, kind, comment in KEY]
 
 

@@ -71,8 +71,7 @@ def batch(world: World, tenant: str) -> UUID:
 def explaining(world: World, tenant: str, wanted: Explaining) -> PolicyVersion:
     """The tenant's policy, live, with that said of explanations."""
     with transaction(world.engine) as session:
-        bands = {}
-        version = write_version(session, tenant, "default", Draft(bands=bands, queue="default", explaining=wanted), actor="ann")
+        version = write_version(session, tenant, "default", Draft(bands={}, queue="default", explaining=wanted), actor="ann")
         move_version(session, tenant, "default", version.version, VersionState.LIVE, actor="ann")
     return version
 

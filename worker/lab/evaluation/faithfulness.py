@@ -34,10 +34,11 @@ class Drops:
 
 
 def to_test(main: Sequence[Judged], most: int) -> tuple[Label, ...]:
-    """About `most` pictures that were called generated, of whole photographs, and a quarter as many that were called real."""
-    sides = {verdict: [picture.label for picture in main if picture.verdict is verdict] for verdict in Verdict}
-    wanted = {Verdict.GENERATED: most, Verdict.REAL: round(CALLED_REAL_SHARE * most)}
-    return tuple(label for verdict, labels in sides.items() if wanted[verdict] for label in sample_by_source(labels, wanted[verdict]))
+    """About `most` pictures that were called generated, of whole photographs, and a quarter as many real ones that were called real."""
+    flagged = [picture.label for picture in main if picture.verdict is Verdict.GENERATED]
+    cleared = [picture.label for picture in main if picture.verdict is Verdict.REAL and not picture.generated]
+    wanted = ((flagged, most), (cleared, round(CALLED_REAL_SHARE * most)))
+    return tuple(label for labels, number in wanted if labels and number for label in sample_by_source(labels, number))
 
 
 def faithfulness_figures(tested: Sequence[Judged]) -> Figures:
