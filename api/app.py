@@ -26,6 +26,7 @@ from api.review_page import case_lists, cases, dashboard, judging
 from api.review_page import duplicates as review_duplicates
 from api.review_page import queues as review_queues
 from api.review_page import searching as review_searching
+from api.review_page import translations as review_translations
 from api.review_page.static_files import PREFIX as STATIC_FILES
 from api.review_page.static_files import PageFiles
 from api.routes import (
@@ -113,6 +114,7 @@ PAGES = (
     review_searching.router,
     case_lists.router,
     cases.router,
+    review_translations.router,
 )
 METRICS_PATH = "/metrics"
 

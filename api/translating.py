@@ -13,7 +13,7 @@ from worker.moderation.translation.languages import SOURCE, Language, find_langu
 from worker.moderation.translation.passages import Passage
 from worker.store.explanation_jobs import ask_for, unfinished_jobs
 from worker.store.models import ExplanationJobRow, TranslationRow
-from worker.store.policies import in_force
+from worker.store.policy_reading import listed_languages
 from worker.store.translations import Kept, find_translation, item_translations, keep_translation, passages_of, read_said
 
 
@@ -52,7 +52,7 @@ class Overview:
 def offered_languages(session: Session, batch_id: UUID) -> list[Language]:
     """Those that the batch's live policy lists, as far as they are known here, in its order; English is the original."""
     found = []
-    for tag in in_force(session, batch_id).live.explaining.languages:
+    for tag in listed_languages(session, batch_id):
         try:
             language = find_language(tag)
         except RejectedError:
@@ -104,7 +104,7 @@ def overview(session: Session, wanted: Wanted) -> Overview:
 def _checked(session: Session, batch_id: UUID, tag: str) -> Language:
     """The language, which the policy lists."""
     language = find_language(tag)
-    listed = in_force(session, batch_id).live.explaining.languages
+    listed = listed_languages(session, batch_id)
     if tag in listed and language.primary == SOURCE:
         raise RejectedError("language_not_offered", "The explanation is in English as it is.")
     if tag not in listed:

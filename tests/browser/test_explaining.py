@@ -1,20 +1,31 @@
 """How far an explanation holds, beside the picture and over it: what the model looked at."""
 
-from dataclasses import replace
+import hashlib
+import io
+import re
+from dataclasses import dataclass, replace
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import Engine
 
-from tests.browser.cases import Case, Said
+from tests.browser.cases import RELEASE, Case, Said
 from tests.browser.judging import Chair, sit_down
+from tests.browser.people import House
 from tests.browser.seeing import check_accessible, screenshot
 from tests.browser.world import Seeded, seed
 from worker.intake.storage import Storage
+from worker.moderation.attention import DrawnMaps, DrawnTarget
 from worker.moderation.boxes import Box
+from worker.moderation.errors import RejectedError
+from worker.moderation.explanation_jobs import Job, JobKind
 from worker.moderation.faithfulness import CheckCost, Faithfulness, Fill, Masking, found
-from worker.moderation.outcomes import Outcome, OutcomeKind
+from worker.moderation.outcomes import EvidenceFacts, Outcome, OutcomeKind, Stage
 from worker.moderation.settings import Settings
+from worker.store.attention_maps import record_maps
+from worker.store.explanation_jobs import claim_job, fail_job, finish_job
+from worker.store.explanation_queue import announce_jobs
 from worker.store.faithfulness import write_checks
 from worker.store.outcome_rows import Place
 from worker.store.session import transaction
@@ -56,6 +67,73 @@ def checked(seeded: Seeded, engine: Engine, case: str, found: Faithfulness) -> N
     outcome = Outcome(ordinal=seeded.ordinal(case), kind=OutcomeKind.VERDICT, faithfulness=found)
     with transaction(engine) as session:
         write_checks(session, place, [outcome])
+
+
+@dataclass(frozen=True)
+class Easel:
+    """The worker that draws attention maps, but for the drawing."""
+
+    engine: Engine
+    storage: Storage
+    settings: Settings
+
+    def claim(self) -> Job:
+        """What somebody has asked for, announced and taken."""
+        with transaction(self.engine) as session:
+            (job_id,) = announce_jobs(session, JobKind.ATTENTION, 10)
+            job = claim_job(session, job_id, "test", 60)
+        assert job is not None
+        return job
+
+    def draw(self, job: Job) -> None:
+        """Two maps: of the verdict, where the letters are, and of a box, elsewhere."""
+        targets = (self._target("zoom-verdict", "verdict", "generated", (420, 720)), self._target("scan-box-1", "box", "1", (150, 300)))
+        maps = DrawnMaps(
+            method="chefer-2021",
+            release_id=RELEASE.id,
+            logprob_gap=0.0031,
+            mass_in_regions=0.412,
+            mass_in_random=0.118,
+            mass_in_placed=0.12,
+            pointing_game=True,
+            seconds=4.2,
+            values=self._keep(b"PK\x03\x04", "application/x-npz"),
+            targets=targets,
+        )
+        with transaction(self.engine) as session:
+            finish_job(session, job, actor="test")
+            record_maps(session, job, maps, bucket=self.settings.evidence_bucket, actor="test")
+
+    def refuse(self, job: Job) -> None:
+        """It cannot be drawn."""
+        error = RejectedError("evidence_removed", "Retention has removed pixels that the model was sent.")
+        with transaction(self.engine) as session:
+            fail_job(session, job, error, actor="test")
+
+    def _target(self, name: str, kind: str, text: str, peak: tuple[int, int]) -> DrawnTarget:
+        stage = Stage(name.partition("-")[0])
+        heat = Image.new("L", (980, 980))
+        spot = Image.radial_gradient("L").point(lambda value: max(180 - value, 0))
+        heat.paste(spot.resize((320, 320)), (peak[0] - 160, peak[1] - 160))
+        red, green, blue = (heat.point(lambda value, most=most: value * most // 255) for most in (252, 172, 60))
+        shown = self._keep(_png(Image.merge("RGBA", (red, green, blue, heat))), "image/png")
+        return DrawnTarget(name=name, stage=stage, kind=kind, number=1, text=text, on_images=0.4, layer=shown, overlay=shown)
+
+    def _keep(self, body: bytes, media_type: str) -> EvidenceFacts:
+        facts = EvidenceFacts(sha256=hashlib.sha256(body).hexdigest(), media_type=media_type, byte_count=len(body))
+        self.storage.put(self.settings.evidence_bucket, facts.key, body, media_type)
+        return facts
+
+
+def _png(picture: Image.Image) -> bytes:
+    kept = io.BytesIO()
+    picture.save(kept, "PNG")
+    return kept.getvalue()
+
+
+@pytest.fixture
+def easel(engine: Engine, storage: Storage, site_settings: Settings) -> Easel:
+    return Easel(engine, storage, site_settings)
 
 
 def layer(place: Locator, name: str) -> Locator:
@@ -150,3 +228,45 @@ def settled(place: Locator) -> tuple[float, float, float, float]:
     })"""
     x, y, width, height = place.evaluate(rest)
     return x, y, width, height
+
+
+def test_a_map_is_asked_for_waited_for_and_laid_over_the_picture(reviewer: Page, seeded: Seeded, easel: Easel) -> None:
+    seeded.offer(LARGE, SMALL)
+    chair = sit_down(reviewer)
+    chair.sees(seeded.task(LARGE))
+    told = panel(chair.task, "Where the model attended")
+    told.get_by_role("button", name="Draw an attention map").click()
+    expect(told.get_by_role("status")).to_have_text("An attention map is being drawn…")
+    easel.draw(easel.claim())
+    expect(told.locator(".numbers")).to_contain_text("Attention inside boxes41.2 %The same area by chance11.8 %Times chance3.5")
+    expect(told).to_contain_text("differ from the recorded ones by 0.0031")
+    expect(layer(chair.task, "Attention")).to_have_attribute("aria-pressed", "true")
+    sheet = chair.task.locator("zoom-image > img.viewer-sheet")
+    expect(sheet).to_be_visible()
+    expect(sheet).to_have_attribute("src", re.compile("/layers/zoom-verdict$"))
+    check_accessible(reviewer)
+    screenshot(reviewer, "attention")
+    told.get_by_label("Attention of").select_option("Box 1")
+    expect(sheet).to_have_attribute("src", re.compile("/layers/scan-box-1$"))
+    expect(chair.task.locator(".viewer-legend")).to_contain_text("Box 1")
+    chair.keys("g")
+    expect(sheet).to_be_hidden()
+
+
+def test_a_map_that_could_not_be_drawn_says_why_and_can_be_asked_for_again(
+    reviewer: Page, house: House, seeded: Seeded, easel: Easel
+) -> None:
+    reviewer.goto(f"/review/items/{seeded.item(SMALL)}")
+    layer(reviewer.locator("main"), "Attention").click()
+    expect(reviewer.locator("#notices")).to_contain_text("No attention map was drawn of this verdict yet.")
+    told = reviewer.locator("details.panel", has_text="Where the model attended")
+    told.get_by_role("button", name="Draw an attention map").click()
+    expect(told.get_by_role("status")).to_be_visible()
+    easel.refuse(easel.claim())
+    expect(told.get_by_role("alert")).to_contain_text("Retention has removed pixels that the model was sent.")
+    told.get_by_role("button", name="Draw it again").click()
+    expect(told.get_by_role("status")).to_be_visible()
+    easel.draw(easel.claim())
+    expect(told.get_by_label("Attention of")).to_be_visible()
+    looks_on = house.sign_in("viewer", to=f"/review/items/{seeded.item(LARGE)}")
+    expect(panel(looks_on.locator("main"), "Where the model attended")).to_contain_text("No map was drawn of this verdict.")

@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import jsonschema  # type: ignore[import-untyped]
 import psutil
@@ -15,12 +16,17 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
-from worker.moderation.boxes import Size
+from tests.unit.zoomin.world import ITEM, World
+from worker.moderation.boxes import Box, Size
 from worker.moderation.errors import EngineDiedError, RejectedError
+from worker.moderation.outcomes import Stage
 from worker.moderation.settings import Settings
 from worker.vision.load import load_vision_model
 from worker.vision.model import Answer, Coordinates, ImagePart, Question, Turn, VisionModel
+from worker.zoomin.look import AskedLook, RecordedScan, look
+from worker.zoomin.pipeline import moderate
 from worker.zoomin.prompts import load_prompts
+from worker.zoomin.prompts.looks import load_look_prompts
 from worker.zoomin.replies import scan_schema, without_verdict, zoom_schema
 from worker.zoomin.score import attainable_tokens
 
@@ -117,6 +123,22 @@ async def test_two_stages_reply_in_their_schemas_with_a_score_and_reuse_the_pref
     assert attainable > SENT.pixels / 28**2  # the whole image is within the reusable prefix
 
 
+async def test_a_look_reuses_the_scan_and_says_what_nano_can_say(vision: VisionModel) -> None:
+    tools = replace(World([]).tools, vision=vision)
+    outcome = await moderate(ITEM, tools)
+    scanned = next(trace for trace in outcome.traces if trace.stage is Stage.SCAN)
+    scan = RecordedScan(turns=scanned.request["turns"], reply=scanned.reply, image_sha256="ab" * 32, sent_sha256=outcome.sent_sha256 or "")
+    answer = await look(ITEM, AskedLook(scan=scan, box=Box(300, 100, 412, 212), question="Real?"), tools, load_look_prompts())
+    [trace] = answer.traces
+    assert answer.finding.endswith("of redrawing")
+    assert not answer.question_put
+    assert answer.verdict is not None
+    assert answer.p_generated is not None
+    assert 0 < answer.p_generated < 1
+    assert trace.cached_tokens is not None
+    assert trace.cached_tokens >= 0.95 * (scanned.prompt_tokens + scanned.completion_tokens - 2 * (vision.card.cache_block_tokens or 0))
+
+
 async def test_engine_leaves_legal_sizes_as_they_are(vision: VisionModel) -> None:
     question = scan_question(vision, seed=2)
     for size in (Size(56, 56), Size(448, 448), Size(28, 112), Size(784, 252)):
@@ -133,6 +155,15 @@ async def test_engine_leaves_legal_sizes_as_they_are(vision: VisionModel) -> Non
 async def test_greedy_reply_is_repeatable(vision: VisionModel) -> None:
     first, second = [await vision.answer(scan_question(vision, seed=3)) for _ in range(2)]
     assert first.text == second.text
+
+
+async def test_turns_without_images_are_answered_in_their_schema(vision: VisionModel) -> None:
+    """As translations ask. nano has nothing to say in other languages, but the engine lets it try."""
+    said = {"type": "object", "properties": {"s1": {"type": "string", "maxLength": 12}}, "required": ["s1"], "additionalProperties": False}
+    turns = (Turn("system", ("You translate.",)), Turn("user", ('{"sentences": {"s1": "faint traces"}}',)))
+    answer = await vision.answer(Question(turns=turns, reply_schema=said, max_tokens=64))
+    assert answer.finish_reason == "stop"
+    assert set(json.loads(answer.text)) == {"s1"}
 
 
 async def test_cancelled_requests_do_not_hang_the_engine(vision: VisionModel) -> None:

@@ -34,7 +34,7 @@ def attend(
 ) -> None:
     """Draw what of the image a verdict, each sentence of its explanation and each box rest on: gradient-weighted attention.
 
-    The same checkpoint reads the same conversation again in PyTorch; where its log-probabilities are not the recorded ones, nothing is drawn.
+    The same checkpoint reads the same conversation again in PyTorch; unless its log-probabilities are the recorded ones, nothing is drawn.
     """
     interrupt_on_termination()
     settings = load_settings()
@@ -52,7 +52,7 @@ def attend(
 
 def _asked(target: str, settings: Settings, checkpoint: "Checkpoint", revision: int | None) -> "tuple[str, Callable[[], RecordedVerdict]]":
     """The request's key, and how to come to the verdict where the key is new."""
-    from worker.cli.attending import find_recorded, judge_picture, read_item, read_picture
+    from worker.cli.attending import find_recorded, judge_picture, read_picture
     from worker.forensics.maps import METHOD
     from worker.moderation.identifiers import parse_item_id
     from worker.vision.checkpoint import release_facts
@@ -61,10 +61,9 @@ def _asked(target: str, settings: Settings, checkpoint: "Checkpoint", revision: 
     if target.startswith("item_"):
         from worker.cli.services import locate_services
 
-        services = locate_services()
-        item = find_recorded(services, *parse_item_id(target), revision)
-        verdict = read_item(services, item)  # pixels first: what retention removed is not shown from a cache either
-        return request_key({**shared, **item.key}), lambda: verdict
+        place = parse_item_id(target)
+        found, verdict = find_recorded(locate_services(), *place, revision)  # also before a folder shows what retention removed
+        return request_key({**shared, "item": target, "revision": found, "release": verdict.release.id}), lambda: verdict
     import hashlib
 
     from worker.zoomin.prompts import load_prompts

@@ -17,10 +17,13 @@ from worker.cli.terminal import console, report, say
 from worker.moderation.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from worker.lab.evaluation.attention import Traced
     from worker.lab.evaluation.bands import BandFit
     from worker.lab.evaluation.baselines import Baselines
-    from worker.lab.evaluation.evaluation import Evaluation
+    from worker.lab.evaluation.evaluation import Evaluation, Explained
+    from worker.lab.evaluation.examiner import Examiner
     from worker.lab.evaluation.figures import Table
+    from worker.lab.evaluation.gallery import Shelf
     from worker.lab.evaluation.judgements import Judgements, Plan
     from worker.lab.evaluation.picture_set import PictureSet
     from worker.lab.taught_on import Overlap
@@ -44,6 +47,10 @@ def evaluate(
     controls: Annotated[bool, typer.Option(help="Judge all again without crops, with random ones, and with the largest three.")] = True,
     robustness: Annotated[bool, typer.Option(help="Judge some again after JPEG, WebP, resizing, blur, noise and screenshots.")] = True,
     grid_pictures: Annotated[int, typer.Option(min=1, help="How many pictures go through the robustness grid.")] = 200,
+    attention: Annotated[
+        bool, typer.Option("--attention", help="Draw attention maps of some, and measure them against true regions, noise and chance.")
+    ] = False,
+    attention_pictures: Annotated[int, typer.Option(min=1, help="How many pictures are judged again for maps.")] = 100,
     faithfulness: Annotated[bool, typer.Option("--faithfulness", help="Test explanations by hiding what they cite.")] = False,
     faithfulness_pictures: Annotated[int, typer.Option(min=1, help="How many explanations are tested; each takes ten requests.")] = 100,
     baselines: Annotated[
@@ -64,6 +71,10 @@ def evaluate(
     from worker.lab.evaluation.report import write_report
     from worker.lab.taught_on import NOTHING_SEEN
 
+    if attention and batch is not None:
+        raise typer.BadParameter(
+            "A batch is not judged again: measure its release on labelled pictures, or draw one item with `zoomin attend`."
+        )
     settings = load_settings()
     plan = Plan(controls=controls, robustness=grid_pictures if robustness else 0, faithfulness=faithfulness_pictures if faithfulness else 0)
     with _shown(output) as show:
@@ -74,14 +85,17 @@ def evaluate(
             say("Nothing is kept without --output: an interrupted evaluation begins anew.")
         opened = _opened_baselines(baselines, pictures) if baselines else None
         seen = _seen_before(settings, pictures) if batch is None else NOTHING_SEEN  # a batch does not tell where its model lies
+        recorded: list[Traced] = []
         if batch is None:
-            judgements, by = _judge_now(settings, pictures, plan, output, show), "this command, through the deployed path"
+            judgements, recorded = _judge_now(settings, pictures, plan, output, show, attention_pictures if attention else 0)
+            by = "this command, through the deployed path"
         else:
             judgements, by = _judged_in(batch, pictures), f"batch {batch}"
         extra = [_baseline_table(opened, pictures, judgements, show)] if opened else []
-        evaluation = summarise(pictures, judgements, by, extra, show, seen)
+        explained, shelves = _explained_by_attention(settings, recorded, show) if attention else ([], [])
+        evaluation = summarise(pictures, judgements, by, extra, show, seen, explained)
         if output is not None:
-            write_report(output, evaluation, judgements.main, folder)
+            write_report(output, evaluation, judgements.main, folder, shelves)
     _tell(evaluation, as_json)
     if output is not None:
         say(f"The report: {output / 'report.html'}")
@@ -125,7 +139,7 @@ def calibrate(
         pictures = open_set(folder, labels, limit)
         refuse_taught(checkpoint, pictures)
         plan = Plan(controls=False, robustness=grid_pictures if bands else 0, grid=BANDS)
-        judged = _judge_now(settings, pictures, plan, output, show)
+        judged, _ = _judge_now(settings, pictures, plan, output, show)
     fit = fit_calibration(pictures, judged.main)
     found = fit_bands([*judged.main, *chain.from_iterable(judged.robustness.values())]) if bands else {}
     write_calibration(checkpoint, fit, {band.value: one.as_card() for band, one in found.items()})
@@ -188,15 +202,39 @@ def _baseline_table(
 
 
 def _judge_now(
-    settings: Settings, pictures: "PictureSet", plan: "Plan", output: Path | None, show: Callable[[PartProgress], None]
-) -> "Judgements":
+    settings: Settings,
+    pictures: "PictureSet",
+    plan: "Plan",
+    output: Path | None,
+    show: Callable[[PartProgress], None],
+    most_traced: int = 0,
+) -> "tuple[Judgements, list[Traced]]":
     from worker.lab.evaluation.examiner import opened_examiner
     from worker.lab.evaluation.judgements import EvaluationProgress, judge_runs
     from worker.lab.evaluation.records import opened_records
 
     show(EvaluationProgress("loading the model", 0, 1))
     with opened_examiner(settings, pictures.folder) as examiner, opened_records(output, pictures, examiner.release.id) as records:
-        return judge_runs(examiner, pictures.labels, plan, records, show)
+        judgements = judge_runs(examiner, pictures.labels, plan, records, show)
+        return judgements, _traced(examiner, pictures, most_traced, show) if most_traced else []
+
+
+def _traced(examiner: "Examiner", pictures: "PictureSet", most: int, show: Callable[[PartProgress], None]) -> "list[Traced]":
+    from worker.lab.evaluation.attention import traced  # loads torch
+
+    return traced(examiner, pictures.labels, most, show)
+
+
+def _explained_by_attention(
+    settings: Settings, recorded: "list[Traced]", show: Callable[[PartProgress], None]
+) -> "tuple[list[Explained], list[Shelf]]":
+    from worker.lab.evaluation.attention import attend_pictures, shelf
+    from worker.lab.evaluation.attention_tables import explained_by_attention
+    from worker.vision.load import find_checkpoint
+    from worker.vision.nano import NAME as NANO
+
+    attended = attend_pictures(find_checkpoint(settings.model or NANO), recorded, show)
+    return [explained_by_attention(attended)], [found for found in [shelf(attended)] if found.exhibits]
 
 
 def _judged_in(batch: str, pictures: "PictureSet") -> "Judgements":

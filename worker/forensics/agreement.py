@@ -31,9 +31,9 @@ def refuse_disagreement(stage: Stage, gap: float, allowed: float) -> None:
     if not gap <= allowed:  # a gap that is no number is refused, too
         raise MisconfiguredError(
             "attention_disagrees",
-            f"PyTorch reads this checkpoint otherwise than the engine did: the {stage}'s verdict has log-probabilities {gap:.3f} apart, and "
-            f"{allowed:g} is allowed. No map is drawn, since it would explain another model. Compare the versions of torch, transformers and "
-            "vllm with those of the release, and its quantisation.",
+            f"PyTorch reads this checkpoint otherwise than the engine did: the {stage}'s verdict has log-probabilities {gap:.3f} nats "
+            f"apart, and {allowed:g} is allowed. No map is drawn, since it would explain another model. Compare the versions of torch, "
+            "transformers and vllm with those of the release, and its quantisation.",
         )
 
 

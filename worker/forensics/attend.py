@@ -19,7 +19,7 @@ import numpy as np
 from worker.forensics.agreement import logprob_gap, refuse_disagreement, tolerance
 from worker.forensics.arrays import arrays_npz
 from worker.forensics.chance import mass_in_placed, mass_in_random
-from worker.forensics.maps import AttentionMap, ImageMap, Target, TargetKind, mass_inside, points_inside
+from worker.forensics.maps import METHOD, AttentionMap, ImageMap, Target, TargetKind, mass_inside, points_inside
 from worker.forensics.overlay import layer_png, overlay_png
 from worker.forensics.reader import Reader, Reading
 from worker.forensics.recorded import RecordedStage, RecordedVerdict
@@ -29,6 +29,8 @@ from worker.moderation.errors import MisconfiguredError
 from worker.moderation.outcomes import Stage
 from worker.moderation.release import Release
 from worker.vision.checkpoint import Checkpoint, release_facts
+
+__all__ = ("METHOD", "Attended", "AttendedFile", "Attender", "AttentionFigures", "FileRole", "verdict_map")
 
 MOST_SENTENCES = 6  # of one explanation; a map each
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from PIL import Image, ImageFilter
 
 from worker.forensics.maps import AttentionMap
@@ -23,14 +22,15 @@ SEED = 2025
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """P(generated), raw, at each of FRACTIONS."""
+    """P(generated), raw, at each of the fractions."""
 
+    fractions: tuple[float, ...]
     values: tuple[float, ...]
 
     @property
     def area(self) -> float:
         """Under the curve, by trapezes; 0..1."""
-        return float(np.trapezoid(self.values, FRACTIONS))
+        return float(np.trapezoid(self.values, self.fractions))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +43,8 @@ class Curves:
     random_insertion: Curve
 
 
-def curves(reader: Reader, stage: RecordedStage, attention: AttentionMap) -> Curves:
-    """The four curves of a verdict: some 34 passes through the model."""
+def curves(reader: Reader, stage: RecordedStage, attention: AttentionMap, fractions: tuple[float, ...] = FRACTIONS) -> Curves:
+    """The four curves of a verdict: some 34 passes through the model. `fractions` rise from 0 to 1."""
     mass = np.concatenate([image.mass.ravel() for image in attention.images])
     chance = np.random.default_rng(SEED).permutation(len(mass))
     order = chance[np.argsort(-mass[chance], kind="stable")]  # ties, as among what has no mass, in random order
@@ -54,12 +54,12 @@ def curves(reader: Reader, stage: RecordedStage, attention: AttentionMap) -> Cur
 
     def curve(ranking: np.ndarray, *, delete: bool) -> Curve:
         inner = []
-        for fraction in FRACTIONS[1:-1]:
+        for fraction in fractions[1:-1]:
             chosen = np.zeros(len(mass), np.bool_)
             chosen[ranking[: round(fraction * len(mass))]] = True
             inner.append(_score(reader, stage, _mixed(stage, blurred, shapes, chosen if delete else ~chosen)))
         first, last = ends if delete else reversed(ends)
-        return Curve((first, *inner, last))
+        return Curve(fractions, (first, *inner, last))
 
     return Curves(
         deletion=curve(order, delete=True),
@@ -81,5 +81,4 @@ def _mixed(stage: RecordedStage, blurred: Sequence[Image.Image], shapes: Sequenc
 
 
 def _score(reader: Reader, stage: RecordedStage, pixels: Sequence[Image.Image]) -> float:
-    with torch.no_grad():
-        return sigmoid(float(reader.read(stage, pixels).verdict_logit))
+    return sigmoid(reader.verdict_logit(stage, pixels))

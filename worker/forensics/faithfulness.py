@@ -3,6 +3,9 @@
 Judged anew means wholly: scan and zoom of the masked image, as if it had arrived so. Hidden are all cited regions at once, then each alone;
 the control hides boxes of the same sides, placed at random outside all that is cited. What is asked here is kept nowhere as evidence, as
 image, regions and fill tell it again.
+
+Why a whole scan, and not the same regions cut again from the masked image: that costs half, and separates cited regions from others a
+little better yet (nano, 15 validation pictures: AUC .97 against .95), but a control then hides nothing of what the zoom is shown.
 """
 
 import asyncio
@@ -16,10 +19,11 @@ from worker.images.fetch import Fetched
 from worker.images.mask import Mask
 from worker.images.prepare import Crop, Evidence, ScanImage
 from worker.images.resize import PixelLimits
-from worker.moderation.boxes import Box
+from worker.moderation.boxes import Box, Size
+from worker.moderation.degradation import Degradation
 from worker.moderation.errors import RejectedError, ZoomInError
 from worker.moderation.faithfulness import TOGETHER, CheckCost, Faithfulness, Fill, Masking, found
-from worker.moderation.outcomes import ItemReference, Outcome
+from worker.moderation.outcomes import ItemReference, Outcome, Region
 from worker.zoomin.pipeline import moderate
 from worker.zoomin.tools import Decoder, Tools
 
@@ -57,23 +61,22 @@ class _Check:
             raise RejectedError("unscored", "Without a score nothing can drop.")
         if not outcome.regions:
             raise RejectedError("nothing_cited", "The verdict cites no region that could be hidden.")
-        cited = tuple(region.box for region in outcome.regions)
-        chance = random.Random(repr((outcome.source.sha256, cited)))  # noqa: S311  a text seeds alike in every process
-        controls = place_controls(cited, outcome.source.size, chance)
+        targets = await asyncio.to_thread(_targets, outcome.regions, outcome.source.size, outcome.source.sha256, each=each)
         fetched = await self._tools.fetch(self._item)
         if fetched.facts.sha256 != outcome.source.sha256:
             raise RejectedError("image_changed", "The image is no longer the one that was judged.")
-        targets = [(TOGETHER, cited, controls)]
-        if each and len(cited) > 1:
-            targets += [(position, (box,), (control,)) for position, (box, control) in enumerate(zip(cited, controls, strict=True), 1)]
-        wanted = [(position, fill, hidden, shown) for position, hidden, shown in targets for fill in Fill]
+        wanted = [(target, fill) for target in targets for fill in Fill]
         scores = await asyncio.gather(
-            *(self._rescan(fetched, Mask(boxes, fill)) for _, fill, *pair in wanted for boxes in pair),
+            *(
+                self._rescan(fetched, outcome.degradation, Mask(boxes, fill))
+                for target, fill in wanted
+                for boxes in (target.hidden, target.controls)
+            ),
             return_exceptions=True,  # raised when all are done, so that none goes on behind its back
         )
         maskings = [
-            Masking(position=position, fill=fill, p_masked=masked, p_control=control, controls=shown)
-            for (position, fill, _, shown), masked, control in zip(wanted, _known(scores[::2]), _known(scores[1::2]), strict=True)
+            Masking(position=target.position, fill=fill, p_masked=masked, p_control=control, controls=target.controls)
+            for (target, fill), masked, control in zip(wanted, _known(scores[::2]), _known(scores[1::2]), strict=True)
             if masked is not None and control is not None
         ]
         if not any(masking.position == TOGETHER for masking in maskings):
@@ -84,13 +87,13 @@ class _Check:
         """A check that came to nothing."""
         return Faithfulness(cost=self._spent(), error_code=code, error_message=message)
 
-    async def _rescan(self, fetched: Fetched, mask: Mask) -> float | None:
+    async def _rescan(self, fetched: Fetched, degradation: Degradation | None, mask: Mask) -> float | None:
         """P(generated) of the masked image; None without one."""
 
         async def refetch(_: ItemReference) -> Fetched:
             return fetched
 
-        tools = replace(self._tools, fetch=refetch, decoder=_MaskingDecoder(self._tools.decoder, mask), keep=_keep_nothing)
+        tools = replace(self._tools, fetch=refetch, decoder=_MaskingDecoder(self._tools.decoder, mask, degradation), keep=_keep_nothing)
         async with self._places:
             outcome = await moderate(self._item, tools)
         for trace in outcome.traces:
@@ -102,14 +105,35 @@ class _Check:
 
 
 @dataclass(frozen=True, slots=True)
+class _Target:
+    """What is hidden, and what is hidden instead as the control."""
+
+    position: int
+    hidden: tuple[Box, ...]
+    controls: tuple[Box, ...]
+
+
+def _targets(regions: Sequence[Region], size: Size, image: str, *, each: bool) -> list[_Target]:
+    """All regions at once, then each alone; placed alike whenever asked of the same image. Raises RejectedError `no_room_for_control`."""
+    cited = tuple(region.box for region in regions)
+    chance = random.Random(repr((image, cited)))  # noqa: S311  a text seeds alike in every process
+    parts = [(TOGETHER, cited), *([(position, (box,)) for position, box in enumerate(cited, 1)] if each and len(cited) > 1 else [])]
+    return [_Target(position, hidden, place_controls(hidden, cited, size, chance)) for position, hidden in parts]
+
+
+@dataclass(frozen=True, slots=True)
 class _MaskingDecoder:
-    """A Decoder that hides the same parts of whatever it decodes."""
+    """A Decoder that hides the same parts of whatever it decodes.
+
+    `degradation` is the unmasked image's: a fill looks blurred, and a score that is calibrated for blurred images would move by that alone.
+    """
 
     decoder: Decoder
     mask: Mask
+    degradation: Degradation | None
 
     async def prepare_scan(self, body: bytes, limits: PixelLimits, mask: Mask | None = None) -> ScanImage:
-        return await self.decoder.prepare_scan(body, limits, mask or self.mask)
+        return replace(await self.decoder.prepare_scan(body, limits, mask or self.mask), degradation=self.degradation)
 
     async def cut_crops(self, body: bytes, boxes: Sequence[Box], limits: PixelLimits, mask: Mask | None = None) -> Sequence[Crop]:
         return await self.decoder.cut_crops(body, boxes, limits, mask or self.mask)

@@ -104,8 +104,10 @@ def _notes(attention: AttentionMap, recorded: RecordedVerdict) -> Sequence[str]:
     release = recorded.release
     honesty = "trained for this task" if release.training is Training.TRAINED else HONESTY[release.training]
     return (
-        f"Gradient-weighted attention over image tokens, dark: none, bright: most (by the root). {attention.on_images:.0%} of the relevance lies on images, "
-        "the rest on words. Boxes: the regions that were zoomed.",
+        (
+            f"Gradient-weighted attention over image tokens, dark: none, bright: most (by the root). {attention.on_images:.0%} of the "
+            "relevance lies on images, the rest on words. Boxes: the regions that were zoomed."
+        ),
         f"{release.id}: {honesty}",
     )
 

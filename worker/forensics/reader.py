@@ -92,6 +92,11 @@ class Reader:
             verdict_logit=self._verdict_logit(logits[reply.verdict]),
         )
 
+    def verdict_logit(self, stage: RecordedStage, pixels: Sequence[Image.Image] | None = None) -> float:
+        """The reading's verdict logit alone, without a graph. Raises RejectedError."""
+        with torch.no_grad():
+            return float(self.read(stage, pixels).verdict_logit)
+
     def _embedded(self, ids: Tensor, is_image: Tensor, patches: Any) -> Tensor:
         with torch.no_grad():
             seen = self.model.model.visual(patches["pixel_values"].to(self.model.dtype), grid_thw=patches["image_grid_thw"]).pooler_output
@@ -129,4 +134,4 @@ def _weights(checkpoint: Checkpoint, dtype: str) -> Any:
     absent = [*found["missing_keys"], *found["mismatched_keys"]]
     if absent:
         raise MisconfiguredError("model_weights", f"{checkpoint.path}: the weights lack {len(absent)} tensors, say {absent[0]}.")
-    return model.eval().requires_grad_(False)
+    return model.eval().requires_grad_(requires_grad=False)

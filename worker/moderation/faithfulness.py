@@ -21,7 +21,10 @@ class Fill(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Masking:
-    """P(generated) with cited regions hidden, and with as much hidden elsewhere. `controls` are in original, oriented pixels."""
+    """P(generated) with cited regions hidden, and with as much hidden elsewhere. `controls` are in original, oriented pixels.
+
+    Of the cited boxes' sides or, where there is no room for these, pieces of them: the same area either way.
+    """
 
     position: int
     fill: Fill

@@ -225,13 +225,15 @@ UNMOVED = "its explanation does not move its score"
 def route(outcome: Outcome, policy: PolicyVersion, *, scores_mean_something: bool, accuracies: Accuracies = UNMEASURED) -> Routing | None:
     """The routing of an outcome; None for a cancelled item. An unscored or untrained judgement goes to a person under every policy.
 
-    `accuracies` are what was measured of the release: under a floor of accuracy, it abstains where it is below, and where it is unknown.
-    A verdict whose explanation was tested and does not move its score, by the version's own measure, goes to a person too.
+    So does a verdict whose explanation was tested and does not move its score, by the version's own measure. `accuracies` are what was
+    measured of the release: under a floor of accuracy, it abstains where it is below, and where it is unknown.
     """
     if outcome.kind is OutcomeKind.CANCELLED:
         return None
-    if outcome.kind is not OutcomeKind.VERDICT or outcome.verdict is None or outcome.p_generated is None:
+    if outcome.kind is not OutcomeKind.VERDICT or outcome.verdict is None:
         return Routing(Route.REVIEW, f"no verdict: {outcome.kind}")
+    if outcome.p_generated is None:
+        return Routing(Route.REVIEW, "a verdict without a score")
     if not scores_mean_something:
         return Routing(Route.REVIEW, "the release is untrained or zero-shot: its scores decide nothing")
     if policy.accuracy_floor is not None and (why := _abstains(outcome, policy.accuracy_floor, accuracies)):

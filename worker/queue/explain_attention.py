@@ -1,30 +1,27 @@
 """Draws the attention maps of a recorded outcome, for a job. PyTorch and the checkpoint are loaded with the first one, and stay."""
 
 import threading
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
-from PIL import Image
 
 from worker.intake.storage import Storage
 from worker.moderation.attention import DrawnMaps, DrawnTarget
-from worker.moderation.errors import MisconfiguredError, RejectedError
+from worker.moderation.errors import MisconfiguredError
 from worker.moderation.explanation_jobs import Job
 from worker.moderation.outcomes import EvidenceFacts
 from worker.moderation.settings import Settings
 from worker.queue.explaining import Bench, Runner, Write
+from worker.queue.recorded_pixels import verdict_with_pixels
 from worker.store.attention_maps import record_maps
-from worker.store.recorded import RecordedOutcome, read_recorded
+from worker.store.recorded import read_recorded
 from worker.store.session import transaction
 
 if TYPE_CHECKING:
     from worker.forensics.attend import Attended, Attender
     from worker.vision.checkpoint import Checkpoint
 
-MAX_BYTES = 50_000_000  # more than the model can be sent
-SECONDS = 30.0  # to read one object
 log = structlog.get_logger(__name__)
 
 
@@ -44,13 +41,9 @@ class _Easel:
 
     def draw(self, job: Job) -> Write:
         """Draws and stores; the rows are for the job's end. Raises ZoomInError."""
-        from worker.forensics.recorded import recorded_verdict  # noqa: PLC0415  the scan worker does without
-
         with transaction(self._bench.engine) as session:
             recorded = read_recorded(session, job.batch_id, job.ordinal, job.revision)
-        if recorded.release is None:
-            raise RejectedError("outcome_without_verdict", "No model judged this image: there is nothing to draw.")
-        verdict = recorded_verdict(recorded.outcome, recorded.release, self._pixels_of(recorded))
+        verdict = verdict_with_pixels(recorded, self._storage, self._bench.settings)
         with self._lock:
             attender = self._loaded()
             self._bench.renew(job)  # loading may have taken minutes
@@ -58,23 +51,9 @@ class _Easel:
         bucket = self._bench.settings.evidence_bucket
         for file in attended.files:
             self._storage.put(bucket, f"{file.sha256[:2]}/{file.sha256}", file.body, file.media_type)
-        maps = drawn_maps(attended, release_id=recorded.release.id)
+        maps = drawn_maps(attended, release_id=verdict.release.id)
         log.info("attention_drawn", targets=len(maps.targets), seconds=round(maps.seconds, 2), logprob_gap=round(maps.logprob_gap, 4))
         return partial(record_maps, job=job, maps=maps, bucket=bucket, actor=self._bench.owner)
-
-    def _pixels_of(self, recorded: RecordedOutcome) -> Callable[[str], Image.Image]:
-        from worker.forensics.recorded import evidence_pixels  # noqa: PLC0415
-
-        def read(sha256: str) -> Image.Image:
-            stored = recorded.evidence.get(sha256)
-            if stored is None:
-                raise RejectedError(
-                    "evidence_removed", "Retention has removed pixels that the model was sent: nothing can be drawn on them."
-                )
-            body = self._storage.get(stored.bucket, stored.key, max_bytes=MAX_BYTES, timeout_seconds=SECONDS).body
-            return evidence_pixels(body, sha256)
-
-        return read
 
     def _loaded(self) -> "Attender":
         if self._attender is None:

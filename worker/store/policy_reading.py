@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from worker.moderation.errors import RejectedError
 from worker.moderation.policy import PolicyVersion, Route
-from worker.store.models import PolicyRow, PolicyVersionRow
+from worker.store.models import BatchRow, PolicyRow, PolicyVersionRow
 from worker.store.models.policies import VersionState
 from worker.store.policies import values_of
 
@@ -110,6 +110,15 @@ def routed_by(session: Session, tenant_id: str, *, batch_id: UUID, ordinal: int,
     place = {"batch_id": batch_id, "ordinal": ordinal, "revision": revision}
     key = session.execute(ROUTED_BY, {"tenant_id": tenant_id, **place}).one_or_none()
     return None if key is None else values_of(session, [session.get_one(PolicyVersionRow, tuple(key))])[0]
+
+
+def listed_languages(session: Session, batch_id: UUID) -> tuple[str, ...]:
+    """The languages that the batch's policy lists, by its live version; none without one."""
+    batch = select(BatchRow.tenant_id, BatchRow.policy).filter_by(id=batch_id).subquery()
+    mine = (PolicyVersionRow.tenant_id == batch.c.tenant_id) & (PolicyVersionRow.policy == batch.c.policy)
+    query = select(PolicyVersionRow).join(batch, mine).where(PolicyVersionRow.state == VersionState.LIVE)
+    live = values_of(session, session.execute(query).scalars().all())
+    return live[0].explaining.languages if live else ()
 
 
 def compare(session: Session, tenant_id: str, policy: str, version: int) -> list[Change]:

@@ -12,13 +12,14 @@ from functools import cache
 from typing import Any
 
 from worker.moderation.errors import RejectedError
-from worker.moderation.translation.languages import DENSE, SOURCE, Language
+from worker.moderation.translation.languages import SOURCE, Language
 from worker.moderation.translation.passages import Problem
 
 ENOUGH_TOGETHER = 40  # letters, from which the best of all 139 must be the language
 ENOUGH_AGAINST_SOURCE = 16  # letters, from which a text may not be likelier English
 CLEARLY_SOURCE = 8.0  # log-odds by which one sentence must be likelier English: names and terms stay in every language
-DENSE_LETTERS = 3  # that one sign of a dense script counts for
+DENSE_LETTERS = 3  # that one Chinese, Japanese or Korean sign counts for
+DENSE_FROM, DENSE_TO = "\u2e80", "\ufb00"
 NAMES = {"nb": "no", "iw": "he", "in": "id", "fil": "tl"}  # how the model calls them
 # What the model cannot tell apart in a few sentences, and what people who read the one can read: no sign of a wrong translation.
 KIN = (
@@ -53,7 +54,7 @@ def check_known(language: Language) -> None:
 def judge_language(sentences: Sequence[str], language: Language) -> Detected:
     """Whether sentences, without their facts, are in the language. They are judged together and one by one."""
     whole = " ".join(sentences)
-    letters = _letters(whole, language)
+    letters = _letters(whole)
     if letters < ENOUGH_AGAINST_SOURCE:
         return Detected(None)
     scores = _identifier().scores(whole)
@@ -69,7 +70,7 @@ def judge_language(sentences: Sequence[str], language: Language) -> Detected:
 
 
 def _left_as_it_was(sentence: str, language: Language, wanted: frozenset[str]) -> bool:
-    if _is_source(language) or _letters(sentence, language) < ENOUGH_AGAINST_SOURCE:
+    if _is_source(language) or _letters(sentence) < ENOUGH_AGAINST_SOURCE:
         return False
     return _leaning(_identifier().scores(sentence), wanted) > CLEARLY_SOURCE
 
@@ -79,9 +80,8 @@ def _leaning(scores: Mapping[str, float], wanted: frozenset[str]) -> float:
     return scores[SOURCE] - max(scores[name] for name in wanted if name in scores)
 
 
-def _letters(text: str, language: Language) -> int:
-    count = sum(unicodedata.category(sign).startswith("L") for sign in text)
-    return count * DENSE_LETTERS if language.script in DENSE else count
+def _letters(text: str) -> int:
+    return sum(DENSE_LETTERS if DENSE_FROM <= sign < DENSE_TO else 1 for sign in text if unicodedata.category(sign)[0] in "LM")
 
 
 def _name(language: Language) -> str:

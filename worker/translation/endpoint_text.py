@@ -52,7 +52,11 @@ class EndpointText:
         try:
             async with asyncio.timeout(self._seconds):
                 status, headers, body = await self._post(self._body(request))
-        except (httpx.HTTPError, TimeoutError) as error:
+        except (httpx.ReadTimeout, TimeoutError) as error:  # it may bill what it does not finish: attempts are counted
+            raise TransientError(
+                "endpoint_too_slow", f"{self._address.base_url} did not translate within ZOOMIN_TRANSLATION_SECONDS, {self._seconds:g} s."
+            ) from error
+        except httpx.HTTPError as error:
             raise OutageError(
                 "endpoint_unreachable", f"{self._address.base_url} does not answer ({type(error).__name__}); the request can be sent again."
             ) from error

@@ -121,8 +121,8 @@ class _Card(BaseModel):
     limits: Limits = Limits()
     reply_limits: ReplyLimits = ReplyLimits()
     calibration: _Calibration | None = None
-    bands: dict[DegradationBand, _Band] = Field(default_factory=dict)
     answers_questions: bool = True  # false: it knows its two queries and no others; a person's question is not put to it
+    bands: dict[DegradationBand, _Band] = Field(default_factory=dict)
 
 
 def read_checkpoint(path: Path, name: str | None = None) -> Checkpoint:

@@ -90,8 +90,8 @@ class ModelCard:
     facts: Mapping[str, Any]  # digests, dtype, quantisation, engine and its version
     reply_limits: ReplyLimits = ReplyLimits()
     calibration: Calibration | None = None  # of the final verdict's score; None where none was fitted
-    bands: Mapping[DegradationBand, BandCalibration] = field(default_factory=dict)  # what was measured per band of degradation
     answers_questions: bool = True  # false: it was taught to say its findings and nothing else
+    bands: Mapping[DegradationBand, BandCalibration] = field(default_factory=dict)  # what was measured per band of degradation
 
 
 class VisionModel(Protocol):

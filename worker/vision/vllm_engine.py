@@ -204,8 +204,8 @@ def _card(checkpoint: Checkpoint, engine: "AsyncLLM", facts: Mapping[str, Any]) 
         cache_block_tokens=engine.vllm_config.cache_config.block_size,
         reply_limits=checkpoint.reply_limits,
         calibration=checkpoint.calibration,
-        bands=checkpoint.bands,
         answers_questions=checkpoint.answers_questions,
+        bands=checkpoint.bands,
         facts={
             **facts,
             "engine": f"vllm {vllm.__version__}",

@@ -58,8 +58,8 @@ class Case:
         """The image's true format and size, and which pixels the scan is sent."""
         self.source = replace(self.source, media_type=image.media_type, size=image.original) if self.source else None
         self.sent_sha256, self.perceptual_hash = image.evidence.facts.sha256, image.perceptual_hash
-        self.degradation = image.degradation
         self.sent_size = image.sent
+        self.degradation = image.degradation
 
     @property
     def degradation_band(self) -> DegradationBand | None:

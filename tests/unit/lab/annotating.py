@@ -43,7 +43,7 @@ class Clock:
 
 def said(*clues: Clue) -> str:
     """An explanation, as it is asked for."""
-    return json.dumps({"explanation": "So it is.", "clues": [{"where": clue.where, "what": clue.what} for clue in clues]})
+    return json.dumps({"clues": [{"where": clue.where, "what": clue.what} for clue in clues], "explanation": "So it is."})
 
 
 def completion(text: str | None, *, usage: dict[str, Any] | None = None, **choice: Any) -> httpx.Response:

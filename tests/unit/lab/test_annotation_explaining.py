@@ -53,7 +53,8 @@ async def test_an_explanation_is_paid_for_once_and_the_second_is_another(respons
     again = an_explainer(in_turn(), responses)
     assert (await again.explain(a_picture(), 1)).kind is ReplyKind.READ
     assert (await again.explain(a_picture(), 2)).kind is ReplyKind.NO_CLUES
-    assert (again.counts["cached"], responses.spent) == (2, pytest.approx(2 * COST))
+    assert again.counts["cached"] == 2
+    assert responses.spent == pytest.approx(2 * COST)
 
 
 async def test_another_model_or_another_picture_is_another_question(responses: Responses) -> None:
@@ -89,7 +90,8 @@ async def test_a_rate_limit_is_waited_out_as_long_as_it_says(responses: Response
     explainer = an_explainer(in_turn(httpx.Response(429, headers={"retry-after": "37"}), httpx.Response(503), GOOD), responses, clock=clock)
     assert (await explainer.explain(a_picture(), 1)).clues == (HAND,)
     assert clock.now == 37 + 2
-    assert (explainer.counts["endpoint_busy"], responses.spent) == (2, pytest.approx(COST))
+    assert explainer.counts["endpoint_busy"] == 2
+    assert responses.spent == pytest.approx(COST)
 
 
 async def test_a_limit_that_is_meant_for_one_holds_for_all(responses: Responses) -> None:
@@ -168,7 +170,8 @@ async def test_an_endpoint_that_bills_too_much_is_asked_no_more(responses: Respo
 async def test_a_bill_that_makes_no_sense_counts_at_its_most(responses: Responses, usage: dict[str, int]) -> None:
     explainer = an_explainer(in_turn(completion(said(HAND), usage=usage)), responses)
     await explainer.explain(a_picture(), 1)
-    assert (responses.spent, explainer.counts["uncounted"]) == (pytest.approx(0.054), 1)
+    assert explainer.counts["uncounted"] == 1
+    assert responses.spent == pytest.approx(0.054)
 
 
 async def test_a_text_model_is_told_facts_and_shown_nothing(responses: Responses) -> None:

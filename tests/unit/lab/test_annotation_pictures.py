@@ -23,6 +23,7 @@ from worker.lab.annotation.responses import Responses, opened_responses
 from worker.lab.annotation.summary import card_of, summarise
 from worker.lab.annotation.views import RIM, open_views
 from worker.lab.annotation.wording import shared_words
+from worker.lab.dataset.claim import claim
 from worker.lab.labels import Label, check_labels, read_labels, write_labels
 from worker.moderation.boxes import Box, Size
 from worker.moderation.errors import RejectedError, TransientError
@@ -195,7 +196,7 @@ async def test_output_is_the_labs_format_with_every_clue_beside_it(room: Room, t
     both = completion(said(HAND, SIGN)), completion(said(HAND))
     done, _ = await room.annotate(labels, *both, *both, completion("no"), completion(said(HAND)))
     out = tmp_path / "out"
-    (out / "images").mkdir(parents=True)
+    claim(out, {}, "pictures", [Path("images")])
     write_pictures(done, room.folder, out, 10**6, {"explainer": "gpt-4o"})
     real, generated = read_labels(out / "labels.jsonl")
     check_labels([real, generated], out)
@@ -241,6 +242,14 @@ def test_pictures_are_found_with_their_labels_or_with_the_one_that_is_given(tmp_
         assert (found.folder, [label.label for label in found.labels]) == (tmp_path, [Verdict.GENERATED, Verdict.REAL])
     assert len(find_pictures(tmp_path, None, None, 1).labels) == 1
     assert found.sha256 != given.sha256
+
+
+def test_an_output_below_the_folder_is_no_part_of_it(tmp_path: Path) -> None:
+    draw(tmp_path, ["a.png"], 28)
+    before = find_pictures(tmp_path, Verdict.REAL, None, None)
+    claim(tmp_path / "out", {}, "pictures", [Path("images")])
+    draw(tmp_path / "out" / "images", ["copy.png"], 28)
+    assert find_pictures(tmp_path, Verdict.REAL, None, None) == before
 
 
 def test_an_empty_folder_is_said_to_be_one(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_an_untrained_score_and_a_missing_one_decide_nothing_under_any_policy(p:
         policy="all", version=1, bands={said: Band(0.0, 0.0) for said in (Said(Verdict.GENERATED), Said(Verdict.REAL))}
     )
     assert routed(outcome(p), flags_all, means=False) is Route.REVIEW
-    assert routed(outcome(None), flags_all) is Route.REVIEW
+    assert route(outcome(None), flags_all, scores_mean_something=True) == Routing(Route.REVIEW, "a verdict without a score")
 
 
 MEASURED = {DegradationBand.BLURRED: Accuracy(0.71, 0.62, 0.79, 120), DegradationBand.CLEAN: Accuracy(0.8, 0.75, 0.84, 400)}

@@ -68,9 +68,9 @@ def translated(asked: Asked, language: str | None = None) -> Sentences:
     }
 
 
-def read_request(body: bytes) -> Asked:
+def read_user(turn: str) -> Asked:
     """What `worker.translation.asking` wrote."""
-    user = json.loads(json.loads(body)["messages"][1]["content"])
+    user = json.loads(turn)
     tag = re.search(r", ([A-Za-z-]+)\)$", user["language"])
     assert tag is not None
     return Asked(tag[1], user["sentences"], user["marks"])
@@ -97,7 +97,7 @@ class Endpoint:
     def answer(self, request: httpx.Request) -> httpx.Response:
         """One reply. An attack that finds no place changes nothing."""
         self.requests.append(request)
-        asked = read_request(request.content)
+        asked = read_user(json.loads(request.content)["messages"][1]["content"])
         honest = translated(asked)
         said = self.attack(asked, dict(honest)) if self.attack else honest
         self.spoilt += said != honest

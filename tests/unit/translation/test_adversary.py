@@ -1,18 +1,22 @@
 """Against an endpoint that alters what it translates, nothing that is altered comes out; and what is not, does."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.unit.translation.adversary import ATTACKS, Asked, Endpoint, Sentences
+from tests.unit.translation.adversary import ATTACKS, Asked, Endpoint, Sentences, read_user, translated
 from tests.unit.translation.phrasebook import Case, cases, full_case
 from worker.moderation.errors import RejectedError
 from worker.moderation.translation.facts import find_facts
 from worker.moderation.translation.languages import find_language
 from worker.translation.endpoint_text import EndpointText
+from worker.translation.serving_text import ServingText
 from worker.translation.translate import ATTEMPTS, Translated, translate
 from worker.vision.endpoint import EndpointAddress
+from worker.vision.model import Question
+from worker.vision.scripted import ScriptedVision
 
 ITEMS = 200
 REFUSED = {"translation_refused", "translation_unreadable", "translation_unverified"}
@@ -29,9 +33,9 @@ async def through(endpoint: Endpoint, case: Case) -> Translated:
 
 async def test_of_200_honest_translations_all_pass_with_their_facts_as_they_were() -> None:
     for case in cases(ITEMS):
-        translated = await through(Endpoint(), case)
-        assert [(p.field, p.position) for p in translated.passages] == [(p.field, p.position) for p in case.passages]
-        for before, after in zip(case.passages, translated.passages, strict=True):
+        result = await through(Endpoint(), case)
+        assert [(p.field, p.position) for p in result.passages] == [(p.field, p.position) for p in case.passages]
+        for before, after in zip(case.passages, result.passages, strict=True):
             assert [f.value for f in find_facts(before.text, english=True)] == [f.value for f in find_facts(after.text)], after
             assert "⟦" not in after.text
 
@@ -60,6 +64,21 @@ async def test_no_attack_comes_through_in_any_script(name: str) -> None:
             await through(endpoint, full_case(language))
         assert endpoint.spoilt, f"{name} found no place in {language}"
         assert refused.value.code in REFUSED
+
+
+async def test_the_serving_model_is_asked_in_turns_without_images() -> None:
+    def answer(question: Question) -> str:
+        system, user = question.turns
+        assert (system.role, user.role) == ("system", "user")
+        assert isinstance(user.parts[0], str)
+        asked = read_user(user.parts[0])
+        return json.dumps(translated(asked))
+
+    vision = ScriptedVision(answer)
+    case = full_case("he")
+    result = await translate(case.passages, find_language("he"), ServingText(vision), billed=lambda _: None)
+    assert result.detected == "he"
+    assert len(vision.questions) == 1
 
 
 async def test_a_reply_that_comes_right_at_the_second_attempt_is_kept() -> None:

@@ -19,9 +19,12 @@ SHOWN = {  # columns that fit 80 characters; the report has the others, and more
     "baselines": (Metric.AUROC, Metric.RELEASE_MINUS_THIS),
     "stages": (Metric.AUROC, Metric.BALANCED_ACCURACY, Metric.FINAL_MINUS_THIS, Metric.GOOD_FLIPS, Metric.BAD_FLIPS),
     "sizes": (Metric.AUROC, Metric.BALANCED_ACCURACY),
-    "bands": (Metric.BALANCED_ACCURACY, Metric.ECE, Metric.FALSE_ALARMS),
     "faithfulness": (Metric.FAITHFULNESS_DROP, Metric.FAITHFULNESS_CONTROL, Metric.FAITHFULNESS_DIFFERENCE, Metric.FAITHFULNESS_AUC),
+    "bands": (Metric.BALANCED_ACCURACY, Metric.ECE, Metric.FALSE_ALARMS),
     "robustness": (Metric.AUROC, Metric.BALANCED_ACCURACY, Metric.FINAL_MINUS_THIS),
+    "attention": (Metric.ATTENTION_RATIO, Metric.POINTING_GAME, Metric.RANK_CORRELATION),
+    "attention_curves": (Metric.DELETION_AREA, Metric.INSERTION_AREA),
+    "attention_agreement": (Metric.LOGPROBS_AGREE, Metric.LOGPROB_GAP, Metric.SECONDS_PER_MAP),
 }
 
 
@@ -31,7 +34,7 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     console.print(f"In brackets: {LEVEL:.0%} intervals, {RESAMPLES:,} bootstrap resamples of photographs\n")
     headline = Table.grid(padding=(0, 2, 0, 0))
     for title, metrics in HEADLINE.items():
-        for place, metric in enumerate(metrics):
+        for place, metric in enumerate(metric for metric in metrics if metric in evaluation.headline):
             headline.add_row(f"[bold]{title}[/]" if place == 0 else "", MEANINGS[metric].title, in_words(evaluation.headline[metric]))
     console.print(headline)
     for figures in evaluation.tables:

@@ -68,7 +68,6 @@ class _Clue(BaseModel):
 CLUE_SCHEMA: Mapping[str, Any] = {
     "type": "object",
     "properties": {
-        "explanation": {"type": "string", "maxLength": EXPLANATION_CHARS},
         "clues": {
             "type": "array",
             "maxItems": MOST_CLUES,
@@ -82,8 +81,9 @@ CLUE_SCHEMA: Mapping[str, Any] = {
                 "additionalProperties": False,
             },
         },
+        "explanation": {"type": "string", "maxLength": EXPLANATION_CHARS},  # last: a reply that is cut off still has clues
     },
-    "required": ["explanation", "clues"],
+    "required": ["clues", "explanation"],
     "additionalProperties": False,
 }
 

@@ -145,10 +145,10 @@ def _moved(judged: Sequence[Judged]) -> dict[str, Any]:
     ious: list[float] = []
     owners: list[str] = []
     for each in judged:
-        for one in each.judgements:
-            if one.kind is JudgementKind.MOVE and one.box is not None and one.position in each.picture.boxes:
-                ious.append(intersection_over_union(each.picture.boxes[one.position], one.box))
-                owners.append(each.line.sha256)
+        for position, box in each.picture.boxes.items():
+            placed = [one.box for answer in each.of(position) for one in answer if one.kind is JudgementKind.MOVE and one.box is not None]
+            ious += [intersection_over_union(box, other) for other in placed]
+            owners += [each.line.sha256] * len(placed)
     if not ious:
         return {"value": None, "interval": None, "of": 0}
     values = np.array(ious)

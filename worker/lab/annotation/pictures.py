@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from worker.intake.folder import find_images
+from worker.lab.dataset.claim import claimed_folders
 from worker.lab.dataset.reviewed import UNKNOWN_GENERATOR
 from worker.lab.labels import Label, read_labels
 from worker.moderation.errors import RejectedError
@@ -40,7 +41,8 @@ def find_pictures(place: Path, label: Verdict | None, generator: str | None, lim
 
 
 def _alike(folder: Path, label: Verdict | None, generator: str | None) -> tuple[Label, ...]:
-    paths = find_images(folder)
+    made = {path.relative_to(folder) for path in claimed_folders(folder)}  # DIR may lie below: what a run copied there is no new picture
+    paths = [path for path in find_images(folder) if made.isdisjoint(path.parents)]
     if label is None:
         raise RejectedError(
             "label_missing",

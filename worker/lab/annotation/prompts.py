@@ -19,7 +19,7 @@ KNOWN = {
 EXPLAINER_TASK = (
     "{known}: faces, hands, limbs, text, logos, edges, textures, light. Up to {most} clues. For each, `where`: the object or part, in"
     " words that find it (at most ten words), and `what`: what is seen there (one sentence). `explanation`: two sentences over all of them."
-    ' Reply as {{"explanation": "…", "clues": [{{"where": "…", "what": "…"}}]}}.'
+    ' Reply as {{"clues": [{{"where": "…", "what": "…"}}], "explanation": "…"}}.'
 )
 FACTS = "You cannot see the picture. What is known of it: {width}×{height} pixels, {regions}."
 GROUNDER_SYSTEM = "You locate what is described in a picture. You reply with one JSON object and nothing else."

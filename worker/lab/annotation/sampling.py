@@ -8,6 +8,7 @@ the chunks, and the pictures are not judged by a model as well.
 import asyncio
 import hashlib
 import json
+import math
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -126,7 +127,7 @@ def read_sample(out: Path) -> Sample | None:
 
 def draw(lines: Sequence[Line], share: float) -> tuple[Line, ...]:
     """A share of the pictures, rounded up, drawn by their bytes: the same for everybody. Raises RejectedError `sample_empty`."""
-    wanted = min(-int(-share * len(lines) // 1), SLICE_ROWS)
+    wanted = min(math.ceil(round(share * len(lines), 6)), SLICE_ROWS)
     drawn = sorted(lines, key=lambda line: hashlib.sha256(f"annotation {line.sha256}".encode()).digest())[:wanted]
     if not drawn:
         raise RejectedError("sample_empty", f"{len(lines)} pictures have a kept clue, and {share:g} of them is none: nobody is asked.")

@@ -58,7 +58,7 @@ def _embedder() -> Similarity:
     import torch  # noqa: PLC0415  seconds to import, and only this measure needs it
     from transformers import AutoModel, AutoTokenizer  # noqa: PLC0415
 
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)  # type: ignore[no-untyped-call]
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     model = AutoModel.from_pretrained(folder, local_files_only=True).eval()
 
     def embed(texts: Sequence[str]) -> NDArray[np.float64]:

@@ -53,6 +53,14 @@ class Evaluation:
     overlap: Overlap = NOTHING_SEEN  # with what taught or calibrated the release
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """What was measured of explanations: figures for the headline, and tables."""
+
+    figures: Figures
+    tables: tuple[Table, ...]
+
+
 def summarise(
     pictures: PictureSet,
     judgements: Judgements,
@@ -60,8 +68,12 @@ def summarise(
     extra: Sequence[Table],
     report: Report,
     overlap: Overlap = NOTHING_SEEN,
+    explained: Sequence[Explained] = (),
 ) -> Evaluation:
-    """Every figure of `judgements`; `extra` tables stand beside the generators'. Minutes for thousands of pictures: the intervals."""
+    """Every figure of `judgements`; `extra` tables stand beside the generators', those of explanations last.
+
+    Minutes for thousands of pictures: the intervals.
+    """
     main = judgements.main
     steps: tuple[Callable[[], Sequence[Table]], ...] = (
         lambda: [against_table(main), generator_table(main), *extra],
@@ -69,6 +81,7 @@ def summarise(
         lambda: [box_table(main)],
         lambda: [robustness_table(main, judgements.robustness), band_table(main, judgements.robustness.values())],
         lambda: [size_table(main), collection_table(main)],
+        lambda: [table for part in explained for table in part.tables],
         lambda: [faithfulness_table(judgements.tested)],
     )
     tables: list[Table] = []
@@ -83,7 +96,11 @@ def summarise(
         labels_sha256=pictures.labels_sha256,
         pictures_sha256=pictures.pictures_sha256,
         outcomes={kind: sum(picture.kind is kind for picture in main) for kind in OutcomeKind},
-        headline={**headline(main, judgements.controls), **faithfulness_figures(judgements.tested)},
+        headline={
+            **headline(main, judgements.controls),
+            **faithfulness_figures(judgements.tested),
+            **{m: f for part in explained for m, f in part.figures.items()},
+        },
         tables=tuple(tables),
         histograms=histograms(main),
         throughput=throughput(main, judgements.images_per_second),

@@ -25,7 +25,7 @@ from worker.queue.async_moderator import AsyncModerator, LoadedModel, keep_nothi
 from worker.queue.checking import nothing_wanted
 from worker.queue.moderator import Unfinished
 from worker.zoomin.release import name_release
-from worker.zoomin.tools import Fetcher, Tools
+from worker.zoomin.tools import EvidenceKeeper, Fetcher, Tools
 
 ATTEMPTS = 3  # at a picture that a passing fault left unjudged
 TICK_SECONDS = 0.5  # between looks at Ctrl-C
@@ -56,13 +56,18 @@ class Examiner:
 
     def judge(self, labels: Sequence[Label], run: Run, keep: Keep) -> None:
         """Hands every label's picture, judged, to `keep`. Raises EngineDiedError, MisconfiguredError, TransientError, OSError."""
+        for label, outcome in self.outcomes(labels, run):
+            keep(judged(label, outcome))
+
+    def outcomes(self, labels: Sequence[Label], run: Run, evidence: EvidenceKeeper = keep_nothing) -> Iterator[tuple[Label, Outcome]]:
+        """Every label with its whole outcome, in no order; `evidence` is given what the model was sent. Raises as `judge`."""
         left = dict(enumerate(labels))
         for _ in range(ATTEMPTS):
             unfinished: list[Unfinished] = []
-            for event in self._answers(left, run):
+            for event in self._answers(left, run, evidence):
                 match event:
                     case Outcome():
-                        keep(judged(left.pop(event.ordinal), event))
+                        yield left.pop(event.ordinal), event
                     case Unfinished(_, MisconfiguredError() as error):
                         raise error
                     case Unfinished():
@@ -77,12 +82,12 @@ class Examiner:
         self._altering.close()
         self._model.close()
 
-    def _answers(self, labels: Mapping[int, Label], run: Run) -> Iterator[Outcome | Unfinished | None]:
+    def _answers(self, labels: Mapping[int, Label], run: Run, evidence: EvidenceKeeper) -> Iterator[Outcome | Unfinished | None]:
         items = [ItemReference(NO_BATCH, ordinal, label.file, "", label.file) for ordinal, label in labels.items()]
         # Not closed: it would close the model, which later runs need.
         moderator = AsyncModerator(
             model=self._model,
-            tools=self._tools(run),
+            tools=self._tools(run, evidence),
             release=self._release_of(run),
             images_in_flight=self._images_in_flight,
             check=partial(check_faithfulness, seconds=math.inf, each=False),  # a figure is of all cited regions at once
@@ -93,11 +98,11 @@ class Examiner:
     def _release_of(self, run: Run) -> Release:
         return name_release(self._model.vision.card, self._model.prompts, run.choose)
 
-    def _tools(self, run: Run) -> Tools:
+    def _tools(self, run: Run, evidence: EvidenceKeeper = keep_nothing) -> Tools:
         return Tools(
             fetch=self._fetch_altered(run.alteration) if run.alteration else self._fetch,
             decoder=self._model.decoder,
-            keep=keep_nothing,
+            keep=evidence,
             vision=self._model.vision,
             prompts=self._model.prompts,
             choose=run.choose,

@@ -32,6 +32,18 @@ class Metric(StrEnum):
     RELEASE_MINUS_THIS = "release_minus_this"
     GOOD_FLIPS = "good_flips"
     BAD_FLIPS = "bad_flips"
+    ATTENTION_RATIO = "attention_ratio"
+    ATTENTION_RATIO_PLACED = "attention_ratio_placed"
+    POINTING_GAME = "pointing_game"
+    ATTENTION_MASS = "attention_mass"
+    ATTENTION_CHANCE = "attention_chance"
+    NAMED_RATIO = "attention_ratio_named"
+    RANK_CORRELATION = "rank_correlation"
+    DELETION_AREA = "deletion_area"
+    INSERTION_AREA = "insertion_area"
+    LOGPROBS_AGREE = "logprobs_agree"
+    LOGPROB_GAP = "logprob_gap"
+    SECONDS_PER_MAP = "seconds_per_map"
     FAITHFULNESS_DROP = "faithfulness_drop"
     FAITHFULNESS_CONTROL = "faithfulness_control"
     FAITHFULNESS_DIFFERENCE = "faithfulness_difference"
@@ -84,6 +96,29 @@ MEANINGS = {
     Metric.RELEASE_MINUS_THIS: Meaning("release − this", "AUROC of the release less this row's, on the same pictures"),
     Metric.GOOD_FLIPS: Meaning("good flips", "share of pictures whose scan was wrong and whose final verdict is right"),
     Metric.BAD_FLIPS: Meaning("bad flips", "share of pictures whose scan was right and whose final verdict is wrong"),
+    Metric.ATTENTION_RATIO: Meaning(
+        "attention ratio",
+        "attention inside the true regions over their share of the area, which boxes of the same sides have at random places; the final "
+        "verdict's, over the whole image, of generated pictures called so",
+    ),
+    Metric.ATTENTION_RATIO_PLACED: Meaning(
+        "against boxes inside",
+        "the same over what boxes of the same sides have that are drawn inside the picture, and so more often in its middle: stricter",
+    ),
+    Metric.POINTING_GAME: Meaning("pointing game", "share of those pictures whose most attended token lies in a true region"),
+    Metric.ATTENTION_MASS: Meaning("attention inside", "mean share of the attention to the whole image that lies in the true regions"),
+    Metric.ATTENTION_CHANCE: Meaning("chance", "mean share of the area that the true regions have"),
+    Metric.NAMED_RATIO: Meaning("ratio in named regions", "attention inside the regions that the scan named over their share of the area"),
+    Metric.RANK_CORRELATION: Meaning("rank correlation", "Spearman's, with the map of the true weights; mean over pictures"),
+    Metric.DELETION_AREA: Meaning(
+        "deletion", "area under P(generated) as tokens are blurred, the most attended first; less than at random means they mattered"
+    ),
+    Metric.INSERTION_AREA: Meaning(
+        "insertion", "area under P(generated) as tokens are given back to the blurred picture, the most attended first; more is better"
+    ),
+    Metric.LOGPROBS_AGREE: Meaning("log-probabilities agree", "share of pictures that PyTorch reads within 0.05 nats of what was recorded"),
+    Metric.LOGPROB_GAP: Meaning("largest gap", "largest difference of a verdict's log-probabilities from those recorded, nats"),
+    Metric.SECONDS_PER_MAP: Meaning("seconds", "per verdict, for all its maps, pictures and arrays; loading excluded, median"),
     Metric.FAITHFULNESS_DROP: Meaning("drop", "of P(generated), when all cited regions are hidden; mean over the fills and the pictures"),
     Metric.FAITHFULNESS_CONTROL: Meaning("drop, elsewhere", "the same when boxes of the same sides are hidden outside all that is cited"),
     Metric.FAITHFULNESS_DIFFERENCE: Meaning("difference", "the drop less that elsewhere, picture by picture; mean"),
@@ -101,6 +136,7 @@ HEADLINE = {
     "Verdicts": (Metric.BALANCED_ACCURACY, Metric.F1, Metric.DETECTED, Metric.FALSE_ALARMS, Metric.UNREADABLE_RATE),
     "Calibration": (Metric.ECE, Metric.BRIER),
     "Boxes": (Metric.IOU_MEAN_BEST, Metric.F1_AT_50),
+    "Explanations": (Metric.ATTENTION_RATIO, Metric.POINTING_GAME, Metric.FAITHFULNESS_DROP, Metric.FAITHFULNESS_CONTROL),
     "Two stages": (Metric.SCAN_ACCURACY, Metric.NO_CROP_ACCURACY, Metric.RANDOM_CROP_ACCURACY, Metric.LARGEST_3_ACCURACY),
 }
 

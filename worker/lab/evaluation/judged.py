@@ -36,8 +36,8 @@ class Judged:
     seconds: StageSeconds
     tokens: Tokens
     error: str | None
-    degradation: Degradation | None = None
     faithfulness: Faithfulness | None = None  # where the explanation was tested
+    degradation: Degradation | None = None
 
     @property
     def band(self) -> DegradationBand | None:
@@ -82,6 +82,6 @@ def judged(label: Label, outcome: Outcome) -> Judged:
             cached=sum(cached) if cached else None,
         ),
         error=outcome.error_message,
-        degradation=outcome.degradation,
         faithfulness=outcome.faithfulness,
+        degradation=outcome.degradation,
     )

@@ -28,12 +28,15 @@ TEMPLATE = "report.html.jinja"
 JSON_FILE, HTML_FILE = "report.json", "report.html"
 
 
-def write_report(folder: Path, evaluation: Evaluation, main: Sequence[Judged], pictures: Path) -> None:
-    """Writes JSON_FILE and HTML_FILE into `folder`, each whole or not at all; `pictures` is where what was judged lies. Raises OSError."""
+def write_report(folder: Path, evaluation: Evaluation, main: Sequence[Judged], pictures: Path, shelves: Sequence[Shelf] = ()) -> None:
+    """Writes JSON_FILE and HTML_FILE into `folder`, each whole or not at all. Raises OSError.
+
+    `pictures` is where what was judged lies; `shelves` stand before the gallery's own.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     body = json.dumps(report_object(evaluation), ensure_ascii=False, allow_nan=False, indent=1)
     write_whole(folder / JSON_FILE, body.encode() + b"\n")
-    write_whole(folder / HTML_FILE, render(evaluation, main, gallery(main, pictures)).encode())
+    write_whole(folder / HTML_FILE, render(evaluation, main, [*shelves, *gallery(main, pictures)]).encode())
 
 
 def report_object(evaluation: Evaluation) -> dict[str, Any]:

@@ -169,7 +169,7 @@ def _joined(word: re.Match[str], text: str, language: Language) -> bool:
 
 
 def _letter_count(prose: str) -> int:
-    return sum(sign.isalpha() for sign in prose)
+    return sum(unicodedata.category(sign)[0] in "LM" for sign in prose)  # M: Thai and Indian vowels
 
 
 def _script(letter: str) -> str:

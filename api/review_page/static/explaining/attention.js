@@ -10,6 +10,7 @@ const HONESTY = {
 
 export async function begin(body, { item, revision, viewer }) {
   const attention = attentionOf({ item, revision });
+  const mayAsk = "mayAsk" in body.closest("details").dataset;
   await attention.look();
   const place = made("div", { className: "stack" });
   body.append(place);
@@ -19,23 +20,24 @@ export async function begin(body, { item, revision, viewer }) {
     place.replaceChildren(...(attention.map ? drawn() : attention.underWay ? [status("An attention map is being drawn…")] : [offer()]));
     if (!attention.underWay) return;
     const slow = setTimeout(() => place.replaceChildren(status("It still waits. Maps are drawn by a worker of their own, one after the other: is it running?")), SLOW);
-    await attempt(() => attention.wait(() => !body.isConnected));
+    const came = await attempt(() => attention.wait(() => !body.isConnected));
     clearTimeout(slow);
-    if (!body.isConnected) return;
+    if (!came || !body.isConnected) return;
     if (attention.map) viewer?.toggleLayer("attention", true);
     await show();
   }
 
   function offer() {
+    if (!mayAsk) return remark("No map was drawn of this verdict.");
     const button = made("button", { type: "button", className: "quiet", textContent: attention.job ? "Draw it again" : "Draw an attention map" });
     button.addEventListener("click", async () => {
       button.disabled = true;
       if (await attempt(() => attention.ask())) await show();
     });
     const said = attention.job?.error
-      ? [Object.assign(remark(`The map was not drawn, and the verdict stands: ${attention.job.error.message}`, "small"), { role: "alert" })]
-      : [remark("Where the model attended when it said so, drawn from the same weights, prompt and pixels. It takes some seconds, and is recorded.")];
-    return made("div", { className: "stack" }, ...said, button);
+      ? Object.assign(remark(`The map was not drawn, and the verdict stands: ${attention.job.error.message}`, "small"), { role: "alert" })
+      : remark("Where the model attended when it said so, drawn from the same weights, prompt and pixels. It takes some seconds, and is recorded.");
+    return made("div", { className: "stack" }, said, button);
   }
 
   /** Whether it worked; what did not is said. */

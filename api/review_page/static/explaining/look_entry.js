@@ -1,5 +1,6 @@
 // One look in the list: who asked what, where, and what the model said. All of it is text of people and models, and stays text.
 import { localTimes } from "../page.js";
+import { made } from "./elements.js";
 
 export const ENDED = new Set(["answered", "unreadable", "failed"]);
 const STATES = {
@@ -8,11 +9,6 @@ const STATES = {
   unreadable: "The model answered, twice, in a way that could not be read.",
 };
 
-const made = (tag, properties = {}, ...parts) => {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...parts);
-  return element;
-};
 const words = (text, className = "untrusted") => made("p", { className, dir: "auto", textContent: text });
 
 /** `mine`: whether the reader asked it. With a viewer, its place can be shown there. */
@@ -35,7 +31,7 @@ function heading({ number, author, box, region, created_at }, mine, viewer) {
   if (viewer) {
     const [x0, y0, x1, y1] = box;
     const place = region === null ? `${x1 - x0} × ${y1 - y0} pixels at ${x0}, ${y0}` : `box ${region}`;
-    const button = made("button", { type: "button", className: "quiet", textContent: "Where" });
+    const button = made("button", { type: "button", className: "quiet", textContent: place });
     button.setAttribute("aria-label", `Show where look ${number} was: ${place}`);
     button.addEventListener("click", () => viewer.showLook(box));
     line.append(button);

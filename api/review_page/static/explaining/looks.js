@@ -31,16 +31,17 @@ class Dialogue {
   /** Asks, and shows the question at once. What is refused is raised. */
   async ask(path, wanted) {
     const { body: look } = await send("POST", path, { body: wanted });
-    this.#show(look);
+    this.#show(look, { shown: true });
     this.#said.textContent = ENDED.has(look.state) ? "Asked before: the answer is in the list." : "Asked. The model looks.";
   }
 
   /** An entry for the look, in the place of the one it had; again every second until it has ended. */
-  #show(look) {
+  #show(look, { shown = false } = {}) {
     const former = this.#list.querySelector(`[data-look="${look.id}"]`);
     const entry = entryOf(look, { mine: look.author === this.#me, viewer: this.#viewer });
     if (former) former.replaceWith(entry);
     else this.#list.append(entry);
+    if (look.author === this.#me && shown) entry.scrollIntoView({ block: "nearest" });
     if (!ENDED.has(look.state)) setTimeout(() => this.#again(look, entry), POLL_SECONDS * 1000);
   }
 
@@ -53,7 +54,7 @@ class Dialogue {
       if (error.status > 0 && error.status < 500) now = { ...look, state: "failed", error: { message: error.message } };
     }
     if (now.state === look.state) setTimeout(() => this.#again(look, entry), POLL_SECONDS * 1000);
-    else this.#show(now);
+    else this.#show(now, { shown: true });
     if (ENDED.has(now.state)) this.#said.textContent = `Look ${now.number}: ${now.answer?.finding ?? now.error?.message ?? "could not be read"}`;
   }
 }
@@ -76,11 +77,12 @@ class Asking {
       this.#submit();
     });
     if (!viewer) {
-      form.querySelector("[data-draw]").disabled = true;
       form.querySelector("[data-where]").textContent = "There is no picture to draw on.";
       return;
     }
-    form.querySelector("[data-draw]").addEventListener("click", () => viewer.startLook());
+    const draw = form.querySelector("[data-draw]");
+    draw.disabled = false;
+    draw.addEventListener("click", () => viewer.startLook());
     viewer.addEventListener("boxes-change", () => this.#drawn());
     viewer.addEventListener("box-select", ({ detail }) => this.#selected(detail));
     this.#drawn();

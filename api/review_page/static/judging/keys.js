@@ -2,7 +2,8 @@
 
 const KEYS = {
   a: ["verdict", "real"], r: ["verdict", "generated"], u: ["verdict", "unsure"], n: ["record"], z: ["undo"], s: ["skip"], h: ["hold"],
-  y: ["accept"], x: ["reject"], m: ["move"], b: ["add"], f: ["focus"], c: ["clause"], e: ["reason"], l: ["look"], t: ["trace"], o: ["layer", "coverage"], "?": ["keys"],
+  y: ["accept"], x: ["reject"], m: ["move"], b: ["add"], f: ["focus"], c: ["clause"], e: ["reason"], l: ["look"], t: ["trace"],
+  o: ["layer", "coverage"], g: ["layer", "attention"], "?": ["keys"],
 };
 
 // Calls `command(name, …)` for what is pressed.

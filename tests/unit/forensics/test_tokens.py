@@ -1,0 +1,43 @@
+import pytest
+
+from tests.unit.forensics.nano_verdict import attender
+from tests.unit.zoomin.world import SCAN, ZOOM
+from worker.forensics.tokens import ReplyTokens, box_spans, sentence_spans
+from worker.moderation.errors import RejectedError
+
+
+def texts(reply: str, spans: object) -> list[str]:
+    return [reply[span.start : span.end] for span in spans]  # type: ignore[attr-defined]
+
+
+def test_sentences_end_where_readers_see_them_end() -> None:
+    reply = '{"explanation":"The hand has 6 fingers, P 0.98. Box 2 says \\"real. estate\\".","verdict":"real"}'
+    assert texts(reply, sentence_spans(reply)) == ["The hand has 6 fingers, P 0.98.", 'Box 2 says \\"real.', 'estate\\".']
+    assert sentence_spans('{"explanation":"","verdict":"real"}') == ()
+    assert sentence_spans("no JSON") == ()
+
+
+def test_boxes_are_the_scans_numbers_in_its_order() -> None:
+    assert texts(SCAN, box_spans(SCAN)) == ["28,28,140,140", "200,56,308,168"]
+    tagged = "<|box_start|>(1,2),(3,4)<|box_end|>"
+    assert texts(tagged, box_spans(tagged)) == ["(1,2),(3,4)"]
+
+
+@pytest.mark.parametrize(("reply", "word"), [(SCAN, "real"), (ZOOM, "generated"), ("<verdict>real</verdict>", "real")])
+def test_the_verdicts_token_is_where_its_word_begins(reply: str, word: str) -> None:
+    tokens = ReplyTokens.of(reply, attender().reader.chat)
+    span = tokens.spans[tokens.verdict]
+    assert reply[span.start :].startswith(word)
+    assert word.startswith(reply[span.start : span.end])
+
+
+def test_a_verdict_named_in_the_explanation_is_not_the_verdict() -> None:
+    reply = '{"explanation":"They say \\"verdict\\": \\"real\\".","verdict":"generated"}'
+    tokens = ReplyTokens.of(reply, attender().reader.chat)
+    assert reply[tokens.spans[tokens.verdict].start :].startswith("generated")
+
+
+def test_a_reply_without_a_verdict_has_no_token_for_it() -> None:
+    with pytest.raises(RejectedError) as refused:
+        _ = ReplyTokens.of('{"explanation":"cut', attender().reader.chat).verdict
+    assert refused.value.code == "verdict_token_missing"

@@ -1,0 +1,122 @@
+"""An endpoint that is away, refuses, limits, bills too much or sends rubbish: each is an error that says what to do."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.unit.translation.adversary import completion
+from worker.moderation.errors import MisconfiguredError, OutageError, RejectedError, TransientError, ZoomInError
+from worker.translation.endpoint_text import MOST_REPLY_BYTES, EndpointText
+from worker.translation.text_model import TextRequest
+from worker.vision.endpoint import EndpointAddress
+
+KEY = "sk-very-secret"
+REQUEST = TextRequest(system="translate", user="hello", reply_schema={"type": "object"}, max_tokens=100)
+
+
+def endpoint(answer: httpx.Response | Callable[[httpx.Request], httpx.Response], **limits: Any) -> EndpointText:
+    transport = httpx.MockTransport(answer if callable(answer) else lambda _: answer)
+    address = EndpointAddress("polyglot", "https://translator.example/v1")
+    return EndpointText(address, KEY, **{"seconds": 5.0, "calls_per_minute": 6000, "transport": transport, **limits})
+
+
+def body(answer: Any) -> httpx.Response:
+    return httpx.Response(200, content=json.dumps(answer))
+
+
+async def test_a_reply_is_read_and_the_key_travels_in_its_header_alone() -> None:
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return body(completion("{}", usage={"prompt_tokens": 30, "completion_tokens": 2}))
+
+    model = endpoint(answer)
+    reply = await model.reply(REQUEST)
+    assert (reply.text, reply.prompt_tokens, reply.completion_tokens, reply.refused) == ("{}", 30, 2, False)
+    assert model.name == "polyglot at translator.example"
+    (request,) = seen
+    assert str(request.url) == "https://translator.example/v1/chat/completions"
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+    sent = json.loads(request.content)
+    assert (sent["model"], sent["max_tokens"], sent["response_format"]["json_schema"]["strict"]) == ("polyglot", 100, True)
+    assert KEY not in request.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "code"),
+    [
+        (httpx.Response(401), MisconfiguredError, "endpoint_refused"),
+        (httpx.Response(402), MisconfiguredError, "endpoint_refused"),
+        (httpx.Response(404), MisconfiguredError, "endpoint_refused"),
+        (httpx.Response(302, headers={"location": "http://169.254.169.254/"}), MisconfiguredError, "endpoint_refused"),
+        (httpx.Response(429), OutageError, "endpoint_rate_limited"),
+        (httpx.Response(408), OutageError, "endpoint_busy"),
+        (httpx.Response(500), OutageError, "endpoint_busy"),
+        (httpx.Response(503), OutageError, "endpoint_busy"),
+        (httpx.Response(400, content=b"schema?"), RejectedError, "endpoint_rejected"),
+        (httpx.Response(200, content=b"<html>"), TransientError, "endpoint_reply_malformed"),
+        (body([]), TransientError, "endpoint_reply_malformed"),
+        (body({"choices": []}), TransientError, "endpoint_reply_malformed"),
+        (body({"choices": [{"message": {"content": {"a": 1}}}]}), TransientError, "endpoint_reply_malformed"),
+        (body(completion("x", usage={"prompt_tokens": "many"})), TransientError, "endpoint_reply_malformed"),
+        (httpx.Response(200, content=b" " * (MOST_REPLY_BYTES + 1)), RejectedError, "endpoint_reply_too_large"),
+        (body(completion("x", usage={"prompt_tokens": 10**9, "completion_tokens": 1})), MisconfiguredError, "endpoint_overbills"),
+        (body(completion("x", usage={"prompt_tokens": 1, "completion_tokens": 10**6})), MisconfiguredError, "endpoint_overbills"),
+        (body(completion("x", usage={"prompt_tokens": -5, "completion_tokens": 1})), MisconfiguredError, "endpoint_overbills"),
+    ],
+)
+async def test_what_is_no_translation_is_an_error(answer: httpx.Response, kind: type[ZoomInError], code: str) -> None:
+    with pytest.raises(kind) as refused:
+        await endpoint(answer).reply(REQUEST)
+    assert refused.value.code == code
+    assert KEY not in refused.value.message
+
+
+async def test_an_endpoint_that_is_away_is_an_outage() -> None:
+    def away(_: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("no route")
+
+    with pytest.raises(OutageError) as refused:
+        await endpoint(away).reply(REQUEST)
+    assert refused.value.code == "endpoint_unreachable"
+
+
+async def test_an_endpoint_that_never_ends_is_given_up() -> None:
+    async def dawdle(_: httpx.Request) -> httpx.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    with pytest.raises(TransientError) as refused:
+        await endpoint(dawdle, seconds=0.05).reply(REQUEST)  # type: ignore[arg-type]
+    assert refused.value.code == "endpoint_too_slow"
+
+
+async def test_an_endpoint_that_asks_for_rest_gets_it() -> None:
+    asked = 0
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        asked += 1
+        return httpx.Response(429, headers={"retry-after": "120"})
+
+    model = endpoint(answer)
+    for _ in range(3):
+        with pytest.raises(OutageError, match=r"1[12]\d s") as refused:
+            await model.reply(REQUEST)
+        assert refused.value.code == "endpoint_rate_limited"
+    assert asked == 1
+
+
+async def test_requests_keep_their_pace() -> None:
+    model = endpoint(lambda _: body(completion("{}")), calls_per_minute=60)
+    await model.reply(REQUEST)
+    waits = model._next_call  # noqa: SLF001  when the next may go, without waiting for it
+    assert waits > 0
+    slow = endpoint(lambda _: body(completion("{}")), calls_per_minute=600)
+    for _ in range(3):
+        await slow.reply(REQUEST)  # 0, 0.1 and 0.2 s
