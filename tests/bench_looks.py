@@ -1,6 +1,6 @@
 """`python -m tests.bench_looks --labels labels.jsonl`: what looks of a checkpoint are worth, measured on labelled pictures of the lab.
 
-Each generated picture with a known region is judged, then looked at twice: at a known region, and at a box of the same sides elsewhere.
+Each generated picture with a known region is scanned, then looked at twice: at a known region, and at a box of the same sides elsewhere.
 Reported: how well the looks' raw score parts the two (AUC; the paired difference with its interval), how long a look takes, and how much
 of its prompt came from the prefix cache. `--questions` words looks for a model that answers questions, whatever its card says.
 """
@@ -23,15 +23,17 @@ from worker.images.resize import PixelLimits
 from worker.lab.labels import Label, read_labels
 from worker.moderation.boxes import Box, Size, intersection_over_union
 from worker.moderation.looks import LookAnswer
-from worker.moderation.outcomes import ItemReference, SourceFacts, Stage, Verdict
+from worker.moderation.outcomes import ItemReference, SourceFacts, Verdict
 from worker.moderation.settings import Settings
 from worker.vision.load import load_vision_model
 from worker.vision.model import Answer, ModelCard, Question, VisionModel
+from worker.zoomin import pipeline
+from worker.zoomin.case import Case
 from worker.zoomin.look import AskedLook, RecordedScan, look
-from worker.zoomin.pipeline import moderate
 from worker.zoomin.prompts import load_prompts
 from worker.zoomin.prompts.looks import load_look_prompts
 from worker.zoomin.regions import scan_boxes
+from worker.zoomin.scan import scan
 from worker.zoomin.tools import Tools
 
 SEED = 6
@@ -105,18 +107,21 @@ async def both(folder: Path, label: Label, vision: VisionModel, chance: random.R
     tools = Tools(
         fetch=fetch, decoder=InThisProcess(), keep=keep, vision=vision, prompts=load_prompts(), choose=scan_boxes, release_id="bench"
     )
-    outcome = await moderate(item, tools)
-    if outcome.source is None or outcome.source.size is None or outcome.sent_sha256 is None:
-        return None, None
-    trace = next(trace for trace in outcome.traces if trace.stage is Stage.SCAN)
-    scan = RecordedScan(
-        turns=trace.request["turns"], reply=trace.reply, image_sha256=outcome.source.sha256, sent_sha256=outcome.sent_sha256
+    case = Case(item, tools.release_id)
+    image = await pipeline.decode(await pipeline.fetch(case, tools), case, tools)
+    await scan(image, case, tools)
+    recorded = RecordedScan(
+        turns=case.traces[-1].request["turns"],
+        reply=case.traces[-1].reply,
+        image_sha256=hashlib.sha256(body).hexdigest(),
+        sent_sha256=image.evidence.facts.sha256,
     )
-    known = Box(*label.regions[0].outward().clamped(outcome.source.size).corners())
-    other = place_elsewhere(known, label.regions, outcome.source.size, chance)
+    known = Box(*label.regions[0].outward().clamped(image.original).corners())
+    other = place_elsewhere(known, label.regions, image.original, chance)
     if other is None:
         return None, None
-    first, second = [await look(item, AskedLook(scan=scan, box=box), tools, load_look_prompts()) for box in (known, other)]
+    asked = [look(item, AskedLook(scan=recorded, box=box), tools, load_look_prompts()) for box in (known, other)]
+    first, second = await asyncio.gather(*asked)
     return first, second
 
 

@@ -37,10 +37,8 @@ TARGET = r"^(scan|zoom)-(verdict|(sentence|box)-[1-9][0-9]{0,2})$"
 Target = Annotated[str, Path(pattern=TARGET, description="A target's name.", examples=[VERDICT])]
 QueriedTarget = Annotated[str, Query(pattern=TARGET, description="A target's name.", examples=[VERDICT])]
 FILES = problems("not_found", "attention_map_missing", "attention_map_damaged")
-FOLLOW = {
-    "map": link("readAttentionMap", map_id="$response.body#/map/id"),
-    "job": link("readExplanationJob", job_id="$response.body#/job/id"),
-}
+THERE = {"map": link("readAttentionMap", map_id="$response.body#/map/id")}
+BEGUN = {"job": link("readExplanationJob", job_id="$response.body#/job/id")}
 SHOWN = {
     "overlay": link("readAttentionOverlay", map_id="$response.body#/id"),
     "values": link("readAttentionValues", map_id="$response.body#/id"),
@@ -53,9 +51,8 @@ SHOWN = {
     "/items/{item_id:segment}/attention-maps",
     operation_id="askForAttentionMap",
     response_model=bodies.AttentionAnswer,
-    responses=answers(200, "They are there", links=FOLLOW)
-    | {202: {"model": bodies.AttentionAnswer}}
-    | answers(202, "They are to be drawn", links=FOLLOW, headers={"Location": "The job"})
+    responses=answers(200, "They are there", links=THERE)
+    | {202: {**answers(202, "They are to be drawn", links=BEGUN, headers={"Location": "The job"})[202], "model": bodies.AttentionAnswer}}
     | problems("not_found", "no_verdict", "item_erased"),
 )
 def ask_for_attention_map(item_id: ItemId, principal: Asker, services: Services, body: bodies.AttentionAsked | None = None) -> Response:

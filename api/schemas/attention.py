@@ -1,12 +1,12 @@
 """Bodies of attention maps."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
 
-from api.schemas.base import Answer, RequestBody
+from api.schemas.base import WHOLE, Answer, RequestBody
 from api.schemas.explanations import ExplanationJob
 from worker.moderation.identifiers import MAX_SMALL
 from worker.moderation.outcomes import Stage
@@ -16,7 +16,7 @@ from worker.moderation.release import Training
 class AttentionAsked(RequestBody):
     """Of which outcome."""
 
-    revision: int | None = Field(None, ge=1, le=MAX_SMALL, description="Of the outcome; without it the newest")
+    revision: Annotated[int, Field(ge=1, le=MAX_SMALL, description="Of the outcome; null: the newest"), WHOLE] | None = None
 
 
 class AttentionTarget(Answer):

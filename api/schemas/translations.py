@@ -16,7 +16,9 @@ from worker.moderation.translation.passages import Field as TextField
 class TranslationRequest(RequestBody):
     """Which language, of those that the policy lists, and of which revision."""
 
-    language: str = Field(pattern=f"^{LANGUAGE.pattern}$", max_length=35, description="BCP-47 tag, say `de`, `pt-BR` or `zh-Hans`")
+    language: str = Field(
+        pattern=f"^{LANGUAGE.pattern}$", max_length=35, description="BCP-47 tag, say `de`, `pt-BR` or `zh-Hans`", examples=["de"]
+    )
     revision: Annotated[int, Field(ge=1, le=MAX_SMALL), WHOLE] | None = Field(None, description="By default the newest")
 
 

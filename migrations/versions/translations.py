@@ -12,7 +12,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Forward."""
-    created = {"server_default": sa.text("now()"), "nullable": False}
+    now = sa.text("now()")
     op.create_table(
         "translations",
         sa.Column("batch_id", sa.UUID(), nullable=False, comment="Batch of the outcome"),
@@ -35,7 +35,7 @@ def upgrade() -> None:
             comment="What was checked: how many facts of each kind are the same, the language it reads as",
         ),
         sa.Column("asked_by", sa.Text(), nullable=False, comment="Who asked: an actor"),
-        sa.Column("created_at", sa.DateTime(timezone=True), **created, comment="When it was kept"),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=now, nullable=False, comment="When it was kept"),
         sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], name=op.f("fk_translations_batch_id_batches")),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_translations_tenant_id_tenants")),
         sa.PrimaryKeyConstraint("batch_id", "ordinal", "revision", "language", name=op.f("pk_translations")),
@@ -57,7 +57,7 @@ def upgrade() -> None:
             nullable=False,
             comment="Codes of why the reply was not kept; empty: it was",
         ),
-        sa.Column("created_at", sa.DateTime(timezone=True), **created, comment="When it came"),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=now, nullable=False, comment="When it came"),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_translation_calls_tenant_id_tenants")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_translation_calls")),
         comment="Every reply of a translator and what it cost; insert-only, and without a word of it",

@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import Engine
 
-from tests.browser.cases import RELEASE, Case, Said
+from tests.browser.cases import HOSTILE, RELEASE, Case, Said
 from tests.browser.judging import Chair, sit_down
 from tests.browser.people import House
 from tests.browser.seeing import check_accessible, screenshot
@@ -86,8 +86,12 @@ class Easel:
         return job
 
     def draw(self, job: Job) -> None:
-        """Two maps: of the verdict, where the letters are, and of a box, elsewhere."""
-        targets = (self._target("zoom-verdict", "verdict", "generated", (420, 720)), self._target("scan-box-1", "box", "1", (150, 300)))
+        """Three maps: of the verdict, where the letters are; elsewhere, of a sentence that means harm, and of a box."""
+        targets = (
+            self._target("zoom-verdict", "verdict", "generated", (420, 720)),
+            self._target("zoom-sentence-1", "sentence", HOSTILE, (700, 200)),
+            self._target("scan-box-1", "box", "1", (150, 300)),
+        )
         maps = DrawnMaps(
             method="chefer-2021",
             release_id=RELEASE.id,
@@ -246,6 +250,8 @@ def test_a_map_is_asked_for_waited_for_and_laid_over_the_picture(reviewer: Page,
     expect(sheet).to_have_attribute("src", re.compile("/layers/zoom-verdict$"))
     check_accessible(reviewer)
     screenshot(reviewer, "attention")
+    harmful = "Sentence 1 of the zoom: <script>window.hacked = 1</script><img src=x onerror='window.h…"
+    expect(told.get_by_label("Attention of").locator("option")).to_have_text(["The zoom's verdict: generated", harmful, "Box 1"])
     told.get_by_label("Attention of").select_option("Box 1")
     expect(sheet).to_have_attribute("src", re.compile("/layers/scan-box-1$"))
     expect(chair.task.locator(".viewer-legend")).to_contain_text("Box 1")

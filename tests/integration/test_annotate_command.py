@@ -59,7 +59,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 def test_a_folder_becomes_data_with_every_clues_fate_and_the_cost(bench: Bench) -> None:
     (bench.pictures / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     summary = bench.summary(*PRICES, "--budget", "1", code=3)  # one picture cannot be read
-    assert summary["pictures"] == {"all": 4, "annotated": 3, "no_clue_left": 0, "unreadable": 1, "not_reached": 0}
+    assert summary["pictures"] == {"all": 4, "annotated": 3, "no_clue_left": 0, "repeated": 0, "unreadable": 1, "not_reached": 0}
     assert (summary["clues"]["all"], summary["clues"]["kept"], summary["clues"]["not_seconded"]) == (9, 6, 3)
     assert summary["cost"]["spent"] == pytest.approx(6 * COST)
     labels = read_labels(bench.out / "labels.jsonl")

@@ -78,6 +78,11 @@ CONTRACT = {
         "task_id": "bigint", "tenant_id": TEXT, "queue": TEXT, "batch_id": UUID_, "ordinal": INT, "item_id": TEXT, "revision": SMALL,
         "reviewer": TEXT, "expected": TEXT, "answered": TEXT, "correct": BOOL, "box_iou": FLOAT, "seconds": FLOAT, "answered_at": TIME,
     },
+    "attention_maps": {
+        "map_id": UUID_, "tenant_id": TEXT, "batch_id": UUID_, "ordinal": INT, "item_id": TEXT, "revision": SMALL, "verdict": TEXT,
+        "release_id": TEXT, "training": TEXT, "method": TEXT, "sampled": BOOL, "logprob_gap": FLOAT, "mass_in_regions": FLOAT,
+        "mass_in_random": FLOAT, "attention_ratio": FLOAT, "pointing_game": BOOL, "seconds": FLOAT, "drawn_at": TIME,
+    },
     "faithfulness": {
         "tenant_id": TEXT, "batch_id": UUID_, "ordinal": INT, "item_id": TEXT, "revision": SMALL, "verdict": TEXT, "p_generated": FLOAT,
         "release": TEXT, "score_drop": FLOAT, "control_drop": FLOAT, "beyond_control": FLOAT, "requests": INT, "prompt_tokens": INT,

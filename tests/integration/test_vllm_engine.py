@@ -17,18 +17,22 @@ import pytest_asyncio
 from PIL import Image
 
 from tests.unit.zoomin.world import ITEM, World
+from worker.forensics.agreement import TOLERANCES, logprob_gap
+from worker.forensics.reader import Reader
+from worker.forensics.recorded import RecordedStage, SentImage
 from worker.moderation.boxes import Box, Size
 from worker.moderation.errors import EngineDiedError, RejectedError
 from worker.moderation.outcomes import Stage
 from worker.moderation.settings import Settings
-from worker.vision.load import load_vision_model
+from worker.vision.conversation import images
+from worker.vision.load import find_checkpoint, load_vision_model
 from worker.vision.model import Answer, Coordinates, ImagePart, Question, Turn, VisionModel
 from worker.zoomin.look import AskedLook, RecordedScan, look
 from worker.zoomin.pipeline import moderate
 from worker.zoomin.prompts import load_prompts
 from worker.zoomin.prompts.looks import load_look_prompts
 from worker.zoomin.replies import scan_schema, without_verdict, zoom_schema
-from worker.zoomin.score import attainable_tokens
+from worker.zoomin.score import attainable_tokens, probability_generated
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -155,6 +159,16 @@ async def test_engine_leaves_legal_sizes_as_they_are(vision: VisionModel) -> Non
 async def test_greedy_reply_is_repeatable(vision: VisionModel) -> None:
     first, second = [await vision.answer(scan_question(vision, seed=3)) for _ in range(2)]
     assert first.text == second.text
+
+
+async def test_pytorch_reads_the_checkpoint_as_the_engine_does(vision: VisionModel) -> None:
+    question = scan_question(vision, seed=3)
+    answer = await vision.answer(question)
+    (whole,), p_generated = images(question.turns), probability_generated(answer.verdict_logprobs)
+    assert p_generated is not None
+    seen = SentImage(whole.uuid, whole.pixels, Box(0, 0, SENT.width, SENT.height))
+    stage = RecordedStage(stage=Stage.SCAN, turns=question.turns, images=(seen,), reply=answer.text, p_generated=p_generated)
+    assert logprob_gap(p_generated, Reader.load(find_checkpoint("nano")).verdict_logit(stage)) < TOLERANCES["float32"]
 
 
 async def test_turns_without_images_are_answered_in_their_schema(vision: VisionModel) -> None:

@@ -17,6 +17,7 @@ from worker.moderation.settings import Settings
 from worker.queue.async_moderator import load_model, rehearse
 from worker.queue.recorded_pixels import verdict_with_pixels
 from worker.store import audit
+from worker.store.items import check_item
 from worker.store.recorded import read_recorded
 from worker.store.session import transaction
 from worker.zoomin.pipeline import moderate
@@ -71,7 +72,11 @@ def find_recorded(services: Services, batch_id: UUID, ordinal: int, revision: in
 
     Raises RejectedError: what `read_recorded` and `verdict_with_pixels` do; TransientError.
     """
-    with transaction(services.engine) as session:
-        recorded = read_recorded(session, batch_id, ordinal, revision)
-        audit.record(session, actor=actor(), action="images.read", batch_id=batch_id, ordinal=ordinal, detail={"by": "attend"})
+    try:
+        with transaction(services.engine) as session:
+            check_item(session, services.settings.tenant, batch_id, ordinal)
+            recorded = read_recorded(session, batch_id, ordinal, revision)
+            audit.record(session, actor=actor(), action="images.read", batch_id=batch_id, ordinal=ordinal, detail={"by": "attend"})
+    finally:
+        services.engine.dispose()  # what follows takes longer than a connection should be held for
     return recorded.revision, verdict_with_pixels(recorded, services.storage, services.settings)

@@ -18,7 +18,7 @@ from worker.forensics.recorded import RecordedVerdict
 
 def arrays_npz(maps: Sequence[AttentionMap], recorded: RecordedVerdict) -> bytes:
     """The file's bytes."""
-    arrays = {f"{attention.target.name}/{k}": image.mass for attention in maps for k, image in enumerate(attention.images)}
+    arrays: dict[str, Any] = {f"{attention.target.name}/{k}": image.mass for attention in maps for k, image in enumerate(attention.images)}
     index = {
         "release": recorded.release.id,
         "size": [recorded.size.width, recorded.size.height],

@@ -25,7 +25,6 @@ LEAST_WIDTH = 480  # a legend below a narrow image must stay readable
 BACKGROUND, BRIGHT, DIM, INK = (17, 20, 26), (238, 241, 246), (166, 175, 190), (0, 0, 0)
 BOX_COLOUR = (86, 190, 240)  # light blue: no colour of inferno
 HEADLINE, TEXT, PADDING, BAR = 17, 13, 12, 10  # font sizes, pixels
-RELEVANT = {TargetKind.VERDICT: "the verdict", TargetKind.SENTENCE: "a sentence", TargetKind.BOX: "a box"}
 STAGES = {Stage.SCAN: "scan", Stage.ZOOM: "zoom"}
 
 
@@ -93,7 +92,8 @@ def _headline(target: Target, recorded: RecordedVerdict) -> str:
     stage = next(stage for stage in recorded.stages if stage.stage is target.stage)
     match target.kind:
         case TargetKind.VERDICT:
-            return f"What the {STAGES[target.stage]}'s verdict rests on: “{target.text}”, P(generated) {stage.p_generated:.2f} (raw)"
+            said = f"the {STAGES[target.stage]} said “{target.text}”, P(generated) {stage.p_generated:.2f} (raw)"
+            return f"What speaks for “generated”: {said}"
         case TargetKind.SENTENCE:
             return f"What sentence {target.number} of the {STAGES[target.stage]}'s explanation rests on: “{target.text}”"
         case TargetKind.BOX:

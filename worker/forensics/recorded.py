@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +65,7 @@ def recorded_verdict(outcome: Outcome, release: Release, read: ReadPixels) -> Re
     size = outcome.source.size if outcome.source else None
     if size is None or outcome.sent_sha256 is None:
         raise _purged("the image's size and pixels")
-    shown = {Stage.SCAN: (Box(0, 0, size.width, size.height),)}
+    shown: dict[Stage, tuple[Box, ...]] = {Stage.SCAN: (Box(0, 0, size.width, size.height),)}
     shown[Stage.ZOOM] = (*shown[Stage.SCAN], *(region.crop_box for region in outcome.regions if region.crop_box is not None))
     scores = {Stage.SCAN: outcome.scan_p_generated, Stage.ZOOM: outcome.p_generated_raw}
     if scores[Stage.ZOOM] is None:
@@ -111,10 +111,10 @@ def _image(part: Mapping[str, Any], shows: Box, read: ReadPixels) -> SentImage:
     return SentImage(part["image"], pixels, shows)
 
 
-def _part(part: Any, remaining: Any) -> str | ImagePart:
+def _part(part: Any, remaining: Iterator[SentImage]) -> str | ImagePart:
     if isinstance(part, str):
         return part
-    image: SentImage = next(remaining)
+    image = next(remaining)
     return ImagePart(image.sha256, image.pixels)
 
 

@@ -78,11 +78,10 @@ class VllmEngine:
                 f"A conversation of {length} tokens leaves no room for a reply of {question.max_tokens}: ZOOMIN_MAX_MODEL_LEN is "
                 f"{self._max_model_len}.",
             )
-        request: TokensPrompt = {
-            "prompt_token_ids": prompt,
-            "multi_modal_data": {"image": [image.pixels for image in sent]},
-            "multi_modal_uuids": {"image": [image.uuid for image in sent]},
-        }
+        request: TokensPrompt = {"prompt_token_ids": prompt}
+        if sent:  # turns without images, as translations are asked for, are plain text to vLLM
+            request["multi_modal_data"] = {"image": [image.pixels for image in sent]}
+            request["multi_modal_uuids"] = {"image": [image.uuid for image in sent]}
         return self._read(await self._generate(request, _sampling(question, self._verdict_tokens), urgent=question.urgent))
 
     async def close(self) -> None:

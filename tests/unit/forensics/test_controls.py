@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.forensics.controls import place_controls
@@ -18,6 +18,7 @@ def chance(seed: int) -> random.Random:
     return random.Random(seed)  # noqa: S311  places boxes
 
 
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**32))
 def test_controls_have_the_cited_sides_and_touch_neither_what_is_cited_nor_each_other(seed: int) -> None:
     controls = place_controls(CITED, CITED, SIZE, chance(seed))
@@ -31,6 +32,7 @@ def test_the_same_chance_places_alike() -> None:
     assert place_controls(CITED, CITED, SIZE, chance(7)) == place_controls(CITED, CITED, SIZE, chance(7))
 
 
+@settings(max_examples=10)
 @given(seed=st.integers(0, 2**32))
 def test_where_the_cited_leave_little_room_as_much_is_hidden_in_smaller_pieces(seed: int) -> None:
     cited = (Box(0, 0, 190, 375), Box(300, 0, 340, 120))

@@ -1,13 +1,15 @@
+from collections.abc import Sequence
+
 import pytest
 
 from tests.unit.forensics.nano_verdict import attender
 from tests.unit.zoomin.world import SCAN, ZOOM
-from worker.forensics.tokens import ReplyTokens, box_spans, sentence_spans
+from worker.forensics.tokens import ReplyTokens, Span, box_spans, sentence_spans
 from worker.moderation.errors import RejectedError
 
 
-def texts(reply: str, spans: object) -> list[str]:
-    return [reply[span.start : span.end] for span in spans]  # type: ignore[attr-defined]
+def texts(reply: str, spans: Sequence[Span]) -> list[str]:
+    return [reply[span.start : span.end] for span in spans]
 
 
 def test_sentences_end_where_readers_see_them_end() -> None:

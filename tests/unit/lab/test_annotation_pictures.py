@@ -83,7 +83,7 @@ class Room:
         self._open = partial(open_views, folder=folder, card=SCRIPTED_CARD, decoders=decoders, max_bytes=10**6)
 
     async def annotate(
-        self, labels: list[Label], *replies: httpx.Response, budget: float | None = None
+        self, labels: list[Label], *replies: httpx.Response, budget: float | None = None, at_once: int = 1
     ) -> tuple[tuple[Annotated, ...], TransientError | None]:
         self.explainer = an_explainer(in_turn(*replies), self.responses, budget=budget)
         annotators = Annotators(
@@ -93,7 +93,7 @@ class Room:
             similarity=shared_words,
             recipe=self.recipe,
         )
-        return await annotate_all(labels, annotators, 1, lambda _: None)
+        return await annotate_all(labels, annotators, at_once, lambda _: None)
 
 
 @pytest.fixture
@@ -173,6 +173,19 @@ async def test_a_picture_that_cannot_be_read_is_named_and_stops_nothing(room: Ro
     (broken, gone, whole), _ = await room.annotate(labels, completion(said(HAND)), completion(said(HAND)))
     assert (broken.fate, gone.fate, whole.fate) == (PictureFate.UNREADABLE, PictureFate.UNREADABLE, PictureFate.ANNOTATED)
     assert "gone.png: The file could not be read" in gone.problem
+
+
+async def test_a_copy_of_a_picture_is_paid_for_and_kept_once(room: Room, tmp_path: Path) -> None:
+    (room.folder / "copy.png").write_bytes((room.folder / "a.png").read_bytes())
+    labels = [a_label("a.png"), a_label("copy.png")]
+    done, _ = await room.annotate(labels, completion(said(HAND)), completion(said(HAND)), at_once=2)
+    assert [each.fate for each in done] == [PictureFate.ANNOTATED, PictureFate.REPEATED]
+    assert "copy.png: has the bytes of a.png" in done[1].problem
+    assert room.explainer.counts["asked"] == 2
+    assert summarise(done, room.explainer, SCRIPTED_CARD, 1.0)["clues"]["all"] == 1
+    claim(tmp_path / "out", {}, "pictures", [Path("images")])
+    write_pictures(done, room.folder, tmp_path / "out", 10**6, {})
+    assert len(read_labels(tmp_path / "out" / "labels.jsonl")) == 1
 
 
 async def test_the_budget_ends_a_run_and_more_of_it_goes_on_without_paying_twice(room: Room) -> None:

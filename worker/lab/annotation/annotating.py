@@ -1,7 +1,7 @@
 """One picture from its file to the fates of its clues, and all pictures of a run: at most so many at once, each failure its own."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -25,6 +25,7 @@ class PictureFate(StrEnum):
 
     ANNOTATED = "annotated"  # at least one clue is kept
     NO_CLUE_LEFT = "no_clue_left"  # it was explained, and every clue was rejected
+    REPEATED = "repeated"  # the very bytes of an earlier one
     UNREADABLE = "unreadable"  # its file cannot be used
     NOT_REACHED = "not_reached"  # the run ended before: budget, outage
 
@@ -98,7 +99,18 @@ async def annotate_all(
     finally:
         for task in tasks:
             task.cancel()  # the first error ends them all: what was paid for is on the disk
-    return tuple(annotated), ended[0] if ended else None
+    return tuple(_without_repeats(annotated)), ended[0] if ended else None
+
+
+def _without_repeats(annotated: Iterable[Annotated]) -> Iterator[Annotated]:
+    """Of pictures with the same bytes the first stays: a file has one label."""
+    first: dict[str, Annotated] = {}
+    for each in annotated:
+        if each.facts is None or (earlier := first.setdefault(each.facts.sha256, each)) is each:
+            yield each
+        else:
+            problem = f"{each.label.file}: has the bytes of {earlier.label.file} [repeated]"
+            yield Annotated(label=each.label, fate=PictureFate.REPEATED, facts=each.facts, problem=problem)
 
 
 async def annotate(label: Label, annotators: Annotators) -> Annotated:

@@ -54,6 +54,7 @@ class Explainer:
     purse: Purse
     pace: Pace
     responses: Responses
+    _asking: dict[str, asyncio.Lock] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)  # "asked", "cached", "uncounted", and codes of what was tried again
 
     async def explain(self, shown: Shown, number: int) -> Explanation:
@@ -62,11 +63,12 @@ class Explainer:
         Raises BudgetError, OutageError, MisconfiguredError, OSError: the run ends, and what was paid for stays.
         """
         key = self._key(shown, number)
-        said = self.responses.known(key)
-        if said is None:
-            said = await self._ask(key, await asyncio.to_thread(self._body, shown, number))
-        else:
-            self.counts["cached"] += 1
+        async with self._asking.setdefault(key, asyncio.Lock()):  # a copy of the picture waits for the reply that is under way
+            said = self.responses.known(key)
+            if said is None:
+                said = await self._ask(key, await asyncio.to_thread(self._body, shown, number))
+            else:
+                self.counts["cached"] += 1
         if said.failure is not None:
             return Explanation(kind=ReplyKind(said.failure), text=said.text)
         return read_explanation(said.text, said.finish_reason, said.refusal)

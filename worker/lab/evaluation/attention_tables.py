@@ -78,11 +78,8 @@ def _agreement_table(pictures: Sequence[AttendedPicture]) -> Table:
     drawn = [one.seconds for one in pictures if one.seconds is not None]
     rows = []
     for name, gaps in sides.items() if pictures else ():
-        values = np.array(gaps)
-        statistics: dict[Metric, Statistic] = {
-            Metric.LOGPROBS_AGREE: lambda places, values=values: float((values[places] <= AGREEMENT).mean()),  # type: ignore[misc]
-        }
-        figures = {**_estimated(statistics, pictures), Metric.LOGPROB_GAP: Estimate(float(values.max()))}
+        statistics = {Metric.LOGPROBS_AGREE: _mean([gap <= AGREEMENT for gap in gaps])}
+        figures = {**_estimated(statistics, pictures), Metric.LOGPROB_GAP: Estimate(max(gaps))}
         if name == own and drawn:
             figures[Metric.SECONDS_PER_MAP] = Estimate(float(np.median(drawn)))
         rows.append(_row(name, pictures, figures))

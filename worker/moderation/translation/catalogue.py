@@ -1,4 +1,4 @@
-"""nano's texts in other languages, from gettext catalogues that people wrote: nothing is asked, and nothing can be corrupted.
+"""nano's texts in other languages, from gettext catalogues, translated once: nothing is asked, and nothing can be corrupted.
 
 The `.po` files are read as they are: a compiled copy beside them could be older than they are.
 """

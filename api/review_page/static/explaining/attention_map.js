@@ -70,9 +70,10 @@ const KINDS = {
   box: ({ number }) => `Box ${number}`,
 };
 const LONGEST = 80; // characters of a model's text in a list
+const HIDDEN = /[\p{Cc}\p{Cf}]/gu; // what is not seen, or changes how other text is
 
 /** What a map shows the attention of. */
 export function nameOf(target) {
-  const characters = Array.from(KINDS[target.kind]?.(target) ?? target.name);
+  const characters = Array.from((KINDS[target.kind]?.(target) ?? target.name).replace(HIDDEN, ""));
   return characters.length > LONGEST ? `${characters.slice(0, LONGEST).join("")}…` : characters.join("");
 }
