@@ -35,7 +35,7 @@ def find_border(pixels: Image.Image) -> Border:
 def _width(whole: int, lines: Callable[[int], Image.Image]) -> int:
     """How many lines of the border there are, of `whole` that there could be; `lines` are the outermost so many, from the rim on."""
     rim = lines(1)
-    level = median_low(rim.get_flattened_data())
+    level = median_low(rim.tobytes())
     near = [255 * (abs(value - level) <= NEAR) for value in range(256)]
     if _shares(rim, near)[0] < UNIFORM_SHARE:
         return 0  # as most pictures are: told by one line
