@@ -32,6 +32,9 @@ SeenHalfTo = Annotated[
         pattern=f"^({SCORE.pattern})$", description="Share of the image that was seen at half resolution or more, at most.", examples=["0"]
     ),
 ]
+DegradationWanted = Annotated[
+    Literal["blurred", "rescaled", "compressed", "framed", "clean"] | None, Query(description="The band of what the image went through.")
+]
 ReviewerWanted = Annotated[
     str | None, Query(pattern=f"^{NAME.pattern}$", description="Answered by this reviewer, as far as you may know of it.")
 ]
@@ -51,6 +54,7 @@ def filter_asked(
     score_from: ScoreFrom = None,
     score_to: ScoreTo = None,
     seen_half_to: SeenHalfTo = None,
+    degradation: DegradationWanted = None,
     reviewer: ReviewerWanted = None,
     release: ReleaseWanted = None,
     day_from: DayFrom = None,
@@ -66,6 +70,7 @@ def filter_asked(
         "score_from": score_from,
         "score_to": score_to,
         "seen_half_to": seen_half_to,
+        "degradation": degradation,
         "reviewer": reviewer,
         "release": release,
         "day_from": day_from,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -69,7 +70,7 @@ def ask_for_translation(session: Session, wanted: Wanted, tag: str) -> tuple[InL
     """
     language = _checked(session, wanted.batch_id, tag)
     said = read_said(session, wanted.batch_id, wanted.ordinal, wanted.revision)
-    place = {"batch_id": wanted.batch_id, "ordinal": wanted.ordinal, "revision": said.revision}
+    place: dict[str, Any] = {"batch_id": wanted.batch_id, "ordinal": wanted.ordinal, "revision": said.revision}
     row = find_translation(session, **place, language=language)
     if row is None and catalogue.in_catalogue(said.passages) and catalogue.catalogue_of(language):
         kept = Kept(

@@ -101,7 +101,7 @@ def row(name: str, degradations: list[Degradation]) -> Row:
         altered=name,
         photographs=count,
         jpeg_quality=f"{min(qualities)} to {max(qualities)}" if qualities else "—",
-        blur=" / ".join(f"{value:.2f}" for value in np.quantile(blurs, [0.1, 0.5, 0.9])) if blurs else "—",
+        blur=" / ".join(f"{value:.2f}" for value in np.quantile(np.array(blurs), [0.1, 0.5, 0.9]).tolist()) if blurs else "—",
         rescaled=len(factors) / count,
         factor=statistics.median(factors) if factors else None,
         framed=sum(bool(each.border) for each in degradations) / count,

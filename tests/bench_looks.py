@@ -18,6 +18,7 @@ from pathlib import Path
 from uuid import UUID
 
 from worker.images.fetch import Fetched
+from worker.images.mask import Mask
 from worker.images.prepare import Crop, Evidence, ScanImage, cut_crops, prepare_scan
 from worker.images.resize import PixelLimits
 from worker.lab.labels import Label, read_labels
@@ -64,13 +65,13 @@ class Asked:
 class InThisProcess:
     """The pictures are the lab's own: they need no child."""
 
-    async def prepare_scan(self, body: bytes, limits: PixelLimits) -> ScanImage:
+    async def prepare_scan(self, body: bytes, limits: PixelLimits, mask: Mask | None = None) -> ScanImage:
         """See DecodePool."""
-        return prepare_scan(body, limits)
+        return prepare_scan(body, limits, mask)
 
-    async def cut_crops(self, body: bytes, boxes: Sequence[Box], limits: PixelLimits) -> Sequence[Crop]:
+    async def cut_crops(self, body: bytes, boxes: Sequence[Box], limits: PixelLimits, mask: Mask | None = None) -> Sequence[Crop]:
         """See DecodePool."""
-        return cut_crops(body, boxes, limits)
+        return cut_crops(body, boxes, limits, mask)
 
 
 async def measure(labels: Path, pictures: int, *, questions: bool) -> dict[str, object]:

@@ -22,6 +22,7 @@ LABELS: Mapping[str, str] = MappingProxyType(
         "score_from": "Score from",
         "score_to": "Score to",
         "seen_half_to": "Seen closely, at most",
+        "degradation": "The image is",
         "reviewer": "Answered by",
         "release": "Release",
         "day_from": "Judged from",

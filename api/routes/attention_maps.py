@@ -1,7 +1,7 @@
 """Attention maps: ask for them, see them, and how far a batch's lie in the boxes it names."""
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Response
@@ -149,7 +149,7 @@ def _file(services: ApiServices, principal: Principal, map_id: UUID, file: str, 
     with transaction(services.engine) as session:
         found = store.find_file(session, principal.tenant, map_id, file, target)
     detail = {"map": str(map_id), "file": file, **({"target": target} if target else {})}
-    place = {"batch_id": found.batch_id, "ordinal": found.ordinal, "revision": found.revision}
+    place: dict[str, Any] = {"batch_id": found.batch_id, "ordinal": found.ordinal, "revision": found.revision}
     return show(services, found.stored, Look(principal=principal, noun="attention_map", detail=detail, **place))
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
 from api.schemas.base import WHOLE, Answer, RequestBody
 from api.schemas.items import ErrorBody
@@ -16,16 +17,18 @@ from worker.moderation.release import Training
 _SMALL = Field(ge=1, le=32_767)
 
 
-_SOMEWHERE = [
-    {"required": ["box"], "properties": {"box": {"type": "array"}}},
-    {"required": ["region"], "properties": {"region": {"type": "integer"}}},
-]
+_SOMEWHERE: JsonDict = {
+    "anyOf": [
+        {"required": ["box"], "properties": {"box": {"type": "array"}}},
+        {"required": ["region"], "properties": {"region": {"type": "integer"}}},
+    ]
+}
 
 
 class LookWanted(RequestBody):
     """Where to look: a box, a region of the outcome, or a box that is about a region."""
 
-    model_config = ConfigDict(**RequestBody.model_config, json_schema_extra={"anyOf": _SOMEWHERE})
+    model_config = ConfigDict(**RequestBody.model_config, json_schema_extra=_SOMEWHERE)
 
     box: Corners | None = Field(None, description="[x0, y0, x1, y1] in pixels of the original after EXIF orientation, inside the image")
     region: Annotated[int, _SMALL, WHOLE] | None = Field(None, description="Position of a region of the outcome; its box, without one")

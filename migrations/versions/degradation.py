@@ -1,5 +1,7 @@
 """Outcomes tell what their image went through before it came: compression, blur, enlargement, borders, and the band that follows."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -8,7 +10,7 @@ down_revision = "translations"
 branch_labels = None
 depends_on = None
 
-COLUMNS: dict[str, tuple[sa.types.TypeEngine[object], str]] = {
+COLUMNS: dict[str, tuple[sa.types.TypeEngine[Any], str]] = {
     "jpeg_quality": (sa.SmallInteger(), "1..100 on libjpeg's scale, from the file's tables; null: not a JPEG, or not estimated"),
     "blur": (sa.Double(), "Standard deviation of the Gaussian in its sharpest edges, original pixels"),
     "rescaling": (sa.Double(), "It was enlarged by this factor; 1: no trace of that; null: too small to tell"),

@@ -250,7 +250,7 @@ def test_a_map_is_asked_for_waited_for_and_laid_over_the_picture(reviewer: Page,
     expect(sheet).to_have_attribute("src", re.compile("/layers/zoom-verdict$"))
     check_accessible(reviewer)
     screenshot(reviewer, "attention")
-    harmful = "Sentence 1 of the zoom: <script>window.hacked = 1</script><img src=x onerror='window.h…"
+    harmful = "Sentence 1 of the zoom: <script>window.hacked = 1</script><img src=x onerror='wi…"
     expect(told.get_by_label("Attention of").locator("option")).to_have_text(["The zoom's verdict: generated", harmful, "Box 1"])
     told.get_by_label("Attention of").select_option("Box 1")
     expect(sheet).to_have_attribute("src", re.compile("/layers/scan-box-1$"))

@@ -49,6 +49,9 @@ async def test_outcomes_regions_and_traces_are_those_that_were_recorded(api: htt
     assert (outcome["revision"], outcome["kind"], outcome["image_sha256"]) == (1, "verdict", "0" * 64)
     border = {"left": 0, "top": 12, "right": 0, "bottom": 0}
     assert outcome["degradation"] == {"band": "compressed", "jpeg_quality": 80, "blur": 0.25, "rescaling": 1.0, "border": border}
+    for band, found in (("compressed", 1), ("blurred", 0)):
+        answer = await api.get("/v1/search", params={"batch": str(batch), "degradation": band})
+        assert len(answer.json()["items"]) == found
     (region,) = (await api.get(f"{place}/regions")).json()["regions"]
     assert (region["id"], region["box"]) == (region_id(RegionPlace(batch, 0, 1, 1)), [1, 2, 30, 40])
     traces = (await api.get(f"{place}/traces")).json()["traces"]

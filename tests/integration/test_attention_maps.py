@@ -105,8 +105,7 @@ async def _shows_its_files(client: Any, drawn: dict[str, Any], item: str) -> Non
     layer = await client.get(f"/v1/attention-maps/{drawn['id']}/layers/zoom-verdict")
     heat = Image.open(io.BytesIO(layer.content))
     assert (layer.headers["content-type"], heat.size, heat.mode) == ("image/png", sent.size, "RGBA")
-    low, high = heat.getchannel("A").getextrema()
-    assert low < high  # it hides no whole image
+    assert len(heat.getchannel("A").getcolors() or ()) > 1  # it hides no whole image
     assert (await client.get(f"/v1/attention-maps/{drawn['id']}/overlay")).headers["content-type"] == "image/png"
     absent = await client.get(f"/v1/attention-maps/{drawn['id']}/layers/zoom-box-9")
     assert problem(absent) == (404, "attention_map_missing")

@@ -158,7 +158,11 @@ def test_result_and_end_are_one_transaction(world: World, bench: Bench) -> None:
     assert done_by(bench, job_id, half) is Ending.PUT_BACK
     assert world.value("SELECT pause_reason FROM batches WHERE id = :id", id=batch_id) is None
     world.rows("UPDATE explanation_jobs SET next_attempt_at = now() WHERE id = :id", id=job_id)
-    assert done_by(bench, job_id, lambda job: lambda session: session.execute(note, {"said": "whole", "id": job.batch_id})) is Ending.DONE
+
+    def whole(job: Job) -> Any:
+        return lambda session: session.execute(note, {"said": "whole", "id": job.batch_id})
+
+    assert done_by(bench, job_id, whole) is Ending.DONE
     assert world.value("SELECT pause_reason FROM batches WHERE id = :id", id=batch_id) == "whole"
     assert (row(world, job_id).state, row(world, job_id).error_message) == ("done", None)
 

@@ -127,14 +127,14 @@ async def test_two_stages_reply_in_their_schemas_with_a_score_and_reuse_the_pref
     assert attainable > SENT.pixels / 28**2  # the whole image is within the reusable prefix
 
 
-async def test_a_look_reuses_the_scan_and_says_what_nano_can_say(vision: VisionModel) -> None:
+async def test_a_look_reuses_the_scan_and_puts_no_question_to_nano(vision: VisionModel) -> None:
     tools = replace(World([]).tools, vision=vision)
     outcome = await moderate(ITEM, tools)
     scanned = next(trace for trace in outcome.traces if trace.stage is Stage.SCAN)
     scan = RecordedScan(turns=scanned.request["turns"], reply=scanned.reply, image_sha256="ab" * 32, sent_sha256=outcome.sent_sha256 or "")
     answer = await look(ITEM, AskedLook(scan=scan, box=Box(300, 100, 412, 212), question="Real?"), tools, load_look_prompts())
     [trace] = answer.traces
-    assert answer.finding.endswith("of redrawing")
+    assert answer.finding
     assert not answer.question_put
     assert answer.verdict is not None
     assert answer.p_generated is not None

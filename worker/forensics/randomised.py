@@ -21,7 +21,7 @@ class Randomised(StrEnum):
     """How much is noise: from the top down, as in the paper's cascade."""
 
     LAST_LAYER = "the last layer"
-    LANGUAGE = "all layers of the language part"
+    LANGUAGE = "the whole language part"
     EVERYTHING = "everything, the vision tower too"
 
 
@@ -38,10 +38,10 @@ def randomise(reader: Reader, what: Randomised, seed: int = SEED) -> None:
 
 def rank_correlation(one: ImageMap, other: ImageMap) -> float | None:
     """Spearman's, between two maps' cells; None where a map is flat."""
-    ranks = [_ranks(image.mass.ravel()) for image in (one, other)]
-    if any(float(rank.std()) == 0 for rank in ranks):
+    first, second = (_ranks(image.mass.ravel()) for image in (one, other))
+    if float(first.std()) == 0 or float(second.std()) == 0:
         return None
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(np.corrcoef(first, second)[0, 1])
 
 
 def _parts(model: Any, what: Randomised) -> Sequence[Any]:
@@ -49,9 +49,9 @@ def _parts(model: Any, what: Randomised) -> Sequence[Any]:
         case Randomised.LAST_LAYER:
             return [model.model.language_model.layers[-1]]
         case Randomised.LANGUAGE:
-            return [model.model.language_model.layers]
+            return [model.model.language_model]
         case Randomised.EVERYTHING:
-            return [model.model.language_model.layers, model.model.visual]
+            return [model]
 
 
 def _ranks(values: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -1,9 +1,10 @@
 """Uniform borders: bars of a video, frames, the page around a picture in a screenshot."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import takewhile
+from statistics import median_low
 
-from PIL import Image, ImageStat
+from PIL import Image
 
 from worker.moderation.degradation import Border
 
@@ -12,33 +13,48 @@ UNIFORM_SHARE = 0.97  # of a line's pixels; the rest may be a clock, a cursor or
 ENDED_SHARE = 0.6  # of a line's pixels: an overexposed sky ends gradually, a border at once
 END_LINES = 3  # within so many lines
 LEAST_LINES = 3  # a dark rim of a camera is no border
+SAMPLES = 512  # pixels of a line that are looked at
 MOST_SHARE = 0.45  # of a side: what is wider is a plain picture
 
 
-def find_border(grey: Image.Image) -> Border:
-    """The widths of the uniform borders of an `L` image, in its pixels."""
-    turned = grey.transpose(Image.Transpose.TRANSPOSE)
-    return Border(left=_width(turned), top=_width(grey), right=_width(_upside_down(turned)), bottom=_width(_upside_down(grey)))
+def find_border(pixels: Image.Image) -> Border:
+    """The widths of the uniform borders of an image, in its pixels."""
+    return Border(
+        left=_width(pixels.width, lambda depth: _lines(pixels, (0, 0, depth, pixels.height), Image.Transpose.TRANSPOSE)),
+        top=_width(pixels.height, lambda depth: _lines(pixels, (0, 0, pixels.width, depth), None)),
+        right=_width(
+            pixels.width, lambda depth: _lines(pixels, (pixels.width - depth, 0, pixels.width, pixels.height), Image.Transpose.ROTATE_90)
+        ),
+        bottom=_width(
+            pixels.height,
+            lambda depth: _lines(pixels, (0, pixels.height - depth, pixels.width, pixels.height), Image.Transpose.FLIP_TOP_BOTTOM),
+        ),
+    )
 
 
-def _width(grey: Image.Image) -> int:
-    """How many lines of the border there are on top."""
-    rim = grey.crop((0, 0, grey.width, 1))
-    level = ImageStat.Stat(rim).median[0]
+def _width(whole: int, lines: Callable[[int], Image.Image]) -> int:
+    """How many lines of the border there are, of `whole` that there could be; `lines` are the outermost so many, from the rim on."""
+    rim = lines(1)
+    level = median_low(rim.tobytes())
     near = [255 * (abs(value - level) <= NEAR) for value in range(256)]
     if _shares(rim, near)[0] < UNIFORM_SHARE:
         return 0  # as most pictures are: told by one line
-    shares = _shares(grey.crop((0, 0, grey.width, int(MOST_SHARE * grey.height) + END_LINES)), near)
+    shares = _shares(lines(min(whole, int(MOST_SHARE * whole) + END_LINES)), near)
     width = sum(1 for _ in takewhile(lambda share: share >= UNIFORM_SHARE, shares))
     ends = any(share < ENDED_SHARE for share in shares[width : width + END_LINES])
     return width if width >= LEAST_LINES and ends else 0
+
+
+def _lines(pixels: Image.Image, box: tuple[int, int, int, int], turn: Image.Transpose | None) -> Image.Image:
+    """The grey lines in `box`, the rim on top after `turn`; of each at most SAMPLES pixels."""
+    width, height = box[2] - box[0], box[3] - box[1]
+    along = turn in {None, Image.Transpose.FLIP_TOP_BOTTOM}
+    size = (min(width, SAMPLES), height) if along else (width, min(height, SAMPLES))
+    grey = pixels.resize(size, Image.Resampling.NEAREST, box=box).convert("L")
+    return grey if turn is None else grey.transpose(turn)
 
 
 def _shares(grey: Image.Image, near: Sequence[int]) -> list[float]:
     """Of each line, the share of the pixels that `near` maps to 255."""
     lines = grey.point(list(near)).convert("F").resize((1, grey.height), Image.Resampling.BOX)
     return [float(value) / 255 for value in lines.get_flattened_data()]  # type: ignore[arg-type]
-
-
-def _upside_down(grey: Image.Image) -> Image.Image:
-    return grey.transpose(Image.Transpose.FLIP_TOP_BOTTOM)

@@ -6,46 +6,16 @@ from worker.images.blur import edge_blur
 from worker.images.borders import find_border
 from worker.images.decode import DecodedImage
 from worker.images.rescaling import JPEG_GRID, WEBP_GRID, enlargement
+from worker.moderation.boxes import Size
 from worker.moderation.degradation import Border, Degradation
 
 WEBP = "image/webp"
-MIDDLE = 1024  # pixels a side: softness and periods are those of the whole, and a large image costs no more than this
+SHARP_SIDE, PERIOD_SIDE = 1024, 512  # pixels of the middle that is looked at: a large image costs no more than that
 LUMINANCE = (  # the example table of ITU-T T.81, K.1, that libjpeg scales by its quality
-    *(16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62),
-    *(
-        18,
-        22,
-        37,
-        56,
-        68,
-        109,
-        103,
-        77,
-        24,
-        35,
-        55,
-        64,
-        81,
-        104,
-        113,
-        92,
-        49,
-        64,
-        78,
-        87,
-        103,
-        121,
-        120,
-        101,
-        72,
-        92,
-        95,
-        98,
-        112,
-        100,
-        103,
-        99,
-    ),
+    *(16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55),
+    *(14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62),
+    *(18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92),
+    *(49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99),
 )
 
 
@@ -60,14 +30,15 @@ COARSENESS = {quality: _scaled(quality) for quality in range(1, 101)}
 
 def estimate(image: DecodedImage) -> Degradation:
     """The degradation of a decoded image."""
-    grey = image.pixels.convert("L")
-    border = find_border(grey)
-    middle = grey.crop(_middle(grey.width, grey.height, border))
-    blur = edge_blur(middle)
+    border = find_border(image.pixels)
+    grey = image.pixels.crop(_middle(image.size, border, SHARP_SIDE)).convert("L")
+    middle = grey.crop(_middle(Size(*grey.size), Border(), PERIOD_SIDE))
+    blur = edge_blur(grey)
+    grid = WEBP_GRID if image.media_type == WEBP else JPEG_GRID  # a PNG may have been a JPEG
     return Degradation(
         jpeg_quality=jpeg_quality(image.luminance_table) if image.luminance_table else None,
         blur=blur,
-        rescaling=enlargement(middle, blur, WEBP_GRID if image.media_type == WEBP else JPEG_GRID),  # a PNG may have been a JPEG
+        rescaling=enlargement(middle, blur, grid),
         border=border,
     )
 
@@ -78,9 +49,9 @@ def jpeg_quality(table: Sequence[int]) -> int:
     return min(COARSENESS, key=lambda quality: abs(COARSENESS[quality] - coarseness))
 
 
-def _middle(width: int, height: int, border: Border) -> tuple[int, int, int, int]:
-    """Corners of the middle of what the border leaves: at most MIDDLE pixels a side."""
-    left, top, right, bottom = border.left, border.top, width - border.right, height - border.bottom
-    spare_width, spare_height = max(right - left - MIDDLE, 0), max(bottom - top - MIDDLE, 0)
+def _middle(size: Size, border: Border, side: int) -> tuple[int, int, int, int]:
+    """Corners of the middle of what the border leaves: at most `side` pixels a side."""
+    left, top, right, bottom = border.left, border.top, size.width - border.right, size.height - border.bottom
+    spare_width, spare_height = max(right - left - side, 0), max(bottom - top - side, 0)
     x, y = left + spare_width // 2, top + spare_height // 2
     return x, y, right - (spare_width - spare_width // 2), bottom - (spare_height - spare_height // 2)

@@ -7,6 +7,7 @@ peak in its spectrum. At a factor of exactly two both phases of the second deriv
 import cmath
 import math
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from statistics import median
 
 from PIL import Image, ImageFilter
@@ -29,7 +30,7 @@ SOFT = 0.8  # pixels of blur from which a period is that of a factor above two
 
 
 def enlargement(grey: Image.Image, blur: float | None, grid: int) -> float | None:
-    """The factor by which an `L` image was enlarged, above 1 to 5; 1.0 without a trace; None when a side is under 260 pixels.
+    """The factor by which an `L` image was enlarged, above 1; 1.0 without a trace; None when a side is under 260 pixels.
 
     `grid` is the width of the blocks that the file was or may have been compressed in, whose edges have periods of their own. Of factors
     with the same period (1.5 and 3) the image's `blur` tells which it was.
@@ -65,14 +66,19 @@ def _around(power: Sequence[float], place: int) -> float:
 
 def _spectrum(grey: Image.Image, kernels: tuple[tuple[int, ...], tuple[int, ...]]) -> list[float]:
     """Power per frequency of the mean derivative along rows and along columns."""
+    lines = _line(grey, kernels[0], lambda size: (size[0], 1)), _line(grey, kernels[1], lambda size: (1, size[1]))
+    parts = [_smoothed(line[start : start + WINDOW]) for line in lines for start in range(0, len(line) - WINDOW + 1, HALF)]
     total = [0.0] * (HALF + 1)
-    for line in (_line(grey, kernels[0], lambda size: (size[0], 1)), _line(grey, kernels[1], lambda size: (1, size[1]))):
-        for start in range(0, len(line) - WINDOW + 1, HALF):
-            part = line[start : start + WINDOW]
-            mean = sum(part) / WINDOW or 1.0
-            waves = _fourier([complex((value / mean - 1) * weight) for value, weight in zip(part, SMOOTH, strict=True)])
-            total = [known + abs(wave) ** 2 for known, wave in zip(total, waves, strict=False)]
+    for real, imaginary in zip_longest(parts[::2], parts[1::2], fillvalue=[0.0] * WINDOW):  # two in one go: their powers add up
+        waves = _fourier([complex(*pair) for pair in zip(real, imaginary, strict=True)])
+        total = [known + (abs(waves[k]) ** 2 + abs(waves[-k]) ** 2) / 2 for k, known in enumerate(total)]
     return total
+
+
+def _smoothed(part: Sequence[float]) -> list[float]:
+    """Relative to its mean, and fading out at both ends."""
+    mean = sum(part) / WINDOW or 1.0
+    return [(value / mean - 1) * weight for value, weight in zip(part, SMOOTH, strict=True)]
 
 
 def _line(grey: Image.Image, kernel: tuple[int, ...], flattened: Callable[[tuple[int, int]], tuple[int, int]]) -> list[float]:

@@ -44,9 +44,9 @@ class Accuracy:
 
 @dataclass(frozen=True, slots=True)
 class BandCalibration:
-    """What holds for the images of one band."""
+    """What holds for the images of one band. Without a calibration of its own, the overall one does."""
 
-    calibration: Calibration
+    calibration: Calibration | None
     accuracy: Accuracy | None
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
+from worker.moderation.degradation import DegradationBand
 from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import Verdict
 from worker.moderation.policy import Route
@@ -46,6 +47,7 @@ class Filter:
     score_from: float | None = None
     score_to: float | None = None
     seen_half_to: float | None = None
+    degradation: DegradationBand | None = None
     reviewer: str | None = None
     release: str | None = None
     day_from: date | None = None
@@ -145,6 +147,7 @@ READERS: Mapping[str, Callable[[str, str], Any]] = MappingProxyType(
         "score_from": _score,
         "score_to": _score,
         "seen_half_to": _score,
+        "degradation": _one_of(DegradationBand),
         "reviewer": _name,
         "release": _name,
         "day_from": _day,

@@ -113,7 +113,7 @@ class BatchAttention:
 
 def maps_job(tenant_id: str, place: OutcomePlace, *, asked_by: str, sampled: bool = False) -> AskedJob:
     """The job that draws an outcome's maps."""
-    where = {"batch_id": place.batch_id, "ordinal": place.ordinal, "revision": place.revision}
+    where: dict[str, Any] = {"batch_id": place.batch_id, "ordinal": place.ordinal, "revision": place.revision}
     return AskedJob(tenant_id=tenant_id, kind=JobKind.ATTENTION, key=JOB_KEY, asked_by=asked_by, sampled=sampled, **where)
 
 
@@ -131,7 +131,7 @@ def sample_maps(session: Session, place: Place, outcomes: Iterable[Outcome], liv
 
 def record_maps(session: Session, job: Job, maps: DrawnMaps, *, bucket: str, actor: str) -> None:
     """Writes what a job has drawn, its files being stored, in the transaction that ends the job. Raises OutageError."""
-    place = {"batch_id": job.batch_id, "ordinal": job.ordinal, "revision": job.revision}
+    place: dict[str, Any] = {"batch_id": job.batch_id, "ordinal": job.ordinal, "revision": job.revision}
     kept = session.execute(CLASS, place).scalar_one_or_none()
     retention = RetentionClass(kept) if kept else RetentionClass.CASE
     wanted = [(facts, retention) for facts in maps.files]

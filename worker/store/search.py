@@ -66,6 +66,7 @@ CONDITIONS = {
         EXISTS (SELECT FROM coverage AS s WHERE (s.batch_id, s.ordinal, s.revision) = (o.batch_id, o.ordinal, o.revision)
                                             AND s.share_half <= :seen_half_to)
     """,
+    "degradation": "o.degradation_band = :degradation",
     "reviewer": ANSWERED,
     "release": "o.release_id = :release",
     "day_from": "o.created_at >= CAST(:day_from AS date)::timestamp AT TIME ZONE 'UTC'",

@@ -100,7 +100,7 @@ def item_translations(session: Session, batch_id: UUID, ordinal: int, revision: 
 def keep_translation(session: Session, kept: Kept) -> TranslationRow:
     """Keeps it, unless one is kept already, which then stays. Raises RejectedError `item_erased`."""
     check_not_erased(session, kept.batch_id, kept.ordinal)
-    place = {"batch_id": kept.batch_id, "ordinal": kept.ordinal, "revision": kept.revision}
+    place: dict[str, Any] = {"batch_id": kept.batch_id, "ordinal": kept.ordinal, "revision": kept.revision}
     values = {
         **place,
         "language": kept.language.tag,

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from worker.moderation.calibration import Accuracy, BandCalibration, Calibration
 from worker.moderation.degradation import DegradationBand
@@ -91,17 +91,24 @@ class _Accuracy(BaseModel):
 
 
 class _Band(BaseModel):
-    """What the lab found on the images of one band of degradation."""
+    """What the lab found on the images of one band of degradation: a calibration of its own, how often it was right, or both."""
 
     model_config = ConfigDict(extra="forbid")
 
-    scale: float = Field(gt=0, allow_inf_nan=False)
-    offset: float = Field(allow_inf_nan=False)
+    scale: float | None = Field(None, gt=0, allow_inf_nan=False)
+    offset: float | None = Field(None, allow_inf_nan=False)
     accuracy: _Accuracy | None = None
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> "_Band":
+        if (self.scale is None) != (self.offset is None):
+            raise ValueError("scale and offset come together, or neither")
+        return self
 
     @property
     def found(self) -> BandCalibration:
-        return BandCalibration(Calibration(self.scale, self.offset), Accuracy(**self.accuracy.model_dump()) if self.accuracy else None)
+        fitted = Calibration(self.scale, self.offset) if self.scale is not None and self.offset is not None else None
+        return BandCalibration(fitted, Accuracy(**self.accuracy.model_dump()) if self.accuracy else None)
 
 
 class _Card(BaseModel):

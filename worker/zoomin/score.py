@@ -30,7 +30,8 @@ def calibrated(
     band: DegradationBand | None = None,
 ) -> float | None:
     """The score that decides: calibrated for the image's band of degradation, else overall, else raw; None where there is no score."""
-    fitted = bands[band].calibration if band in bands else overall
+    own = bands.get(band) if band else None
+    fitted = (own.calibration if own else None) or overall
     return p_raw if p_raw is None or fitted is None else fitted.apply(p_raw)
 
 

@@ -56,7 +56,7 @@ def test_other_formats_have_no_such_quality() -> None:
 def test_a_blur_is_measured_in_pixels_and_as_little_more_for_more(number: int) -> None:
     found = [estimated(sample(number).filter(ImageFilter.GaussianBlur(sigma))).blur for sigma in (1.0, 1.5, 2.5)]
     assert found == pytest.approx([1.0, 1.5, 2.5], rel=0.45)
-    assert found == sorted(found, key=float)
+    assert found == sorted(value for value in found if value is not None)
 
 
 @pytest.mark.parametrize(("factor", "least"), [(1.25, 1.2), (1.5, 1.45), (2, 1.95)])

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from worker.moderation.degradation import DegradationBand
 from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import Verdict
 from worker.moderation.policy import Route
@@ -20,6 +21,7 @@ EVERYTHING = Filter(
     score_from=0.000001,
     score_to=1.0,
     seen_half_to=0.5,
+    degradation=DegradationBand.BLURRED,
     reviewer="person:0198c7a0-0000-7000-8000-000000000000",
     release="nano-0123456789ab",
     day_from=date(2026, 11, 1),

@@ -15,8 +15,8 @@ import msgspec
 
 from worker.exports.whole_files import write_whole
 from worker.lab.annotation.annotating import Annotated, Judgement, PictureFate
+from worker.lab.annotation.lines import LABELS, MACHINE_LABELS
 from worker.lab.annotation.views import Facts, read_file
-from worker.lab.dataset.claim import BUILD
 from worker.lab.dataset.making import IMAGES
 from worker.lab.dataset.reviewed import ENDINGS
 from worker.lab.labels import Label, written_label
@@ -24,8 +24,7 @@ from worker.moderation.boxes import Box
 from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import Verdict
 
-MACHINE_LABELS = BUILD / "labels.jsonl"  # as the models left them, whatever people change in the others
-LABELS, CLUES, CARD, SUMMARY = "labels.jsonl", "clues.jsonl", "card.md", "summary.json"
+CLUES, CARD, SUMMARY = "clues.jsonl", "card.md", "summary.json"
 
 
 def write_pictures(annotated: Sequence[Annotated], folder: Path, out: Path, max_bytes: int, facts: Mapping[str, object]) -> None:

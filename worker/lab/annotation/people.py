@@ -13,8 +13,7 @@ import msgspec
 import numpy as np
 
 from worker.exports.whole_files import write_whole
-from worker.lab.annotation.lines import KeptClue, Line, encode_lines
-from worker.lab.annotation.output import LABELS
+from worker.lab.annotation.lines import LABELS, KeptClue, Line, encode_lines
 from worker.lab.evaluation.bootstrap import estimate
 from worker.moderation.artefacts import artefact_of
 from worker.moderation.box_agreement import agree_on_boxes

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import GroupKFold
 
-from worker.lab.evaluation.bootstrap import estimate
+from worker.lab.evaluation.bootstrap import Places, estimate
 from worker.lab.evaluation.calibrate import platt
 from worker.lab.evaluation.figures import Metric, Row, Table
 from worker.lab.evaluation.judged import Judged
@@ -105,5 +105,5 @@ def _cross_fitted(raw: Scores) -> Accuracy:
     return Accuracy(found.value, found.low, found.high, len(p))
 
 
-def _balanced_at(scores: Scores, places: "np.ndarray[Any, np.dtype[np.intp]]") -> float:
+def _balanced_at(scores: Scores, places: Places) -> float:
     return balanced_accuracy(scores.at(places))
