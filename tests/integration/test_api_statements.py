@@ -97,7 +97,7 @@ async def test_a_key_must_say_who_answers(api: httpx.AsyncClient, desk: Desk) ->
     assert problem(await api.post(f"{PLACE}/{draft['id']}:submit", json={})) == (422, "signature_missing")
 
 
-@pytest.mark.parametrize("name", [f"person:{uuid4()}", "key:0123456789ab", "policy:default@1", " \tPerson:kim"])
+@pytest.mark.parametrize("name", ["person:0e6b5168-f38d-4fdb-a499-671c158c120d", "key:0123456789ab", "policy:default@1", " \tPerson:kim"])
 async def test_a_key_cannot_sign_in_the_name_of_an_actor(api: httpx.AsyncClient, desk: Desk, name: str) -> None:
     (decision,) = desk.decided()
     draft = await drafted(api, decision)
