@@ -22,7 +22,7 @@ from worker.images.resize import PixelLimits
 from worker.moderation.boxes import Box, Size
 from worker.moderation.degradation import Degradation
 from worker.moderation.errors import RejectedError, ZoomInError
-from worker.moderation.faithfulness import TOGETHER, CheckCost, Faithfulness, Fill, Masking, found
+from worker.moderation.faithfulness import NOTHING_CITED, TOGETHER, CheckCost, Faithfulness, Fill, Masking, found
 from worker.moderation.outcomes import ItemReference, Outcome, Region
 from worker.zoomin.pipeline import moderate
 from worker.zoomin.tools import Decoder, Tools
@@ -60,7 +60,7 @@ class _Check:
         if outcome.p_generated is None or outcome.source is None or outcome.source.size is None:
             raise RejectedError("unscored", "Without a score nothing can drop.")
         if not outcome.regions:
-            raise RejectedError("nothing_cited", "The verdict cites no region that could be hidden.")
+            raise RejectedError(NOTHING_CITED, "The verdict cites no region that could be hidden.")
         targets = await asyncio.to_thread(_targets, outcome.regions, outcome.source.size, outcome.source.sha256, each=each)
         fetched = await self._tools.fetch(self._item)
         if fetched.facts.sha256 != outcome.source.sha256:
