@@ -14,7 +14,7 @@ from worker.moderation.boxes import Box
 from worker.moderation.faithfulness import TOGETHER, CheckCost, Faithfulness, Fill, Masking, found
 from worker.moderation.identifiers import item_id
 from worker.moderation.outcomes import ItemReference, Outcome
-from worker.moderation.policy import Explaining, PolicyVersion
+from worker.moderation.policy import DEFAULT_BANDS, Explaining, PolicyVersion
 from worker.moderation.release import Release
 from worker.moderation.settings import Settings
 from worker.queue.checking import Wanted, nothing_wanted
@@ -31,6 +31,7 @@ from worker.store.session import transaction
 
 COST = CheckCost(requests=8, prompt_tokens=4_000, completion_tokens=400, seconds=2.5)
 FAILED = Faithfulness(cost=replace(COST, requests=1), error_code="check_timed_out", error_message="s3://b/k3 took too long.")
+CITES_NOTHING = Faithfulness(error_code="nothing_cited", error_message="The verdict cites no region that could be hidden.")
 
 
 def checked(p: float, p_masked: float, p_control: float) -> Faithfulness:
@@ -42,7 +43,7 @@ def checked(p: float, p_masked: float, p_control: float) -> Faithfulness:
 
 
 MOVED, UNMOVED = checked(0.9, 0.3, 0.88), checked(0.9, 0.89, 0.88)
-FOUND = (MOVED, UNMOVED, FAILED, None)
+FOUND = (MOVED, UNMOVED, FAILED, None, CITES_NOTHING)
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def tenant() -> str:
 
 @pytest.fixture
 def batch(world: World, tenant: str) -> UUID:
-    """Four images at P(generated) 0.9: one whose explanation moves its score, one whose does not, a failed check, and none."""
+    """Images at P(generated) 0.9: one whose explanation moves its score, one whose does not, a failed check, none, and nothing cited."""
     batch_id = world.batch(len(FOUND), tenant=tenant)
     chunk_id = world.value("SELECT id FROM chunks WHERE batch_id = :id", id=batch_id)
     items = [ItemReference(batch_id, ordinal, f"line:{ordinal + 1}", "b", f"k{ordinal}") for ordinal in range(len(FOUND))]
@@ -71,15 +72,21 @@ def batch(world: World, tenant: str) -> UUID:
 def explaining(world: World, tenant: str, wanted: Explaining) -> PolicyVersion:
     """The tenant's policy, live, with that said of explanations."""
     with transaction(world.engine) as session:
-        version = write_version(session, tenant, "default", Draft(bands={}, queue="default", explaining=wanted), actor="ann")
+        version = write_version(session, tenant, "default", Draft(bands=DEFAULT_BANDS, queue="default", explaining=wanted), actor="ann")
         move_version(session, tenant, "default", version.version, VersionState.LIVE, actor="ann")
     return version
 
 
-def test_an_explanation_that_does_not_move_its_score_sends_what_would_be_flagged_to_review(world: World, batch: UUID) -> None:
+def test_an_explanation_that_does_not_move_its_score_or_was_not_tested_sends_what_would_be_flagged_to_review(
+    world: World, batch: UUID
+) -> None:
     routed = world.rows("SELECT route, reason FROM routings WHERE batch_id = :id AND mode = 'live' ORDER BY ordinal", id=batch)
-    assert [row.route for row in routed] == ["flag", "review", "flag", "flag"]
-    assert routed[1].reason == "its explanation does not move its score"
+    assert [row.route for row in routed] == ["flag", "review", "review", "flag", "review"]
+    assert [routed[ordinal].reason for ordinal in (1, 2, 4)] == [
+        "its explanation does not move its score",
+        "its explanation could not be tested: check_timed_out",
+        "it cites nothing that could be tested",
+    ]
     asked = world.rows("SELECT route, reason FROM review_tasks WHERE batch_id = :id AND ordinal = 1", id=batch)
     assert [tuple(row) for row in asked] == [("review", "its explanation does not move its score")]
 
@@ -104,8 +111,11 @@ def test_a_version_that_is_back_tested_routes_by_the_stored_check_and_its_own_me
     reasons = "SELECT reason FROM routings WHERE batch_id = :id AND policy_version = :name ORDER BY ordinal"
     told = {version.name: [row.reason for row in world.rows(reasons, id=batch, name=version.name)] for version in (bold, strict)}
     unmoved = "its explanation does not move its score"
-    assert [reason == unmoved for reason in told[bold.name]] == [False, True, False, False]
-    assert [reason == unmoved for reason in told[strict.name]] == [True, True, False, False]
+    assert [reason == unmoved for reason in told[bold.name]] == [False, True, False, False, False]
+    assert [reason == unmoved for reason in told[strict.name]] == [True, True, False, False, False]
+    live = world.rows("SELECT reason FROM routings WHERE batch_id = :id AND mode = 'live' ORDER BY ordinal", id=batch)
+    for ordinal in (2, 4):
+        assert told[bold.name][ordinal] == told[strict.name][ordinal] == live[ordinal].reason
 
 
 def test_of_an_erased_image_the_numbers_of_its_check_stay_and_nothing_else(world: World, tenant: str, batch: UUID) -> None:
@@ -125,12 +135,12 @@ async def test_checks_and_their_cost_are_told_over_http_to_their_tenant_alone(
     async with calling(settings, new_key(engine, tenant=tenant).text) as api:
         bodies = [(await api.get(f"/v1/items/{item_id(batch, ordinal)}/faithfulness")).json() for ordinal in range(len(FOUND))]
         whole = (await api.get(f"/v1/batches/{batch}/faithfulness")).json()
-    assert [body["state"] for body in bodies] == ["checked", "checked", "failed", "not_checked"]
+    assert [body["state"] for body in bodies] == ["checked", "checked", "failed", "not_checked", "failed"]
     assert bodies[0]["beyond_control"] == pytest.approx(0.58)
     assert {masking["fill"] for masking in bodies[0]["maskings"]} == {"blur", "mean"}
     assert bodies[0]["maskings"][0]["controls"] == [[50, 2, 79, 40]]
     assert bodies[2]["error"]["code"] == "check_timed_out"
-    assert (whole["checks"], whole["failed"], whole["cost"]["requests"], whole["cost"]["seconds"]) == (3, 1, 17, 7.5)
+    assert (whole["checks"], whole["failed"], whole["cost"]["requests"], whole["cost"]["seconds"]) == (4, 2, 17, 7.5)
     assert whole["drop"] == pytest.approx(0.305)
     async with calling(settings, new_key(engine, tenant=f"{tenant}-other").text) as stranger:
         for path in (f"/v1/items/{item_id(batch, 0)}/faithfulness", f"/v1/batches/{batch}/faithfulness"):

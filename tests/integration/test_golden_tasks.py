@@ -15,15 +15,18 @@ from tests.integration.golden_world import DOUBTFUL, FLAGGED, PASSES, GoldenWorl
 from tests.integration.queue_world import RELEASE
 from worker.moderation.boxes import Box
 from worker.moderation.errors import RejectedError
+from worker.moderation.faithfulness import Faithfulness
 from worker.moderation.opening import SAMPLED
-from worker.moderation.outcomes import Verdict
+from worker.moderation.outcomes import Outcome, OutcomeKind, Verdict
 from worker.moderation.policy import Action, Opening
 from worker.moderation.review import JudgementKind, RegionJudgement, ReviewVerdict, TaskState
 from worker.moderation.settings import Settings
 from worker.store import routing
 from worker.store.erasures import Erasing, erase_item
+from worker.store.faithfulness import write_checks
 from worker.store.golden import golden_accuracy
 from worker.store.golden_items import Known, put_golden, retire_golden
+from worker.store.outcome_rows import Place
 from worker.store.overrides import Override, override
 from worker.store.review_claims import hold_task, release_claim, skip_task
 from worker.store.review_conclusion import conclude_due, due_tasks
@@ -138,6 +141,20 @@ def test_an_image_stands_in_only_for_what_the_policy_of_today_routes_alike(gold:
     gold.judged(PASSES)
     sampled = gold.task(gold.claim("bob"))
     assert (sampled.batch_id, sampled.kind, sampled.route, sampled.reason) == (passed, "golden", "pass", SAMPLED)
+
+
+def test_an_image_whose_explanation_was_not_tested_stands_in_for_what_is_reviewed_and_not_for_a_flag(gold: GoldenWorld) -> None:
+    known = gold.known(FLAGGED)
+    failed = Faithfulness(error_code="nothing_cited", error_message="The verdict cites no region that could be hidden.")
+    with transaction(gold.world.engine) as session:
+        outcome = Outcome(ordinal=0, kind=OutcomeKind.VERDICT, faithfulness=failed)
+        write_checks(session, Place(batch_id=known, revision=1, chunk_id=0), [outcome])
+    flagged = gold.judged(FLAGGED)
+    assert gold.task(gold.claim("ann")).batch_id == flagged
+    gold.world.rows("UPDATE review_tasks SET state = 'withdrawn', closed_at = now() WHERE batch_id = :id", id=flagged)
+    gold.judged(DOUBTFUL)
+    task = gold.task(gold.claim("bob"))
+    assert (task.batch_id, task.route, task.reason) == (known, "review", "it cites nothing that could be tested")
 
 
 def test_an_image_stands_in_only_where_it_would_have_come(gold: GoldenWorld) -> None:

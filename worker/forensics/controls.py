@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from worker.moderation.boxes import Box, Size, intersection_over_union
 from worker.moderation.errors import RejectedError
+from worker.moderation.faithfulness import NO_ROOM
 
 CUTS = 3  # in halves: then pieces are an eighth of a box, and a scatter of smaller ones would be no control for a region
 TRIES = 60  # at one box, anywhere: room of 5 % of the places is found with a chance of 95 %
@@ -27,7 +28,7 @@ def place_controls(hidden: Sequence[Box], cited: Sequence[Box], size: Size, chan
             if (placed := _arranged(pieces, taken, size, chance, snug=arrangement >= LOOSE)) is not None:
                 return placed
         pieces = [half for piece in pieces for half in _halves(piece)]
-    raise RejectedError("no_room_for_control", "The cited regions leave no room for as much to be hidden elsewhere, as a control.")
+    raise RejectedError(NO_ROOM, "The cited regions leave no room for as much to be hidden elsewhere, as a control.")
 
 
 def _whole(boxes: Sequence[Box], size: Size) -> list[Box]:

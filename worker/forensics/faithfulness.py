@@ -22,7 +22,7 @@ from worker.images.resize import PixelLimits
 from worker.moderation.boxes import Box, Size
 from worker.moderation.degradation import Degradation
 from worker.moderation.errors import RejectedError, ZoomInError
-from worker.moderation.faithfulness import TOGETHER, CheckCost, Faithfulness, Fill, Masking, found
+from worker.moderation.faithfulness import NOTHING_CITED, TOGETHER, CheckCost, Faithfulness, Fill, Masking, found
 from worker.moderation.outcomes import ItemReference, Outcome, Region
 from worker.zoomin.pipeline import moderate
 from worker.zoomin.tools import Decoder, Tools
@@ -56,11 +56,14 @@ class _Check:
         self._places = asyncio.Semaphore(RESCANS_AT_ONCE)
 
     async def run(self, outcome: Outcome, *, each: bool) -> Faithfulness:
-        """The result. Raises RejectedError for a verdict that cannot be checked, and what the pipeline raises."""
+        """The result; maskings that met an error are left out.
+
+        Raises RejectedError for a verdict that cannot be checked, and what the pipeline raises where that leaves none of TOGETHER.
+        """
         if outcome.p_generated is None or outcome.source is None or outcome.source.size is None:
             raise RejectedError("unscored", "Without a score nothing can drop.")
         if not outcome.regions:
-            raise RejectedError("nothing_cited", "The verdict cites no region that could be hidden.")
+            raise RejectedError(NOTHING_CITED, "The verdict cites no region that could be hidden.")
         targets = await asyncio.to_thread(_targets, outcome.regions, outcome.source.size, outcome.source.sha256, each=each)
         fetched = await self._tools.fetch(self._item)
         if fetched.facts.sha256 != outcome.source.sha256:
@@ -72,7 +75,7 @@ class _Check:
                 for target, fill in wanted
                 for boxes in (target.hidden, target.controls)
             ),
-            return_exceptions=True,  # raised when all are done, so that none goes on behind its back
+            return_exceptions=True,  # looked at when all are done, so that none goes on behind its back
         )
         maskings = [
             Masking(position=target.position, fill=fill, p_masked=masked, p_control=control, controls=target.controls)
@@ -80,7 +83,8 @@ class _Check:
             if masked is not None and control is not None
         ]
         if not any(masking.position == TOGETHER for masking in maskings):
-            raise RejectedError("rescans_unscored", "The model's replies to the masked images could not be read, or hold no score.")
+            unscored = RejectedError("rescans_unscored", "The model's replies to the masked images could not be read, or hold no score.")
+            raise next((score for score in scores if isinstance(score, ZoomInError)), unscored)
         return found(outcome.p_generated, tuple(maskings), self._spent())
 
     def failed(self, code: str, message: str) -> Faithfulness:
@@ -144,10 +148,10 @@ async def _keep_nothing(_: Sequence[Evidence]) -> None:
 
 
 def _known(scores: Sequence[float | BaseException | None]) -> list[float | None]:
-    """The scores. Raises the first error among them."""
+    """The scores; None where there is none for an error, which costs one masking, not the check. Raises what is no such error: a bug."""
     known: list[float | None] = []
     for score in scores:
-        if isinstance(score, BaseException):
+        if isinstance(score, BaseException) and not isinstance(score, ZoomInError):
             raise score
-        known.append(score)
+        known.append(None if isinstance(score, BaseException) else score)
     return known

@@ -10,6 +10,7 @@ from enum import StrEnum
 from worker.moderation.boxes import Box
 
 TOGETHER = 0  # the position of all cited regions hidden at once; a region's own are 1, 2…
+NOTHING_CITED, NO_ROOM = "nothing_cited", "no_room_for_control"  # codes of checks that came to nothing by what the verdict cites
 
 
 class Fill(StrEnum):
@@ -56,7 +57,7 @@ class CheckCost:
 class Faithfulness:
     """What a check found. `drop` and `control_drop` are with all cited regions hidden, mean over the fills; None where it came to nothing.
 
-    The error says why, if so; it never touches the verdict.
+    The error says why, if so; it never touches the verdict, but see `untested` for its route.
     """
 
     drop: float | None = None
@@ -74,6 +75,18 @@ class Faithfulness:
     def moves_score(self, least_drop: float) -> bool:
         """False where the check found that hiding what is cited lowers the score by less than `least_drop` beyond the control."""
         return self.beyond_control is None or self.beyond_control >= least_drop
+
+    @property
+    def untested(self) -> str | None:
+        """Why nobody knows whether the explanation holds, for people; None where it was tested.
+
+        None, too, where it cites so much that there is no room for a control: nothing is amiss then, and it is too common to ask people.
+        """
+        if self.error_code in {None, NO_ROOM}:
+            return None
+        if self.error_code == NOTHING_CITED:
+            return "it cites nothing that could be tested"
+        return f"its explanation could not be tested: {self.error_code}"
 
 
 def found(p_generated: float, maskings: tuple[Masking, ...], cost: CheckCost) -> Faithfulness:

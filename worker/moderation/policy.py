@@ -225,8 +225,9 @@ UNMOVED = "its explanation does not move its score"
 def route(outcome: Outcome, policy: PolicyVersion, *, scores_mean_something: bool, accuracies: Accuracies = UNMEASURED) -> Routing | None:
     """The routing of an outcome; None for a cancelled item. An unscored or untrained judgement goes to a person under every policy.
 
-    So does a verdict whose explanation was tested and does not move its score, by the version's own measure. `accuracies` are what was
-    measured of the release: under a floor of accuracy, it abstains where it is below, and where it is unknown.
+    So does a verdict whose explanation was tested and does not move its score, by the version's own measure; and instead of being flagged,
+    one that was to be tested and could not be. `accuracies` are what was measured of the release: under a floor of accuracy, it abstains
+    where it is below, and where it is unknown.
     """
     if outcome.kind is OutcomeKind.CANCELLED:
         return None
@@ -240,9 +241,15 @@ def route(outcome: Outcome, policy: PolicyVersion, *, scores_mean_something: boo
         return Routing(Route.REVIEW, f"abstains: {why}")
     if outcome.faithfulness is not None and not outcome.faithfulness.moves_score(policy.explaining.least_drop):
         return Routing(Route.REVIEW, UNMOVED)
-    agreed = stages_agree(outcome)
-    routing = policy.band(Said(outcome.verdict, agreed)).route(outcome.p_generated)
-    if agreed:
+    return _by_band(outcome, outcome.p_generated, policy.band(Said(outcome.verdict, stages_agree(outcome))))
+
+
+def _by_band(outcome: Outcome, p_generated: float, band: Band) -> Routing:
+    """The band's route; but review, where it would flag what was to be tested and could not be."""
+    routing = band.route(p_generated)
+    if routing.route is Route.FLAG and outcome.faithfulness is not None and (why := outcome.faithfulness.untested):
+        return Routing(Route.REVIEW, why)
+    if stages_agree(outcome):
         return routing
     return Routing(routing.route, f"scan said {outcome.scan_verdict}, zoom said {outcome.verdict}; {routing.reason}")
 

@@ -37,7 +37,8 @@ CURRENT = text(
     -- current outcomes: the newest of each item in a range of ordinals, if it was judged within the time
     SELECT * FROM (
         SELECT DISTINCT ON (o.ordinal) o.ordinal, o.revision, o.kind, o.verdict, o.p_generated, o.scan_verdict,
-               o.degradation_band, r.training, r.facts #> '{degradation,bands}' AS bands, o.created_at, f.score_drop, f.control_drop
+               o.degradation_band, r.training, r.facts #> '{degradation,bands}' AS bands, o.created_at, f.score_drop, f.control_drop,
+               f.error_code AS check_error
           FROM outcomes AS o LEFT JOIN releases AS r ON r.id = o.release_id
           LEFT JOIN faithfulness_checks AS f ON (f.batch_id, f.ordinal, f.revision) = (o.batch_id, o.ordinal, o.revision)
          WHERE o.batch_id = :batch_id AND o.ordinal > :after AND o.ordinal <= :last

@@ -48,7 +48,7 @@ KNOWN = text(
     """
     -- known: golden images that this reviewer may be asked about, by chance. Nobody is asked about at the same time.
     SELECT g.batch_id, g.ordinal, g.revision, o.kind, o.verdict, o.p_generated, o.scan_verdict, o.degradation_band, l.training,
-           l.facts #> '{degradation,bands}' AS bands, f.score_drop, f.control_drop
+           l.facts #> '{degradation,bands}' AS bands, f.score_drop, f.control_drop, f.error_code AS check_error
       FROM golden_items AS g
       JOIN outcomes AS o ON (o.batch_id, o.ordinal, o.revision) = (g.batch_id, g.ordinal, g.revision)
       LEFT JOIN releases AS l ON l.id = o.release_id

@@ -48,8 +48,10 @@ def outcome_rows(outcome: Outcome, place: Place) -> OutcomeRows:
 def judged(row: Row[Any]) -> Outcome:
     """An outcome as far as routing looks at it.
 
-    From a row with its ordinal, kind, verdict, p_generated, scan_verdict and degradation_band, and its check's score_drop and control_drop.
+    From a row with its ordinal, kind, verdict, p_generated, scan_verdict and degradation_band, and its check's score_drop, control_drop
+    and, as check_error, error_code.
     """
+    checked = row.score_drop is not None or row.check_error is not None
     return Outcome(
         ordinal=row.ordinal,
         kind=OutcomeKind(row.kind),
@@ -57,7 +59,7 @@ def judged(row: Row[Any]) -> Outcome:
         p_generated=row.p_generated,
         scan_verdict=Verdict(row.scan_verdict) if row.scan_verdict else None,
         degradation_band=DegradationBand(row.degradation_band) if row.degradation_band else None,
-        faithfulness=None if row.score_drop is None else Faithfulness(drop=row.score_drop, control_drop=row.control_drop),
+        faithfulness=Faithfulness(drop=row.score_drop, control_drop=row.control_drop, error_code=row.check_error) if checked else None,
     )
 
 

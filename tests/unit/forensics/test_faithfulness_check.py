@@ -104,7 +104,7 @@ async def test_controls_are_the_same_however_often_a_verdict_is_checked() -> Non
 async def test_a_verdict_without_regions_cites_nothing_to_hide() -> None:
     world = world_of(looking_at(REGIONS[0]))
     found = await checked(world, replace(await judged(world), regions=()))
-    assert (found.error_code, found.drop, found.moves_score(0.05)) == ("nothing_cited", None, True)
+    assert (found.error_code, found.drop, found.untested) == ("nothing_cited", None, "it cites nothing that could be tested")
 
 
 async def test_an_image_that_changed_since_is_not_taken_for_the_one_that_was_judged() -> None:
@@ -125,6 +125,21 @@ async def test_what_goes_wrong_is_told_in_the_result_and_raised_to_nobody(error:
     failing = world_of(lambda _: error)
     found = await checked(failing, await judged(world_of(looking_at(REGIONS[0]))))
     assert (found.error_code, found.drop) == (error.code, None)
+
+
+async def test_an_error_while_one_region_is_hidden_costs_its_maskings_and_not_the_check() -> None:
+    look = looking_at(REGIONS[0])
+
+    def busy_when_the_second_alone_is_hidden(question: Question) -> Answer | Exception:
+        whole = next(part for part in question.turns[1].parts if isinstance(part, ImagePart))
+        first, second = (np.asarray(whole.pixels.crop(place), dtype=float).std() > ROUGH for place in REGIONS)
+        return TransientError("engine_busy", "The engine is busy.") if first and not second else look(question)
+
+    world = world_of(busy_when_the_second_alone_is_hidden)
+    found = await checked(world, await judged(world))
+    assert found.error_code is None
+    assert found.drop == pytest.approx(0.7, abs=1e-3)
+    assert {masking.position for masking in found.maskings} == {TOGETHER, 1}
 
 
 async def test_replies_without_a_score_leave_the_check_without_a_result() -> None:

@@ -134,9 +134,24 @@ def test_a_verdict_whose_explanation_does_not_move_its_score_goes_to_a_person_wh
 
 
 @given(p=SCORES)
-def test_one_that_moves_it_and_a_check_that_came_to_nothing_change_no_route(p: float) -> None:
-    for found in (Faithfulness(drop=0.4, control_drop=0.1), Faithfulness(error_code="check_timed_out", error_message="Too late.")):
+def test_one_that_moves_it_and_one_that_leaves_no_room_for_a_control_change_no_route(p: float) -> None:
+    for found in (Faithfulness(drop=0.4, control_drop=0.1), Faithfulness(error_code="no_room_for_control")):
         assert routed(replace(outcome(p), faithfulness=found)) is routed(outcome(p))
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("nothing_cited", "it cites nothing that could be tested"),
+        ("check_timed_out", "its explanation could not be tested: check_timed_out"),
+    ],
+)
+@given(p=SCORES)
+def test_what_was_to_be_tested_and_could_not_be_is_reviewed_instead_of_flagged(code: str, reason: str, p: float) -> None:
+    without = route(outcome(p), POLICY, scores_mean_something=True)
+    routing = route(replace(outcome(p), faithfulness=Faithfulness(error_code=code)), POLICY, scores_mean_something=True)
+    assert without is not None
+    assert routing == (Routing(Route.REVIEW, reason) if without.route is Route.FLAG else without)
 
 
 def test_how_much_is_enough_is_the_version_s_to_say() -> None:
