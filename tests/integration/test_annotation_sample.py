@@ -15,6 +15,7 @@ from tests.integration.scripted_models import EXPLAINER, GROUNDER, ScriptedModel
 from tests.unit.cli.invoke import Ended, zoomin
 from tests.unit.lab.annotating import draw
 from worker.cli.app import app
+from worker.intake.reference import AllowedSources, check_prefix
 from worker.intake.storage import Storage
 from worker.lab.annotation.lines import read_lines
 from worker.lab.annotation.sampling import Asking, Sample, ask_people
@@ -26,7 +27,9 @@ from worker.moderation.outcomes import Verdict
 from worker.moderation.policy import Action
 from worker.moderation.review import JudgementKind, RegionJudgement, ReviewVerdict
 from worker.moderation.settings import Settings
+from worker.retention.run import remove_let_go
 from worker.store.announcements import announce
+from worker.store.erasures import Erasing, erase_item
 from worker.store.items import item_regions
 from worker.store.policies import create_policy
 from worker.store.review_answers import Answer
@@ -134,6 +137,25 @@ def test_the_same_sample_is_asked_about_once(atelier: Atelier) -> None:
     with pytest.raises(RejectedError) as error:
         atelier.sample(1.0)
     assert error.value.code == "sampled_otherwise"
+
+
+def test_a_sampled_picture_is_nobody_elses_to_list_and_goes_with_its_erasure(atelier: Atelier, storage: Storage) -> None:
+    asked = atelier.sample(0.5)
+    rows = atelier.world.rows("SELECT bucket, key FROM items WHERE batch_id = :id ORDER BY ordinal", id=asked.batch)
+    allowed, uploads = AllowedSources.of(atelier.settings), atelier.settings.upload_bucket
+    for bucket, key in rows:
+        top, place, *_ = key.split("/")
+        assert (bucket, len(place)) == (uploads, 32)
+        for prefix in ("", f"{top}/"):
+            with pytest.raises(RejectedError, match="uploads of others"):
+                check_prefix(bucket, prefix, allowed)
+    with transaction(atelier.world.engine) as session:
+        erase_item(session, atelier.tenant, asked.batch, 0, Erasing(actor="test", reason="requested", upload_bucket=uploads))
+    remove_let_go(atelier.world.engine, storage, actor="test")
+    assert [storage.exists(bucket, key) for bucket, key in rows] == [False, True]
+    (atelier.out / ".build" / "sample.json").unlink()  # as if killed before it was written
+    assert atelier.sample(0.5) == asked
+    assert [storage.exists(bucket, key) for bucket, key in rows] == [False, True]
 
 
 def test_a_queue_whose_policy_leads_elsewhere_is_not_taken(atelier: Atelier) -> None:

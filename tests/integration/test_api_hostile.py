@@ -184,7 +184,7 @@ async def test_a_refused_statement_is_logged_without_its_values(engine: Engine, 
 
 
 async def test_the_uploads_of_others_are_not_listed(api: httpx.AsyncClient) -> None:
-    for source in ("s3://zoomin-uploads/", "s3://zoomin-uploads/folders/"):
+    for source in ("s3://zoomin-uploads/", "s3://zoomin-uploads/folders/", "s3://zoomin-uploads/manifests/"):
         check = (await api.post("/v1/storage-checks", json={"targets": [source]})).json()
         assert check["checks"][0]["code"] == "prefix_refused"
         assert problem(await api.post("/v1/batches", json={"source": source}, headers=fresh())) == (422, "prefix_refused")

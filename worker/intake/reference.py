@@ -17,6 +17,7 @@ from worker.moderation.settings import Settings
 MAX_KEY_BYTES = 1024  # S3's own limit, of UTF-8
 MAX_VERSION_CHARACTERS = 1024  # S3's own limit
 UPLOADS = "folders/"  # where `scan FOLDER` uploads to, in the bucket of uploads
+MANIFESTS = "manifests/"  # not among the images: they name all of them, are read once, and a lifecycle rule may end them
 SHOWN_CHARACTERS = 120  # of a refused reference, in messages
 
 _UNSAFE_IN_KEY = re.compile(r"[\x00-\x1f\x7f]|(?:^|/)\.\.?(?:/|$)")  # S3 takes `../` literally; what stands between may not
@@ -67,7 +68,8 @@ def check_prefix(bucket: str, prefix: str, allowed: AllowedSources) -> None:
     What is uploaded lies below names that cannot be guessed, and belongs to whoever uploaded it: it is listed submission by submission.
     """
     parse_reference(f"s3://{bucket}/{prefix or '-'}", allowed)  # the same rules as for an item
-    if bucket == allowed.uploads and (UPLOADS.startswith(prefix) or (prefix.startswith(UPLOADS) and prefix.count("/") < 2)):
+    shared = any(top.startswith(prefix) or prefix.startswith(top) for top in (UPLOADS, MANIFESTS))  # manifests tell where images lie
+    if bucket == allowed.uploads and shared and prefix.count("/") < 2:
         raise RejectedError("prefix_refused", f"s3://{bucket}/{prefix} would list uploads of others. Name the prefix below it.")
 
 

@@ -2,15 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.unit.lab.annotating import HAND, Clock, a_picture, an_explainer, completion, in_turn, said
+from tests.unit.lab.annotating import HAND, URL, Clock, a_picture, an_explainer, completion, in_turn, said
 from worker.lab.annotation.clues import ReplyKind
-from worker.lab.annotation.endpoint import MOST_REPLY_BYTES, ChatEndpoint, retry_after
+from worker.lab.annotation.endpoint import MOST_REPLY_BYTES, BusyEndpointError, ChatEndpoint, retry_after
 from worker.lab.annotation.pace import Pace
 from worker.lab.annotation.recipe import Recipe
 from worker.lab.annotation.responses import Responses, opened_responses
@@ -108,6 +108,19 @@ async def test_an_endpoint_that_stays_away_ends_the_run_with_what_to_do(response
         await explainer.explain(a_picture(), 1)
     free = not (isinstance(failure, httpx.Response) and failure.is_success)
     assert (responses.spent == 0) is free  # a completion that arrived broken may have been billed
+
+
+async def test_a_reply_that_never_ends_is_given_up_and_may_have_been_billed() -> None:
+    class Dripping(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            while True:
+                await asyncio.sleep(0.001)
+                yield b" "
+
+    endpoint = ChatEndpoint(URL, None, httpx.MockTransport(lambda _: httpx.Response(200, stream=Dripping())), seconds=0.05)
+    with pytest.raises(BusyEndpointError) as error:
+        await endpoint.complete({})
+    assert (error.value.code, error.value.billed) == ("endpoint_unreachable", True)
 
 
 async def test_an_endpoint_that_asks_for_an_hour_is_left_alone(responses: Responses) -> None:

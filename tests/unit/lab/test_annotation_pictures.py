@@ -1,5 +1,6 @@
 """From pictures to fates, with a scripted explainer and a scripted grounder: every clue ends somewhere, and says why."""
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -10,7 +11,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.unit.lab.annotating import HAND, SIGN, WINDOW, a_label, an_explainer, completion, draw, in_turn, said
+from tests.unit.lab.annotating import HAND, SIGN, WINDOW, Respond, a_label, an_explainer, completion, draw, in_turn, said
 from worker.images.pool import DecodePool
 from worker.lab.annotation.annotating import Annotated, Annotators, PictureFate, annotate_all
 from worker.lab.annotation.fates import Fate
@@ -26,7 +27,7 @@ from worker.lab.annotation.wording import shared_words
 from worker.lab.dataset.claim import claim
 from worker.lab.labels import Label, check_labels, read_labels, write_labels
 from worker.moderation.boxes import Box, Size
-from worker.moderation.errors import RejectedError, TransientError
+from worker.moderation.errors import MisconfiguredError, RejectedError, TransientError
 from worker.moderation.outcomes import Verdict
 from worker.vision.model import ImagePart, Question
 from worker.vision.scripted import SCRIPTED_CARD, ScriptedVision
@@ -85,7 +86,12 @@ class Room:
     async def annotate(
         self, labels: list[Label], *replies: httpx.Response, budget: float | None = None, at_once: int = 1
     ) -> tuple[tuple[Annotated, ...], TransientError | None]:
-        self.explainer = an_explainer(in_turn(*replies), self.responses, budget=budget)
+        return await self.annotate_by(labels, in_turn(*replies), budget=budget, at_once=at_once)
+
+    async def annotate_by(
+        self, labels: list[Label], respond: Respond, *, budget: float | None = None, at_once: int = 1
+    ) -> tuple[tuple[Annotated, ...], TransientError | None]:
+        self.explainer = an_explainer(respond, self.responses, budget=budget)
         annotators = Annotators(
             open_views=self._open,
             explainer=self.explainer,
@@ -201,6 +207,32 @@ async def test_the_budget_ends_a_run_and_more_of_it_goes_on_without_paying_twice
     assert [each.fate for each in done] == [PictureFate.ANNOTATED] * 2
     assert room.responses.spent == pytest.approx(4 * 0.012)
     assert len(room.vision.questions) == looks + 3  # the second picture's subject and two looks
+
+
+async def test_what_ends_a_run_lets_nobody_pay_twice_for_replies_that_were_under_way(room: Room) -> None:
+    labels = [a_label("a.png"), a_label("b.png")]
+    both_out = asyncio.Barrier(2)
+    asked = 0
+
+    async def respond(_: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        asked += 1
+        overbilled = asked == 1
+        await both_out.wait()
+        if overbilled:
+            return completion(said(HAND), usage={"prompt_tokens": 90_000, "completion_tokens": 100})
+        for _ in range(1000):
+            await asyncio.sleep(0)  # long after the other reply has ended the run
+        return completion(said(HAND))
+
+    with pytest.raises(MisconfiguredError) as error:
+        await room.annotate_by(labels, respond, at_once=2)
+    assert error.value.code == "endpoint_overbills"
+    assert asked == 2
+    assert room.responses.committed == room.responses.spent == pytest.approx(0.902 + 0.012)
+    reply = completion(said(HAND))
+    done, _ = await room.annotate(labels, reply, reply)  # the second explanations
+    assert [each.fate for each in done] == [PictureFate.ANNOTATED] * 2
 
 
 async def test_output_is_the_labs_format_with_every_clue_beside_it(room: Room, tmp_path: Path) -> None:

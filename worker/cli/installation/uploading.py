@@ -8,6 +8,7 @@ from pathlib import Path
 from worker.cli.terminal import say
 from worker.intake.folder import find_images, upload_folder
 from worker.intake.manifest import SOURCE_REF, manifest_format
+from worker.intake.reference import MANIFESTS, UPLOADS
 from worker.intake.rows import RowError
 from worker.intake.storage import Storage, address
 from worker.moderation.errors import MisconfiguredError, RejectedError
@@ -15,7 +16,6 @@ from worker.moderation.settings import Settings
 from worker.moderation.text import clean
 
 MEDIA_TYPE = "application/octet-stream"
-MANIFESTS = "manifests/"  # not among the images: they name all of them, are read once, and a lifecycle rule may end them
 
 
 def reachable(source: str, settings: Settings, key: str) -> str:
@@ -47,7 +47,7 @@ def reachable(source: str, settings: Settings, key: str) -> str:
 
 def _upload_images(storage: Storage, folder: Path, bucket: str, place: str) -> str:
     """Uploads every image, then a manifest of all. One that could not be uploaded is in it, too, and fails there as missing."""
-    images, prefix = find_images(folder), f"folders/{place}/images/"
+    images, prefix = find_images(folder), f"{UPLOADS}{place}/images/"
     for row in upload_folder(storage, folder, images, bucket, prefix):
         if isinstance(row, RowError):
             say(f"Not uploaded: {clean(row.message)} [{row.code}]")

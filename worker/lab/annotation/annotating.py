@@ -73,7 +73,7 @@ async def annotate_all(
 ) -> tuple[tuple[Annotated, ...], TransientError | None]:
     """What became of each, in order, and what ended the run early, if anything: the budget or an outage.
 
-    Raises MisconfiguredError, EngineDiedError, OSError. Pictures that are under way when the run ends are not reached.
+    Raises MisconfiguredError, EngineDiedError, OSError: nothing more is asked, and the replies to what is out are waited for and kept.
     """
     places, done = asyncio.Semaphore(at_once), 0
     ended: list[TransientError] = []
@@ -98,7 +98,9 @@ async def annotate_all(
         annotated = await asyncio.gather(*tasks)
     finally:
         for task in tasks:
-            task.cancel()  # the first error ends them all: what was paid for is on the disk
+            task.cancel()  # the first error ends them all
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await annotators.explainer.settle()
     return tuple(_without_repeats(annotated)), ended[0] if ended else None
 
 

@@ -1,9 +1,10 @@
-"""One request to an OpenAI-compatible chat endpoint that somebody bills for: sent once, read with a bound, failures told apart.
+"""One request to an OpenAI-compatible chat endpoint that somebody bills for: sent once, read within bounds, failures told apart.
 
 Knows nothing of retries, money or explanations. The key travels in a header only, and only over https or to this very machine; redirects
 are not followed, since they would carry it elsewhere.
 """
 
+import asyncio
 import email.utils
 import math
 import time
@@ -70,8 +71,13 @@ class _Reply(msgspec.Struct):
 class ChatEndpoint:
     """Where explanations come from. Safe to use concurrently from one event loop."""
 
-    def __init__(self, base_url: str, api_key: str | None, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        """Raises MisconfiguredError `explainer_address` for an address that pictures and a key must not be sent to."""
+    def __init__(
+        self, base_url: str, api_key: str | None, transport: httpx.AsyncBaseTransport | None = None, *, seconds: float = REPLY_SECONDS
+    ) -> None:
+        """`seconds` is how long a reply may take to its last byte.
+
+        Raises MisconfiguredError `explainer_address` for an address that pictures and a key must not be sent to.
+        """
         if not is_safe_address(base_url):
             raise MisconfiguredError(
                 "explainer_address",
@@ -79,21 +85,25 @@ class ChatEndpoint:
                 "there. The key itself is ZOOMIN_EXPLAINER_API_KEY.",
             )
         self.base_url = base_url.rstrip("/")
+        self._seconds = seconds
         self._client = httpx.AsyncClient(
             base_url=self.base_url,
             headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
-            timeout=httpx.Timeout(REPLY_SECONDS, connect=CONNECT_SECONDS),
+            timeout=httpx.Timeout(seconds, connect=CONNECT_SECONDS),
             transport=transport,
         )
 
     async def complete(self, body: Mapping[str, Any]) -> Completion:
         """One reply. Raises BusyEndpointError, RejectedError (this request never works), OversizedReplyError, MisconfiguredError."""
         try:
-            async with self._client.stream("POST", "/chat/completions", json=dict(body)) as response:
+            async with (
+                asyncio.timeout(self._seconds),  # httpx has none for the whole: a reply may come byte by byte
+                self._client.stream("POST", "/chat/completions", json=dict(body)) as response,
+            ):
                 if not response.is_success:
                     raise self._failure(response)
                 content = await self._bounded(response)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, TimeoutError) as error:
             billed = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
             raise BusyEndpointError(
                 "endpoint_unreachable",

@@ -55,6 +55,7 @@ class Explainer:
     pace: Pace
     responses: Responses
     _asking: dict[str, asyncio.Lock] = field(default_factory=dict)
+    _out: set[asyncio.Task[Said]] = field(default_factory=set)
     counts: Counter[str] = field(default_factory=Counter)  # "asked", "cached", "uncounted", and codes of what was tried again
 
     async def explain(self, shown: Shown, number: int) -> Explanation:
@@ -73,12 +74,16 @@ class Explainer:
             return Explanation(kind=ReplyKind(said.failure), text=said.text)
         return read_explanation(said.text, said.finish_reason, said.refusal)
 
+    async def settle(self) -> None:
+        """Returns when the reply to every request that is out is on the disk, whoever asked and was cancelled meanwhile."""
+        await asyncio.gather(*self._out, return_exceptions=True)
+
     async def _ask(self, key: str, body: Mapping[str, Any]) -> Said:
         for attempt in range(1, ATTEMPTS + 1):
             await self.pace.wait(self.purse.most_prompt_tokens + self.purse.most_completion_tokens)
             self.purse.check(self.responses)
             try:
-                said = await self._ask_once(key, body)
+                said = await self._ask_through(key, body)
             except BusyEndpointError as error:
                 self.counts[error.code] += 1
                 await self._wait_for(error, attempt)
@@ -88,8 +93,17 @@ class Explainer:
                 return said
         raise AssertionError("the last attempt raises")
 
-    async def _ask_once(self, key: str, body: Mapping[str, Any]) -> Said:
-        number, began = self.responses.ask(key, self.purse.most), time.monotonic()
+    async def _ask_through(self, key: str, body: Mapping[str, Any]) -> Said:
+        """Asks once. Cancelling this does not cancel the request: it is paid for, see `settle`."""
+        number = self.responses.ask(key, self.purse.most)  # before anybody else looks into the purse
+        request = asyncio.create_task(self._ask_once(number, key, body))
+        self._out.add(request)
+        request.add_done_callback(self._out.discard)
+        await asyncio.wait({request})
+        return request.result()
+
+    async def _ask_once(self, number: int, key: str, body: Mapping[str, Any]) -> Said:
+        began = time.monotonic()
         try:
             completion = await self.endpoint.complete(body)
         except OversizedReplyError as error:

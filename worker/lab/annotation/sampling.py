@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 from sqlalchemy import Engine
@@ -23,7 +23,7 @@ from worker.exports.whole_files import write_whole
 from worker.images.pool import DecodePool
 from worker.images.prepare import Crop, ScanImage
 from worker.images.resize import PixelLimits
-from worker.intake.reference import AllowedSources
+from worker.intake.reference import UPLOADS, AllowedSources
 from worker.intake.rows import Row
 from worker.intake.slicing import SLICE_ROWS, cut_slices
 from worker.intake.storage import Storage, address
@@ -36,6 +36,7 @@ from worker.moderation.identifiers import new_uuid7
 from worker.moderation.outcomes import Outcome, OutcomeKind, Region, SourceFacts, ZoomPath
 from worker.moderation.release import Release, Training
 from worker.moderation.settings import Settings
+from worker.store.batches import find_submitted
 from worker.store.chunks import complete, take
 from worker.store.models.policies import VersionState
 from worker.store.outcomes import Judgement, record_outcomes
@@ -50,7 +51,7 @@ from worker.vision.checkpoint import Limits
 from worker.zoomin.regions import crop_box
 
 SAMPLE = BUILD / "sample.json"
-PREFIX = "annotation"  # of uploaded pictures' keys
+PLACE = BUILD / "place"  # what nobody can guess: a command that is repeated uploads to the same place
 FACTOR = 28  # of sides, as Qwen2.5-VL is shown pictures
 LEASE_SECONDS = 60  # of chunks that are done in the transaction that takes them
 GUIDANCE = (
@@ -85,6 +86,7 @@ class _Prepared:
     """A picture as people will see it."""
 
     line: Line
+    key: str  # in the bucket of uploads
     body: bytes
     whole: ScanImage
     crops: tuple[Crop, ...]
@@ -108,12 +110,20 @@ def ask_people(
                 f"command, or remove {out / SAMPLE} to draw others.",
             )
         return earlier
-    prepared = asyncio.run(_prepare(chosen, out, settings, report))
-    for number, each in enumerate(prepared, 1):
-        _store(each, storage, settings)
-        report(BuildProgress(doing="storing pictures", done=number, total=len(prepared)))
+    submission = _submission(pictures, asking, out)
     with transaction(engine) as session:
-        batch_id = _record(session, prepared, asking, out, settings)
+        ensure_tenant(session, asking.tenant)
+        _ensure_queue(session, asking)
+        # A run that was killed before it could write down that it was done: what was erased since is not uploaded again.
+        batch = find_submitted(session, submission.tenant, submission.idempotency_key)
+        batch_id = batch.id if batch is not None else None
+    if batch_id is None:
+        prepared = asyncio.run(_prepare(chosen, _uploads(asking.tenant, out), out, settings, report))
+        for number, each in enumerate(prepared, 1):
+            _store(each, storage, settings)
+            report(BuildProgress(doing="storing pictures", done=number, total=len(prepared)))
+        with transaction(engine) as session:
+            batch_id = _record(session, prepared, submission, _release(chosen[0], out), settings)
     sample = Sample(batch=batch_id, tenant=asking.tenant, queue=asking.queue, share=asking.share, pictures=pictures)
     write_whole(out / SAMPLE, msgspec.json.encode(sample))
     return sample
@@ -134,7 +144,29 @@ def draw(lines: Sequence[Line], share: float) -> tuple[Line, ...]:
     return tuple({line.sha256: line for line in drawn}.values())
 
 
-async def _prepare(chosen: Sequence[Line], out: Path, settings: Settings, report: Callable[[BuildProgress], None]) -> list[_Prepared]:
+def _submission(pictures: Sequence[str], asking: Asking, out: Path) -> Submission:
+    digest = hashlib.sha256((out / PLAN).read_bytes() + " ".join(pictures).encode()).hexdigest()
+    return Submission(
+        tenant=asking.tenant,
+        idempotency_key=f"annotation:{asking.queue}:{digest}",
+        digest=digest,
+        priority=0,
+        policy=asking.queue,
+        actor=asking.actor,
+    )
+
+
+def _uploads(tenant: str, out: Path) -> str:
+    """Where its pictures go, in the bucket of uploads: nobody else may list it, and erasing an item empties its place there."""
+    if not (out / PLACE).is_file():
+        write_whole(out / PLACE, uuid4().hex.encode())
+    named = hashlib.sha256(f"{(out / PLACE).read_text()} {tenant}".encode()).hexdigest()
+    return f"{UPLOADS}{named[:32]}/images/"
+
+
+async def _prepare(
+    chosen: Sequence[Line], uploads: str, out: Path, settings: Settings, report: Callable[[BuildProgress], None]
+) -> list[_Prepared]:
     limits = Limits()
     whole = PixelLimits(factor=FACTOR, min_pixels=limits.scan_min_pixels, max_pixels=limits.scan_max_pixels)
     close = PixelLimits(factor=FACTOR, min_pixels=limits.crop_min_pixels, max_pixels=limits.crop_max_pixels)
@@ -144,40 +176,29 @@ async def _prepare(chosen: Sequence[Line], out: Path, settings: Settings, report
             body = (out / line.file).read_bytes()
             image = await decoders.prepare_scan(body, whole)
             boxes = [crop_box(clue.place, image.original, close) for clue in line.clues]
-            prepared.append(_Prepared(line=line, body=body, whole=image, crops=await decoders.cut_crops(body, boxes, close)))
+            crops = await decoders.cut_crops(body, boxes, close)
+            prepared.append(_Prepared(line=line, key=f"{uploads}{Path(line.file).name}", body=body, whole=image, crops=crops))
             report(BuildProgress(doing="cutting crops", done=len(prepared), total=len(chosen)))
     return prepared
 
 
 def _store(each: _Prepared, storage: Storage, settings: Settings) -> None:
     """The picture where items come from, and what people are shown where evidence lies."""
-    storage.put(settings.upload_bucket, _key(each.line), each.body, each.whole.media_type)
+    storage.put(settings.upload_bucket, each.key, each.body, each.whole.media_type)
     for evidence in (each.whole.evidence, *(crop.evidence for crop in each.crops)):
         storage.put(settings.evidence_bucket, evidence.facts.key, evidence.body, evidence.facts.media_type)
 
 
-def _record(session: Session, prepared: Sequence[_Prepared], asking: Asking, out: Path, settings: Settings) -> UUID:
-    ensure_tenant(session, asking.tenant)
-    _ensure_queue(session, asking)
-    digest = hashlib.sha256((out / PLAN).read_bytes() + " ".join(each.line.sha256 for each in prepared).encode()).hexdigest()
-    submission = Submission(
-        tenant=asking.tenant,
-        idempotency_key=f"{PREFIX}:{asking.queue}:{digest}",
-        digest=digest,
-        priority=0,
-        policy=asking.queue,
-        actor=asking.actor,
-    )
+def _record(session: Session, prepared: Sequence[_Prepared], submission: Submission, release: Release, settings: Settings) -> UUID:
     batch_id = new_uuid7()
     batch = open_submission(session, submission, batch_id, "annotation")
     if batch.id != batch_id:
-        return batch.id  # a run that was killed before it could write down that it was done
+        return batch.id  # another run made it meanwhile, of the same uploads
     _fill(session, batch_id, prepared, settings)
-    release = _release(prepared[0].line, out)
     ensure_release(session, release)
-    judgement = Judgement(actor=asking.actor, release=release, evidence_bucket=settings.evidence_bucket)
+    judgement = Judgement(actor=submission.actor, release=release, evidence_bucket=settings.evidence_bucket)
     outcomes = [_outcome(ordinal, each, release) for ordinal, each in enumerate(prepared)]
-    for lease in take(session, batch_id, asking.actor, LEASE_SECONDS):
+    for lease in take(session, batch_id, submission.actor, LEASE_SECONDS):
         recorded = record_outcomes(session, lease, outcomes[lease.lo : lease.hi], judgement)
         if recorded.unkept or not complete(session, lease):
             raise TransientError("evidence_removed", "Evidence was removed from the bucket at this moment. Repeat the command.")
@@ -185,7 +206,7 @@ def _record(session: Session, prepared: Sequence[_Prepared], asking: Asking, out
 
 
 def _fill(session: Session, batch_id: UUID, prepared: Sequence[_Prepared], settings: Settings) -> None:
-    rows = (Row(address(settings.upload_bucket, _key(each.line)), each.line.sha256, line=line) for line, each in enumerate(prepared, 1))
+    rows = (Row(address(settings.upload_bucket, each.key), each.line.sha256, line=line) for line, each in enumerate(prepared, 1))
     for part in cut_slices(rows, AllowedSources.of(settings), start={}, cursor=lambda row: {"line": row.line}):
         append_slice(session, batch_id, part, chunk_items=settings.chunk_items)
     finish_intake(session, batch_id, actor="intake")
@@ -241,7 +262,3 @@ def _outcome(ordinal: int, each: _Prepared, release: Release) -> Outcome:
         perceptual_hash=whole.perceptual_hash,
         source=SourceFacts(sha256=line.sha256, byte_count=len(each.body), media_type=whole.media_type, size=whole.original),
     )
-
-
-def _key(line: Line) -> str:
-    return f"{PREFIX}/{Path(line.file).name}"
