@@ -17,6 +17,7 @@ from worker.forensics.reader import Reader
 from worker.forensics.relevancy import relevance
 from worker.moderation.errors import MisconfiguredError
 from worker.moderation.release import Training
+from worker.vision.checkpoint import CARD_FILE
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +118,14 @@ def test_another_releases_verdict_is_refused() -> None:
     with pytest.raises(MisconfiguredError, match="differ") as refused:
         attender().attend(replace(said_by_nano(), release=replace(said_by_nano().release, facts=facts)))
     assert refused.value.code == "checkpoint_of_another_release"
+
+
+def test_a_verdict_from_before_a_calibration_is_still_the_checkpoints_own() -> None:
+    model = said_by_nano().release.facts["model"]
+    before = {"model": {**model, "files": {**model["files"], CARD_FILE: "0" * 64}}}
+    without_card = {"model": {**model, "files": {name: digest for name, digest in model["files"].items() if name != CARD_FILE}}}
+    for facts in (before, without_card):
+        attender().refuse_other(replace(said_by_nano().release, facts=facts))
 
 
 def test_a_map_does_not_survive_its_weights() -> None:
