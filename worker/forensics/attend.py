@@ -1,6 +1,6 @@
 """Attention maps of a recorded verdict: read again with PyTorch, checked against the record, drawn.
 
-    attender = Attender.load(checkpoint)                 # once; seconds for nano, minutes for 7B
+    attender = Attender.load(checkpoint)                 # once; seconds for nano, minutes for 7B; on the GPU where there is one
     attended = attender.attend(recorded_verdict(outcome, release, read))
     for file in attended.files: store(file.sha256, file.media_type, file.body)
 
@@ -21,7 +21,7 @@ from worker.forensics.arrays import arrays_npz
 from worker.forensics.chance import mass_in_placed, mass_in_random
 from worker.forensics.maps import METHOD, AttentionMap, ImageMap, Target, TargetKind, mass_inside, points_inside
 from worker.forensics.overlay import layer_png, overlay_png
-from worker.forensics.reader import Reader, Reading
+from worker.forensics.reader import MEMORY_GIB, Reader, Reading
 from worker.forensics.recorded import RecordedStage, RecordedVerdict
 from worker.forensics.relevancy import logprob, relevance
 from worker.forensics.tokens import Span, box_spans, sentence_spans
@@ -101,9 +101,9 @@ class Attender:
         self._digests = digests  # sha256 of the checkpoint's files, by name
 
     @classmethod
-    def load(cls, checkpoint: Checkpoint, *, dtype: str | None = None, device: str = "cpu") -> Self:
-        """The checkpoint in `dtype`, by default its own. Raises MisconfiguredError."""
-        return cls(Reader.load(checkpoint, dtype=dtype, device=device), release_facts(checkpoint)["files"])
+    def load(cls, checkpoint: Checkpoint, *, dtype: str | None = None, device: str | None = None, memory_gib: float = MEMORY_GIB) -> Self:
+        """As `Reader.load`. Raises MisconfiguredError."""
+        return cls(Reader.load(checkpoint, dtype=dtype, device=device, memory_gib=memory_gib), release_facts(checkpoint)["files"])
 
     def attend(self, recorded: RecordedVerdict) -> Attended:
         """Maps, figures and files of a verdict. Raises RejectedError, and MisconfiguredError where this checkpoint did not say it."""
