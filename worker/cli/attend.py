@@ -29,7 +29,9 @@ def attend(
     target: Annotated[str, typer.Argument(metavar="IMAGE|ITEM", help="A picture, judged now; or the id of a judged item (item_…).")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="For the pictures and arrays. Asked again, what lies there is used.")],
     revision: Annotated[int | None, typer.Option(min=1, help="Of an item: this revision. (default: its newest)")] = None,
-    device: Annotated[str, typer.Option(help="Where PyTorch computes: cpu, cuda, cuda:1 …")] = "cpu",
+    device: Annotated[
+        str | None, typer.Option(help="Where PyTorch computes: cpu, cuda, cuda:1 … (default: the GPU where there is one)")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Draw what of the image a verdict, each sentence of its explanation and each box rest on: gradient-weighted attention.
@@ -44,7 +46,7 @@ def attend(
     cached = entry is not None
     if entry is None:
         recorded = read()
-        entry, bodies = _attended(checkpoint, recorded, device)
+        entry, bodies = _attended(checkpoint, recorded, device, settings.attention_memory_gib)
         keep_entry(out, key, entry, bodies)
     answer = {**entry.figures, "files": [str(out / name) for name in entry.files], "cached": cached}
     _tell(answer, as_json)
@@ -78,11 +80,13 @@ def _asked(target: str, settings: Settings, checkpoint: "Checkpoint", revision: 
     return request_key(shared), judge
 
 
-def _attended(checkpoint: "Checkpoint", recorded: "RecordedVerdict", device: str) -> tuple[Entry, dict[str, bytes]]:
+def _attended(
+    checkpoint: "Checkpoint", recorded: "RecordedVerdict", device: str | None, memory_gib: float
+) -> tuple[Entry, dict[str, bytes]]:
     with step("Loading the checkpoint in PyTorch"):
         from worker.forensics.attend import Attender  # loads torch
 
-        attender = Attender.load(checkpoint, device=device)
+        attender = Attender.load(checkpoint, device=device, memory_gib=memory_gib)
     with step("Drawing maps"):
         attended = attender.attend(recorded)
     bodies = {f"{Path(file.name).stem}-{file.sha256[:SHOWN_DIGITS]}{Path(file.name).suffix}": file for file in attended.files}

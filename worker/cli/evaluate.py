@@ -233,7 +233,7 @@ def _explained_by_attention(
     from worker.vision.load import find_checkpoint
     from worker.vision.nano import NAME as NANO
 
-    attended = attend_pictures(find_checkpoint(settings.model or NANO), recorded, show)
+    attended = attend_pictures(find_checkpoint(settings.model or NANO), recorded, show, settings.attention_memory_gib)
     return [explained_by_attention(attended)], [found for found in [shelf(attended)] if found.exhibits]
 
 

@@ -1,6 +1,6 @@
 """Attention maps of a recorded verdict: read again with PyTorch, checked against the record, drawn.
 
-    attender = Attender.load(checkpoint)                 # once; seconds for nano, minutes for 7B
+    attender = Attender.load(checkpoint)                 # once; seconds for nano, minutes for 7B; on the GPU where there is one
     attended = attender.attend(recorded_verdict(outcome, release, read))
     for file in attended.files: store(file.sha256, file.media_type, file.body)
 
@@ -9,7 +9,7 @@ Nothing here changes a verdict, and nothing is written: files are values, named 
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
@@ -21,14 +21,14 @@ from worker.forensics.arrays import arrays_npz
 from worker.forensics.chance import mass_in_placed, mass_in_random
 from worker.forensics.maps import METHOD, AttentionMap, ImageMap, Target, TargetKind, mass_inside, points_inside
 from worker.forensics.overlay import layer_png, overlay_png
-from worker.forensics.reader import Reader, Reading
+from worker.forensics.reader import MEMORY_GIB, Reader, Reading
 from worker.forensics.recorded import RecordedStage, RecordedVerdict
 from worker.forensics.relevancy import logprob, relevance
 from worker.forensics.tokens import Span, box_spans, sentence_spans
 from worker.moderation.errors import MisconfiguredError
 from worker.moderation.outcomes import Stage
 from worker.moderation.release import Release
-from worker.vision.checkpoint import Checkpoint, release_facts
+from worker.vision.checkpoint import CARD_FILE, Checkpoint, release_facts
 
 __all__ = ("METHOD", "Attended", "AttendedFile", "Attender", "AttentionFigures", "FileRole", "verdict_map")
 
@@ -101,9 +101,9 @@ class Attender:
         self._digests = digests  # sha256 of the checkpoint's files, by name
 
     @classmethod
-    def load(cls, checkpoint: Checkpoint, *, dtype: str | None = None, device: str = "cpu") -> Self:
-        """The checkpoint in `dtype`, by default its own. Raises MisconfiguredError."""
-        return cls(Reader.load(checkpoint, dtype=dtype, device=device), release_facts(checkpoint)["files"])
+    def load(cls, checkpoint: Checkpoint, *, dtype: str | None = None, device: str | None = None, memory_gib: float = MEMORY_GIB) -> Self:
+        """As `Reader.load`. Raises MisconfiguredError."""
+        return cls(Reader.load(checkpoint, dtype=dtype, device=device, memory_gib=memory_gib), release_facts(checkpoint)["files"])
 
     def attend(self, recorded: RecordedVerdict) -> Attended:
         """Maps, figures and files of a verdict. Raises RejectedError, and MisconfiguredError where this checkpoint did not say it."""
@@ -126,9 +126,9 @@ class Attender:
         return Attended(figures=figures, maps=tuple(maps), files=tuple(files))
 
     def refuse_other(self, release: Release) -> None:
-        """Returns when the release's files are the checkpoint's. Raises MisconfiguredError."""
-        said = (release.facts.get("model") or {}).get("files")
-        if said != self._digests:
+        """Returns when the release's files are the checkpoint's, but for the card. Raises MisconfiguredError."""
+        said = (release.facts.get("model") or {}).get("files") or {}
+        if _without_card(said) != _without_card(self._digests):
             raise MisconfiguredError(
                 "checkpoint_of_another_release",
                 f"The verdict is {release.id}'s, and the checkpoint here is another: its files differ. Name the release's own checkpoint "
@@ -145,6 +145,11 @@ class Attender:
             yield _text_map(reading, stage, TargetKind.SENTENCE, number, span)
         for number, span in enumerate(box_spans(stage.reply) if stage.stage is Stage.SCAN else (), 1):
             yield _text_map(reading, stage, TargetKind.BOX, number, span)
+
+
+def _without_card(digests: Mapping[str, str]) -> dict[str, str]:
+    """A calibration is written to the card, long after verdicts were recorded; what else changed, the log-probabilities tell."""
+    return {name: digest for name, digest in digests.items() if name != CARD_FILE}
 
 
 def verdict_map(reading: Reading, stage: RecordedStage) -> AttentionMap:

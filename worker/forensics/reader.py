@@ -15,7 +15,7 @@ from transformers import Qwen2_5_VLForConditionalGeneration
 
 from worker.forensics.recorded import RecordedStage
 from worker.forensics.tokens import ReplyTokens
-from worker.moderation.errors import MisconfiguredError
+from worker.moderation.errors import MisconfiguredError, RejectedError
 from worker.moderation.outcomes import Verdict
 from worker.vision.checkpoint import CONVENTIONS, Checkpoint
 from worker.vision.conversation import ChatFormat, first_line
@@ -23,6 +23,11 @@ from worker.vision.verdict import VerdictTokens, verdict_tokens
 
 ARCHITECTURE = "Qwen2_5_VLForConditionalGeneration"  # the one whose layers and positions are known here
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+BYTES_PER_WEIGHT = (
+    8  # of attention, kept until the maps are drawn. float32: the weight, its gradient; halves: the same, and float32's softmax
+)
+GIB = 1 << 30
+MEMORY_GIB = 16.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +54,25 @@ class Reading:
 class Reader:
     """A checkpoint's weights and its chat format. For one thread at a time."""
 
-    def __init__(self, model: Any, chat: ChatFormat, tokens: VerdictTokens) -> None:
+    def __init__(self, model: Any, chat: ChatFormat, tokens: VerdictTokens, memory_gib: float = MEMORY_GIB) -> None:
         self.model = model  # Qwen2_5_VLForConditionalGeneration
         self.chat = chat
+        self._memory_gib = memory_gib
         self._beginnings = {verdict: sorted(tokens[verdict]) for verdict in Verdict}
 
     @classmethod
-    def load(cls, checkpoint: Checkpoint, *, dtype: str | None = None, device: str = "cpu") -> Self:
-        """The weights in `dtype`, by default the checkpoint's own. Raises MisconfiguredError."""
+    def load(cls, checkpoint: Checkpoint, *, dtype: str | None = None, device: str | None = None, memory_gib: float = MEMORY_GIB) -> Self:
+        """The weights in `dtype`, by default the checkpoint's own, on `device`, by default `fastest_device`'s. Raises MisconfiguredError.
+
+        Conversations whose attention would take more than `memory_gib` are refused.
+        """
         if checkpoint.convention != CONVENTIONS[ARCHITECTURE]:
             raise MisconfiguredError(
                 "attention_architecture", f"{checkpoint.path} is not a {ARCHITECTURE}, the architecture that maps are drawn for."
             )
         chat = ChatFormat.load(checkpoint)
-        return cls(_weights(checkpoint, dtype or checkpoint.dtype).to(device), chat, verdict_tokens(chat.encode_text))
+        model = _weights(checkpoint, dtype or checkpoint.dtype).to(device or fastest_device())
+        return cls(model, chat, verdict_tokens(chat.encode_text), memory_gib)
 
     @property
     def dtype(self) -> str:
@@ -75,6 +85,7 @@ class Reader:
         seen = [image.pixels for image in stage.images] if pixels is None else pixels
         patches = self.chat.processor.image_processor(images=list(seen), return_tensors="pt", do_resize=False).to(self.model.device)
         asked, images = self._widened(self.chat.encode(stage.turns), patches["image_grid_thw"].tolist())
+        self._refuse_long(len(asked) + len(reply.ids))
         ids = torch.tensor([[*asked, *reply.ids]], device=self.model.device)
         is_image = ids == self.chat.image_token
         positions, _ = self.model.model.get_rope_index(ids, mm_token_type_ids=is_image.int(), image_grid_thw=patches["image_grid_thw"])
@@ -96,6 +107,16 @@ class Reader:
         """The reading's verdict logit alone, without a graph. Raises RejectedError."""
         with torch.no_grad():
             return float(self.read(stage, pixels).verdict_logit)
+
+    def _refuse_long(self, length: int) -> None:
+        config = self.model.config.text_config
+        needed = attention_bytes(config.num_hidden_layers, config.num_attention_heads, length) / GIB
+        if needed > self._memory_gib:
+            raise RejectedError(
+                "attention_too_long",
+                f"The conversation has {length:,} tokens, whose attention takes {needed:.1f} GiB; allowed are {self._memory_gib:g}. "
+                "Where there is more memory, raise ZOOMIN_ATTENTION_MEMORY_GIB; else send smaller images.",
+            )
 
     def _embedded(self, ids: Tensor, is_image: Tensor, patches: Any) -> Tensor:
         with torch.no_grad():
@@ -120,6 +141,16 @@ class Reader:
     def _verdict_logit(self, logits: Tensor) -> Tensor:
         generated, real = (logits[self._beginnings[verdict]].logsumexp(0) for verdict in (Verdict.GENERATED, Verdict.REAL))
         return generated - real
+
+
+def fastest_device() -> str:
+    """The GPU where PyTorch has one, else the CPU."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def attention_bytes(layers: int, heads: int, length: int) -> int:
+    """What the attention of a conversation of `length` tokens takes while maps are drawn; weights and activations come on top."""
+    return BYTES_PER_WEIGHT * layers * heads * length**2
 
 
 def _weights(checkpoint: Checkpoint, dtype: str) -> Any:

@@ -197,7 +197,8 @@ def _command(role: Role, settings: Settings) -> Command:
         Role.WORKER: (WORKER_STOP_SECONDS, _celery_arguments(settings, "worker", ",".join(SCAN_WORKER_QUEUES))),
     }[role]
     settings = settings.model_copy(update={secret: None for secret, roles in TOLD.items() if role not in roles})
-    variables = {**inherited(os.environ), **environment(settings), "PYTHONUNBUFFERED": "1"}  # noqa: TID251  passed on, not read
+    beside_engine = {"CUDA_VISIBLE_DEVICES": ""} if role is Role.ATTENTION else {}  # one machine: the engine has its GPU
+    variables = {**inherited(os.environ), **environment(settings), **beside_engine, "PYTHONUNBUFFERED": "1"}  # noqa: TID251  passed on, not read
     return Command(name=role.value, argv=(sys.executable, "-m", *arguments), environment=variables, stop_seconds=seconds)
 
 

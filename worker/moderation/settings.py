@@ -95,6 +95,9 @@ class Settings(BaseSettings):
     max_model_len: int = Field(8192, ge=512, description="vLLM: longest conversation in tokens")
     gpu_memory_utilization: float = Field(0.9, gt=0, le=1, description="vLLM: share of the GPU's memory")
     cpu_kv_cache_gib: int = Field(1, ge=1, description="vLLM: KV cache on a CPU, GiB")
+    attention_memory_gib: float = Field(
+        16.0, gt=0, description="attention maps: what a conversation's attention may take, beside the weights, GiB; longer ones are refused"
+    )
 
     chunk_items: int = Field(256, ge=1, le=256, description="items per chunk: the unit of lease and of a message")
     chunks_in_flight: int = Field(3, ge=1, le=64, description="chunks per worker at once, so that the engine stays full across chunk ends")

@@ -59,7 +59,8 @@ class _Easel:
         if self._attender is None:
             from worker.forensics.attend import Attender  # noqa: PLC0415  PyTorch takes seconds and a gigabyte
 
-            self._attender = Attender.load(_checkpoint(self._bench.settings))
+            settings = self._bench.settings
+            self._attender = Attender.load(_checkpoint(settings), memory_gib=settings.attention_memory_gib)
         return self._attender
 
 

@@ -2,6 +2,7 @@ import hashlib
 import io
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,10 +14,12 @@ from worker.forensics.attend import Attended, FileRole, verdict_map
 from worker.forensics.curves import curves
 from worker.forensics.overlay import overlay_png
 from worker.forensics.randomised import Randomised, randomise, rank_correlation
-from worker.forensics.reader import Reader
+from worker.forensics.reader import Reader, attention_bytes, fastest_device
 from worker.forensics.relevancy import relevance
-from worker.moderation.errors import MisconfiguredError
+from worker.moderation.errors import MisconfiguredError, RejectedError
 from worker.moderation.release import Training
+from worker.vision.checkpoint import CARD_FILE
+from worker.vision.verdict import verdict_tokens
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +120,44 @@ def test_another_releases_verdict_is_refused() -> None:
     with pytest.raises(MisconfiguredError, match="differ") as refused:
         attender().attend(replace(said_by_nano(), release=replace(said_by_nano().release, facts=facts)))
     assert refused.value.code == "checkpoint_of_another_release"
+
+
+def test_a_verdict_from_before_a_calibration_is_still_the_checkpoints_own() -> None:
+    model = said_by_nano().release.facts["model"]
+    before = {"model": {**model, "files": {**model["files"], CARD_FILE: "0" * 64}}}
+    without_card = {"model": {**model, "files": {name: digest for name, digest in model["files"].items() if name != CARD_FILE}}}
+    for facts in (before, without_card):
+        attender().refuse_other(replace(said_by_nano().release, facts=facts))
+
+
+def test_attention_of_a_long_conversation_with_7b_takes_tens_of_gigabytes() -> None:
+    assert attention_bytes(layers=28, heads=28, length=2048) == pytest.approx(26e9, rel=0.02)
+    assert attention_bytes(layers=28, heads=28, length=6000) == 8 * 28 * 28 * 6000**2
+
+
+def test_the_estimate_is_what_a_reading_holds_with_its_gradients() -> None:
+    reader = attender().reader
+    reading = reader.read(said_by_nano().zoom)
+    gradients = torch.autograd.grad(reading.verdict_logit, reading.attentions)
+    held = sum(tensor.nbytes for tensor in (*reading.attentions, *gradients))
+    config = reader.model.config.text_config
+    length = reading.begin + len(reading.reply.ids)
+    assert held == attention_bytes(config.num_hidden_layers, config.num_attention_heads, length)
+
+
+def test_a_conversation_beyond_the_memory_is_refused_before_it_is_read() -> None:
+    reader = attender().reader
+    unread = SimpleNamespace(config=reader.model.config, device=reader.model.device)  # no weights: a pass through it would fail
+    strict = Reader(unread, reader.chat, verdict_tokens(reader.chat.encode_text), memory_gib=0.001)
+    with pytest.raises(RejectedError, match="ZOOMIN_ATTENTION_MEMORY_GIB") as refused:
+        strict.read(said_by_nano().zoom)
+    assert refused.value.code == "attention_too_long"
+
+
+@pytest.mark.parametrize(("available", "device"), [(True, "cuda"), (False, "cpu")])
+def test_a_gpu_is_used_where_pytorch_has_one(monkeypatch: pytest.MonkeyPatch, *, available: bool, device: str) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
+    assert fastest_device() == device
 
 
 def test_a_map_does_not_survive_its_weights() -> None:

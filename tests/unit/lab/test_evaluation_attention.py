@@ -1,6 +1,7 @@
 """Figures of attention maps, from pictures measured by hand."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,6 +76,14 @@ def test_disagreement_is_counted_over_all_and_curves_over_those_that_have_some()
     assert found["as maps are drawn"][Metric.SECONDS_PER_MAP] == 2.0
     assert found["read in bfloat16"][Metric.LOGPROBS_AGREE] == pytest.approx(2 / 3)
     assert found["most attended first"] == {Metric.DELETION_AREA: 0.5, Metric.INSERTION_AREA: 0.5}
+
+
+def test_what_pytorch_does_not_read_does_not_agree_and_has_no_gap() -> None:
+    unread = AttendedPicture(judged=judged_as(label("d"), 0.2), gap=math.nan, gap_in_other=math.nan)
+    found = rows(explained_by_attention((*PICTURES, unread)))["as maps are drawn"]
+    assert found[Metric.LOGPROBS_AGREE] == pytest.approx(2 / 4)
+    assert found[Metric.LOGPROB_GAP] == 0.06
+    assert rows(explained_by_attention((unread,)))["as maps are drawn"][Metric.LOGPROB_GAP] is None
 
 
 @pytest.mark.parametrize("pictures", [(), PICTURES[2:]])

@@ -2,11 +2,13 @@
 
 import base64
 import io
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
+import numpy as np
 from PIL import Image
 
 from worker.forensics.agreement import TOLERANCES, logprob_gap
@@ -15,7 +17,7 @@ from worker.forensics.chance import mass_in_placed, mass_in_random
 from worker.forensics.curves import Curves, curves
 from worker.forensics.maps import AttentionMap, ImageMap, TargetKind, mass_inside, points_inside
 from worker.forensics.randomised import Randomised, randomise, rank_correlation
-from worker.forensics.reader import Reader
+from worker.forensics.reader import MEMORY_GIB, Reader
 from worker.forensics.recorded import RecordedStage, RecordedVerdict, evidence_pixels, recorded_verdict
 from worker.images.prepare import Evidence
 from worker.lab.evaluation.examiner import Examiner
@@ -27,7 +29,7 @@ from worker.lab.evaluation.picture_set import sample_by_source
 from worker.lab.evaluation.runs import MAIN
 from worker.lab.labels import Label
 from worker.moderation.boxes import Box
-from worker.moderation.errors import RejectedError
+from worker.moderation.errors import MisconfiguredError, RejectedError
 from worker.moderation.outcomes import Stage
 from worker.vision.checkpoint import Checkpoint
 
@@ -51,8 +53,8 @@ class AttendedPicture:
     """One picture. What is measured against the truth is None unless it is generated, called so, and its regions are known."""
 
     judged: Judged
-    gap: float
-    gap_in_other: float  # read in OTHER_DTYPE
+    gap: float  # NaN where PyTorch does not read it
+    gap_in_other: float = math.nan  # read in OTHER_DTYPE
     seconds: float | None = None  # of all its maps and pictures, loading excluded; None where none were drawn
     named_ratio: float | None = None  # mass in the named regions over chance, whether the verdict is right or not
     verdicts: Mapping[Stage, Placed] = field(default_factory=dict)
@@ -87,17 +89,24 @@ def traced(examiner: Examiner, labels: Sequence[Label], most: int, report: Repor
     return sorted(found, key=lambda one: chosen.index(one.label))
 
 
-def attend_pictures(checkpoint: Checkpoint, pictures: Sequence[Traced], report: Report) -> tuple[AttendedPicture, ...]:
-    """Maps of all; none of those that PyTorch reads otherwise than the engine did. Raises MisconfiguredError, RejectedError."""
-    attender = Attender.load(checkpoint)
-    other = Reader.load(checkpoint, dtype=OTHER_DTYPE)
-    noisy = {what: _noise(checkpoint, what) for what in Randomised}
-    curved = {id(one) for one in islice((one for one in pictures if _counts(one)), CURVED)}
-    found = []
-    for number, one in enumerate(pictures, 1):
-        found.append(_attended(one, attender, other, noisy, with_curves=id(one) in curved))
-        report(EvaluationProgress("drawing maps", number, len(pictures)))
-    return tuple(found)
+def attend_pictures(
+    checkpoint: Checkpoint, pictures: Sequence[Traced], report: Report, memory_gib: float = MEMORY_GIB
+) -> tuple[AttendedPicture, ...]:
+    """Maps of all; none of those that PyTorch does not read, or otherwise than the engine did. One copy of the weights at a time.
+
+    Raises MisconfiguredError: the checkpoint does not load, or is not the pictures' release's.
+    """
+    drawn = _draw_all(checkpoint, pictures, report, memory_gib)
+    gaps = _gaps_in_other(checkpoint, pictures, report, memory_gib)
+    counted = [(number, one, drawn[number].verdict) for number, one in enumerate(pictures)]
+    measured = [_Measured(number, one.recorded.zoom, true, one.label.regions) for number, one, true in counted if true is not None]
+    noise = {what: _noise_of_all(checkpoint, what, measured, report, memory_gib) for what in Randomised if measured}
+    return tuple(
+        replace(
+            one.picture, gap_in_other=gap, noise={what: found[number] for what, found in noise.items()} if one.verdict is not None else {}
+        )
+        for number, (one, gap) in enumerate(zip(drawn, gaps, strict=True))
+    )
 
 
 def shelf(pictures: Sequence[AttendedPicture]) -> Shelf:
@@ -107,41 +116,88 @@ def shelf(pictures: Sequence[AttendedPicture]) -> Shelf:
     return Shelf(title=title, exhibits=tuple(Exhibit(judged=one.judged, jpeg=_jpeg(one.overlay or b"")) for one in shown))
 
 
-def _attended(one: Traced, attender: Attender, other: Reader, noisy: Mapping[Randomised, Reader], *, with_curves: bool) -> AttendedPicture:
-    gaps = {reader: _gap(one.recorded, reader) for reader in (attender.reader, other)}
-    if gaps[attender.reader] > TOLERANCES[attender.reader.dtype]:  # counted, where a map would be refused
-        return AttendedPicture(judged=one.judged, gap=gaps[attender.reader], gap_in_other=gaps[other])
-    attended, zoom, boxes = attender.attend(one.recorded), one.recorded.zoom, one.label.regions
-    drawn = AttendedPicture(
-        judged=one.judged,
-        gap=gaps[attender.reader],
-        gap_in_other=gaps[other],
-        seconds=attended.figures.seconds,
-        named_ratio=attended.figures.attention_ratio,
-    )
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """What the true weights gave. `verdict` is the final verdict's map of what is measured against the truth."""
+
+    picture: AttendedPicture
+    verdict: AttentionMap | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """A picture, by its place among all, with what the maps of noise are held against."""
+
+    number: int
+    zoom: RecordedStage
+    true: AttentionMap
+    boxes: Sequence[Box]
+
+
+def _draw_all(checkpoint: Checkpoint, pictures: Sequence[Traced], report: Report, memory_gib: float) -> list[_Drawn]:
+    attender = Attender.load(checkpoint, memory_gib=memory_gib)
+    curved = {id(one) for one in islice((one for one in pictures if _counts(one)), CURVED)}
+    found = []
+    for number, one in enumerate(pictures, 1):
+        attender.refuse_other(one.recorded.release)
+        found.append(_draw(one, attender, with_curves=id(one) in curved))
+        report(EvaluationProgress("drawing maps", number, len(pictures)))
+    return found
+
+
+def _draw(one: Traced, attender: Attender, *, with_curves: bool) -> _Drawn:
+    gap = _gap(one.recorded, attender.reader)
+    if not gap <= TOLERANCES[attender.reader.dtype]:  # counted, where a map would be refused
+        return _Drawn(AttendedPicture(judged=one.judged, gap=gap))
+    try:
+        attended = attender.attend(one.recorded)
+    except (RejectedError, MisconfiguredError):
+        return _Drawn(AttendedPicture(judged=one.judged, gap=math.nan))
+    drawn = AttendedPicture(judged=one.judged, gap=gap, seconds=attended.figures.seconds, named_ratio=attended.figures.attention_ratio)
     if not _counts(one):
-        return drawn
+        return _Drawn(drawn)
     maps = {m.target.stage: m for m in attended.maps if m.target.kind is TargetKind.VERDICT}
-    return replace(
+    measured = replace(
         drawn,
-        verdicts={stage: _placed(attention.whole, boxes) for stage, attention in maps.items()},
-        noise={what: _in_noise(reader, zoom, maps[Stage.ZOOM], boxes) for what, reader in noisy.items()},
-        curves=curves(attender.reader, zoom, maps[Stage.ZOOM]) if with_curves else None,
+        verdicts={stage: _placed(attention.whole, one.label.regions) for stage, attention in maps.items()},
+        curves=curves(attender.reader, one.recorded.zoom, maps[Stage.ZOOM]) if with_curves else None,
         overlay=_overlay(attended),
     )
+    return _Drawn(measured, maps[Stage.ZOOM])
+
+
+def _gaps_in_other(checkpoint: Checkpoint, pictures: Sequence[Traced], report: Report, memory_gib: float) -> list[float]:
+    reader = Reader.load(checkpoint, dtype=OTHER_DTYPE, memory_gib=memory_gib)
+    found = []
+    for number, one in enumerate(pictures, 1):
+        found.append(_gap(one.recorded, reader))
+        report(EvaluationProgress(f"reading in {OTHER_DTYPE}", number, len(pictures)))
+    return found
+
+
+def _noise_of_all(
+    checkpoint: Checkpoint, what: Randomised, measured: Sequence[_Measured], report: Report, memory_gib: float
+) -> dict[int, tuple[Placed, float | None]]:
+    reader = Reader.load(checkpoint, memory_gib=memory_gib)
+    randomise(reader, what)
+    found = {}
+    for done, one in enumerate(measured, 1):
+        noise = verdict_map(reader.read(one.zoom), one.zoom).whole
+        found[one.number] = _placed(noise, one.boxes), rank_correlation(one.true.whole, noise)
+        report(EvaluationProgress(f"noise for {what}", done, len(measured)))
+    return found
 
 
 def _gap(recorded: RecordedVerdict, reader: Reader) -> float:
-    return max(logprob_gap(stage.p_generated, reader.verdict_logit(stage)) for stage in recorded.stages)
+    try:
+        gaps = [logprob_gap(stage.p_generated, reader.verdict_logit(stage)) for stage in recorded.stages]
+    except RejectedError:
+        return math.nan
+    return float(np.max(gaps))  # NaN when one is
 
 
 def _counts(one: Traced) -> bool:
     return one.judged.generated and one.judged.right and bool(one.label.regions)
-
-
-def _in_noise(reader: Reader, stage: RecordedStage, true: AttentionMap, boxes: Sequence[Box]) -> tuple[Placed, float | None]:
-    found = verdict_map(reader.read(stage), stage).whole
-    return _placed(found, boxes), rank_correlation(true.whole, found)
 
 
 def _placed(image: ImageMap, boxes: Sequence[Box]) -> Placed:
@@ -151,12 +207,6 @@ def _placed(image: ImageMap, boxes: Sequence[Box]) -> Placed:
         mass_in_placed(image, boxes) or 0.0,
         points_inside(image, boxes),
     )
-
-
-def _noise(checkpoint: Checkpoint, what: Randomised) -> Reader:
-    reader = Reader.load(checkpoint)
-    randomise(reader, what)
-    return reader
 
 
 def _overlay(attended: Attended) -> bytes:

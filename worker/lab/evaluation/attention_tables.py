@@ -1,5 +1,6 @@
 """What was measured of attention maps, as figures with intervals."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -78,12 +79,16 @@ def _agreement_table(pictures: Sequence[AttendedPicture]) -> Table:
     drawn = [one.seconds for one in pictures if one.seconds is not None]
     rows = []
     for name, gaps in sides.items() if pictures else ():
+        known = [gap for gap in gaps if not math.isnan(gap)]
         statistics = {Metric.LOGPROBS_AGREE: _mean([gap <= AGREEMENT for gap in gaps])}
-        figures = {**_estimated(statistics, pictures), Metric.LOGPROB_GAP: Estimate(max(gaps))}
+        figures = {**_estimated(statistics, pictures), Metric.LOGPROB_GAP: Estimate(max(known, default=None))}
         if name == own and drawn:
             figures[Metric.SECONDS_PER_MAP] = Estimate(float(np.median(drawn)))
         rows.append(_row(name, pictures, figures))
-    note = "The checkpoint read by PyTorch against what the engine recorded, both stages; a map is refused where they are too far apart."
+    note = (
+        "The checkpoint read by PyTorch against what the engine recorded, both stages; a map is refused where they are too far apart. What "
+        "PyTorch does not read, as it is too long or has no verdict's token, does not agree and has no gap."
+    )
     return Table(key="attention_agreement", title="Does PyTorch read the same?", note=note, rows=tuple(rows))
 
 
