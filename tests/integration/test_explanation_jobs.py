@@ -184,6 +184,23 @@ def test_whoever_lost_the_lease_writes_nothing(world: World, bench: Bench, dispa
     assert (written, row(world, job_id).lease_owner, row(world, job_id).attempts) == ([], "another", 2)
 
 
+def test_lease_is_renewed_for_as_long_as_the_runner_works(world: World, settings: Settings, dispatcher: JobDispatcher) -> None:
+    short = Bench(settings=settings.model_copy(update={"lease_seconds": 1}), engine=world.engine, owner="host:1:1:1")
+    job_id = ask(world.engine, judged_batch(world, {0: 0.9}))
+
+    def work(job: Job) -> Any:
+        claimed = row(world, job_id).lease_expires_at
+        until = time.monotonic() + DEADLINE_SECONDS
+        while (row(world, job_id).lease_expires_at - claimed).total_seconds() < 1.2:  # the lease that was claimed is over by then
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        dispatcher.sweep()
+        return lambda _: None
+
+    assert done_by(short, job_id, work) is Ending.DONE
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("lease ")]
+
+
 @pytest.mark.parametrize(
     ("error", "ending", "attempts"),
     [
