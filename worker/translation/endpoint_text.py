@@ -34,6 +34,7 @@ class EndpointText:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._address = address
+        self._host = httpx.URL(address.base_url).host  # all that is said of the address: tenants read errors
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._seconds = seconds
         self._interval = 60 / calls_per_minute
@@ -44,7 +45,7 @@ class EndpointText:
     @property
     def name(self) -> str:
         """Model, and where it runs."""
-        return f"{self._address.model} at {httpx.URL(self._address.base_url).host}"
+        return f"{self._address.model} at {self._host}"
 
     async def reply(self, request: TextRequest) -> TextReply:
         """One reply. Raises OutageError, TransientError, RejectedError, and MisconfiguredError, also when it bills what cannot be."""
@@ -54,18 +55,18 @@ class EndpointText:
                 status, headers, body = await self._post(self._body(request))
         except (httpx.ReadTimeout, TimeoutError) as error:  # it may bill what it does not finish: attempts are counted
             raise TransientError(
-                "endpoint_too_slow", f"{self._address.base_url} did not translate within ZOOMIN_TRANSLATION_SECONDS, {self._seconds:g} s."
+                "endpoint_too_slow", f"{self._host} did not translate within ZOOMIN_TRANSLATION_SECONDS, {self._seconds:g} s."
             ) from error
         except httpx.HTTPError as error:
             raise OutageError(
-                "endpoint_unreachable", f"{self._address.base_url} does not answer ({type(error).__name__}); the request can be sent again."
+                "endpoint_unreachable", f"{self._host} does not answer ({type(error).__name__}); the request can be sent again."
             ) from error
         if not httpx.codes.is_success(status):
             raise self._failure(status, headers)
         try:
             return self._priced(_read(json.loads(body)), request)
         except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-            raise TransientError("endpoint_reply_malformed", f"{self._address.base_url} sent no chat completion.") from error
+            raise TransientError("endpoint_reply_malformed", f"{self._host} sent no chat completion.") from error
 
     async def _wait_for_turn(self) -> None:
         """Raises OutageError while the endpoint wants to be left alone."""
@@ -73,7 +74,7 @@ class EndpointText:
         if now < self._silent_until:
             raise OutageError(
                 "endpoint_rate_limited",
-                f"{self._address.base_url} asked to be left alone for {self._silent_until - now:.0f} s more; it is asked again then.",
+                f"{self._host} asked to be left alone for {self._silent_until - now:.0f} s more; it is asked again then.",
             )
         turn = max(now, self._next_call)
         self._next_call = turn + self._interval
@@ -91,7 +92,7 @@ class EndpointText:
                 read += part
                 if len(read) > MOST_REPLY_BYTES:
                     raise RejectedError(
-                        "endpoint_reply_too_large", f"{self._address.base_url} sent more than {MOST_REPLY_BYTES} bytes: not a translation."
+                        "endpoint_reply_too_large", f"{self._host} sent more than {MOST_REPLY_BYTES} bytes: not a translation."
                     )
             return response.status_code, response.headers, bytes(read)
 
@@ -108,7 +109,7 @@ class EndpointText:
         }
 
     def _failure(self, status: int, headers: httpx.Headers) -> ZoomInError:
-        where = self._address.base_url
+        where = self._host
         if status in OPERATOR_STATUSES or httpx.codes.is_redirect(status):
             return MisconfiguredError(
                 "endpoint_refused", f"{where} answered {status}: check ZOOMIN_TRANSLATION_API_KEY, and ZOOMIN_TRANSLATION_MODEL."
@@ -127,7 +128,7 @@ class EndpointText:
         if not (0 <= reply.prompt_tokens <= most_sent and 0 <= reply.completion_tokens <= most_received):
             raise MisconfiguredError(
                 "endpoint_overbills",
-                f"{self._address.base_url} bills {reply.prompt_tokens} + {reply.completion_tokens} tokens, where at most {most_sent} +"
+                f"{self._host} bills {reply.prompt_tokens} + {reply.completion_tokens} tokens, where at most {most_sent} +"
                 f" {most_received} can have been sent and received. Ask whoever runs it; nothing of its reply is used.",
             )
         return reply

@@ -15,12 +15,13 @@ from worker.translation.text_model import TextRequest
 from worker.vision.endpoint import EndpointAddress
 
 KEY = "sk-very-secret"
+BASE_URL = "https://translator.example/tenants-need-not-know/v1"
 REQUEST = TextRequest(system="translate", user="hello", reply_schema={"type": "object"}, max_tokens=100)
 
 
 def endpoint(answer: httpx.Response | Callable[[httpx.Request], httpx.Response], **limits: Any) -> EndpointText:
     transport = httpx.MockTransport(answer if callable(answer) else lambda _: answer)
-    address = EndpointAddress("polyglot", "https://translator.example/v1")
+    address = EndpointAddress("polyglot", BASE_URL)
     return EndpointText(address, KEY, **{"seconds": 5.0, "calls_per_minute": 6000, "transport": transport, **limits})
 
 
@@ -40,7 +41,7 @@ async def test_a_reply_is_read_and_the_key_travels_in_its_header_alone() -> None
     assert (reply.text, reply.prompt_tokens, reply.completion_tokens, reply.refused) == ("{}", 30, 2, False)
     assert model.name == "polyglot at translator.example"
     (request,) = seen
-    assert str(request.url) == "https://translator.example/v1/chat/completions"
+    assert str(request.url) == f"{BASE_URL}/chat/completions"
     assert request.headers["authorization"] == f"Bearer {KEY}"
     sent = json.loads(request.content)
     assert (sent["model"], sent["max_tokens"], sent["response_format"]["json_schema"]["strict"]) == ("polyglot", 100, True)
@@ -75,6 +76,8 @@ async def test_what_is_no_translation_is_an_error(answer: httpx.Response, kind: 
         await endpoint(answer).reply(REQUEST)
     assert refused.value.code == code
     assert KEY not in refused.value.message
+    assert "translator.example" in refused.value.message
+    assert "tenants-need-not-know" not in refused.value.message
 
 
 async def test_an_endpoint_that_is_away_is_an_outage() -> None:
