@@ -81,7 +81,7 @@ class Translator(Protocol):
         ...
 
     def run(self, passages: Sequence[Passage], language: Language, replies: list[Billed]) -> Translated:
-        """Every reply goes into `replies`, whatever becomes of it."""
+        """What every request counts for goes into `replies`, whatever becomes of it."""
         ...
 
 
@@ -147,8 +147,8 @@ def _note_calls(bench: Bench, job: Job, language: Language, model: str, replies:
                 job_id=job.id,
                 language=language,
                 model=model,
-                prompt_tokens=billed.reply.prompt_tokens,
-                completion_tokens=billed.reply.completion_tokens,
+                prompt_tokens=billed.prompt_tokens,
+                completion_tokens=billed.completion_tokens,
                 problems=billed.problems,
             )
             note_call(session, call)

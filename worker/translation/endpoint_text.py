@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -16,8 +17,8 @@ from worker.vision.endpoint import CONNECT_SECONDS, EndpointAddress
 MOST_REPLY_BYTES = 1 << 20  # of a response; a translation of all that a model says of an image has some kilobytes
 LONGEST_PAUSE = 3600.0  # seconds that an endpoint may ask to be left alone
 DEFAULT_PAUSE = 20.0  # where it does not say for how long
-SPARE_PROMPT_TOKENS = 512  # of chat templates and schemas, beyond one token per byte that was sent
-SPARE_REPLY_TOKENS = 64  # of what ends a reply
+MOST_BYTES_PER_TOKEN = 16  # on average over a text: tokenizers make three to eight
+UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 OPERATOR_STATUSES = (HTTPStatus.UNAUTHORIZED, HTTPStatus.PAYMENT_REQUIRED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
 
 
@@ -57,15 +58,19 @@ class EndpointText:
             raise TransientError(
                 "endpoint_too_slow", f"{self._host} did not translate within ZOOMIN_TRANSLATION_SECONDS, {self._seconds:g} s."
             ) from error
-        except httpx.HTTPError as error:
+        except UNSENT as error:
             raise OutageError(
                 "endpoint_unreachable", f"{self._host} does not answer ({type(error).__name__}); the request can be sent again."
+            ) from error
+        except httpx.HTTPError as error:
+            raise OutageError(
+                "endpoint_broke_off", f"{self._host} broke off ({type(error).__name__}); the request can be sent again."
             ) from error
         if not httpx.codes.is_success(status):
             raise self._failure(status, headers)
         try:
             return self._priced(_read(json.loads(body)), request)
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise TransientError("endpoint_reply_malformed", f"{self._host} sent no chat completion.") from error
 
     async def _wait_for_turn(self) -> None:
@@ -123,15 +128,25 @@ class EndpointText:
         return RejectedError("endpoint_rejected", f"{where} refuses this request ({status}).")
 
     def _priced(self, reply: TextReply, request: TextRequest) -> TextReply:
-        """The reply, when its bill can be. Raises MisconfiguredError."""
-        most_sent, most_received = request.byte_count + SPARE_PROMPT_TOKENS, request.max_tokens + SPARE_REPLY_TOKENS
+        """The reply with what it counts for: its bill, or bytes where that is missing or too small. Raises MisconfiguredError."""
+        most_sent, most_received = request.most_prompt_tokens, request.most_completion_tokens
         if not (0 <= reply.prompt_tokens <= most_sent and 0 <= reply.completion_tokens <= most_received):
             raise MisconfiguredError(
                 "endpoint_overbills",
                 f"{self._host} bills {reply.prompt_tokens} + {reply.completion_tokens} tokens, where at most {most_sent} +"
                 f" {most_received} can have been sent and received. Ask whoever runs it; nothing of its reply is used.",
             )
-        return reply
+        return replace(
+            reply,
+            prompt_tokens=_counted(reply.prompt_tokens, request.system + request.user, most_sent),
+            completion_tokens=_counted(reply.completion_tokens, reply.text, most_received),
+        )
+
+
+def _counted(billed: int, text: str, most: int) -> int:
+    """The tokens of a bill, or, where it has fewer than such a text can have, one for each byte, and `most` at most."""
+    byte_count = len(text.encode(errors="replace"))
+    return billed if billed * MOST_BYTES_PER_TOKEN >= byte_count else min(byte_count, most)
 
 
 def _read(completion: Mapping[str, Any]) -> TextReply:
@@ -143,8 +158,8 @@ def _read(completion: Mapping[str, Any]) -> TextReply:
     return TextReply(
         text=text,
         finish_reason=str(choice.get("finish_reason") or "unknown"),
-        prompt_tokens=int(usage.get("prompt_tokens", 0)),
-        completion_tokens=int(usage.get("completion_tokens", 0)),
+        prompt_tokens=int(usage.get("prompt_tokens") or 0),
+        completion_tokens=int(usage.get("completion_tokens") or 0),
         refused=bool(message.get("refusal")),
     )
 

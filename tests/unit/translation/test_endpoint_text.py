@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -10,8 +11,11 @@ import pytest
 
 from tests.unit.translation.adversary import completion
 from worker.moderation.errors import MisconfiguredError, OutageError, RejectedError, TransientError, ZoomInError
+from worker.moderation.translation.languages import find_language
+from worker.moderation.translation.passages import Field, Passage
 from worker.translation.endpoint_text import MOST_REPLY_BYTES, EndpointText
-from worker.translation.text_model import TextRequest
+from worker.translation.text_model import MAY_COST, SPARE_PROMPT_TOKENS, SPARE_REPLY_TOKENS, TextRequest
+from worker.translation.translate import Billed, translate
 from worker.vision.endpoint import EndpointAddress
 
 KEY = "sk-very-secret"
@@ -64,6 +68,8 @@ async def test_a_reply_is_read_and_the_key_travels_in_its_header_alone() -> None
         (body([]), TransientError, "endpoint_reply_malformed"),
         (body({"choices": []}), TransientError, "endpoint_reply_malformed"),
         (body({"choices": [{"message": {"content": {"a": 1}}}]}), TransientError, "endpoint_reply_malformed"),
+        (httpx.Response(200, content=b"[" * 10**6), TransientError, "endpoint_reply_malformed"),
+        (body(completion("x", usage={"prompt_tokens": float("inf")})), TransientError, "endpoint_reply_malformed"),
         (body(completion("x", usage={"prompt_tokens": "many"})), TransientError, "endpoint_reply_malformed"),
         (httpx.Response(200, content=b" " * (MOST_REPLY_BYTES + 1)), RejectedError, "endpoint_reply_too_large"),
         (body(completion("x", usage={"prompt_tokens": 10**9, "completion_tokens": 1})), MisconfiguredError, "endpoint_overbills"),
@@ -87,6 +93,54 @@ async def test_an_endpoint_that_is_away_is_an_outage() -> None:
     with pytest.raises(OutageError) as refused:
         await endpoint(away).reply(REQUEST)
     assert refused.value.code == "endpoint_unreachable"
+
+
+async def test_an_endpoint_that_breaks_off_is_an_outage_which_may_cost() -> None:
+    def break_off(_: httpx.Request) -> httpx.Response:
+        raise httpx.ReadError("reset")
+
+    with pytest.raises(OutageError) as refused:
+        await endpoint(break_off).reply(REQUEST)
+    assert refused.value.code == "endpoint_broke_off"
+    assert refused.value.code in MAY_COST
+
+
+@pytest.mark.parametrize(
+    ("usage", "counted"),
+    [
+        ({"prompt_tokens": 500, "completion_tokens": 90}, (500, 90)),
+        ({"prompt_tokens": 0, "completion_tokens": 0}, (2006, 164)),
+        ({"prompt_tokens": None}, (2006, 164)),
+        ({"prompt_tokens": 100, "completion_tokens": 100}, (2006, 100)),  # no tokenizer puts 2006 bytes into 100
+        ({"other": 1}, (2006, 164)),
+        ([], (2006, 164)),
+    ],
+)
+async def test_a_bill_that_is_missing_or_too_small_counts_in_bytes(usage: Any, counted: tuple[int, int]) -> None:
+    request = replace(REQUEST, system="system", user="u" * 2000)
+    answer = completion("é" * 500) | {"usage": usage}  # 1000 bytes, of which no more than max_tokens and some can be tokens
+    reply = await endpoint(body(answer)).reply(request)
+    assert (reply.prompt_tokens, reply.completion_tokens) == counted
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (httpx.Response(200, content=b"<html>"), "endpoint_reply_malformed"),
+        (httpx.Response(200, content=b" " * (MOST_REPLY_BYTES + 1)), "endpoint_reply_too_large"),
+        (body(completion("x", usage={"prompt_tokens": 10**9})), "endpoint_overbills"),
+        (httpx.Response(503), None),
+        (httpx.Response(429), None),
+        (httpx.Response(401), None),
+    ],
+)
+async def test_a_request_that_fails_counts_at_its_most_where_it_may_be_billed(answer: httpx.Response, code: str | None) -> None:
+    billed: list[Billed] = []
+    passages = [Passage(Field.EXPLANATION, None, "The lamp casts no shadow.")]
+    with pytest.raises(ZoomInError):
+        await translate(passages, find_language("de"), endpoint(answer), billed=billed.append)
+    assert [one.problems for one in billed] == ([(code,)] if code else [])
+    assert all(one.prompt_tokens > SPARE_PROMPT_TOKENS and one.completion_tokens > SPARE_REPLY_TOKENS for one in billed)
 
 
 async def test_an_endpoint_that_never_ends_is_given_up() -> None:
