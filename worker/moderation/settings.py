@@ -137,7 +137,17 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("dsa_url", "dsa_token", "oidc_issuer", "oidc_client_id", "oidc_client_secret", "public_url", mode="before")
+    @field_validator(
+        "dsa_url",
+        "dsa_token",
+        "oidc_issuer",
+        "oidc_client_id",
+        "oidc_client_secret",
+        "public_url",
+        "translation_model",
+        "translation_api_key",
+        mode="before",
+    )
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value  # as compose files leave what is optional
