@@ -25,6 +25,8 @@ SECONDS = 10.0
 
 # Whoever reads verdicts, and whoever judges them, sees what they were made from: any of the tenant's, not a held task's alone.
 Viewer = Annotated[Principal, Depends(require(Scope.READ, Scope.REVIEW, Scope.LEAD))]
+# What a model has to make costs a machine's time, or money: whoever only reads may see what is there.
+Asker = Annotated[Principal, Depends(require(Scope.SUBMIT, Scope.REVIEW, Scope.LEAD))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

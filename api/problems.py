@@ -246,6 +246,7 @@ TABLE = (
     # Translations
     _K("language_unsupported", 422, "Language unknown", "A translation into it could not be verified here.", speaks=True),
     _K("language_not_offered", 422, "Language not offered", "The item's policy does not list the language.", speaks=True),
+    _K("translations_waiting", 409, "Translations wait", "As many wait as a tenant may have. Ask again then.", retryable=True, speaks=True),
     _K("explanation_missing", 409, "Nothing to translate", "The model said nothing of the image at that revision."),
     # Search
     _K("filter_invalid", 422, "Bad filter", "Nothing can be searched for like that.", speaks=True),

@@ -12,10 +12,12 @@ from worker.moderation.explanation_jobs import AskedJob, JobKind
 from worker.moderation.translation import catalogue
 from worker.moderation.translation.languages import SOURCE, Language, find_language
 from worker.moderation.translation.passages import Passage
-from worker.store.explanation_jobs import ask_for, unfinished_jobs
+from worker.store.explanation_jobs import ask_for, count_waiting, unfinished_jobs
 from worker.store.models import ExplanationJobRow, TranslationRow
 from worker.store.policy_reading import listed_languages
 from worker.store.translations import Kept, find_translation, item_translations, keep_translation, passages_of, read_said
+
+MOST_WAITING = 500  # of one tenant: what a key that leaked can order at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,7 @@ def offered_languages(session: Session, batch_id: UUID) -> list[Language]:
 def ask_for_translation(session: Session, wanted: Wanted, tag: str) -> tuple[InLanguage | None, ExplanationJobRow | None]:
     """The translation, or the job that makes it. The caller has seen that the tenant has the item.
 
-    Raises RejectedError: language_unsupported, language_not_offered, item_erased, explanation_missing.
+    Raises RejectedError: language_unsupported, language_not_offered, item_erased, explanation_missing, translations_waiting.
     """
     language = _checked(session, wanted.batch_id, tag)
     said = read_said(session, wanted.batch_id, wanted.ordinal, wanted.revision)
@@ -85,8 +87,13 @@ def ask_for_translation(session: Session, wanted: Wanted, tag: str) -> tuple[InL
         row = keep_translation(session, kept)
     if row is not None:
         return _beside(row, said.passages), None
-    asked = AskedJob(tenant_id=wanted.tenant, kind=JobKind.TRANSLATION, **place, key=language.tag, asked_by=wanted.actor)
-    return None, ask_for(session, asked).job
+    wish = AskedJob(tenant_id=wanted.tenant, kind=JobKind.TRANSLATION, **place, key=language.tag, asked_by=wanted.actor)
+    asked = ask_for(session, wish)
+    if asked.begun and count_waiting(session, wanted.tenant, JobKind.TRANSLATION) > MOST_WAITING:
+        raise RejectedError(
+            "translations_waiting", f"{MOST_WAITING} translations of yours wait already. Ask again when some of them are there."
+        )
+    return None, asked.job
 
 
 def overview(session: Session, wanted: Wanted) -> Overview:

@@ -4,23 +4,22 @@ from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from api.answering import written
 from api.describing import answers, link, problems, raw
-from api.evidence import ARRAYS, Look, Viewer, show
+from api.evidence import ARRAYS, Asker, Look, Viewer, show
 from api.paths import BatchId, ItemId
 from api.problems import ProblemError
 from api.routes.explanation_jobs import described as described_job
 from api.schemas import attention as bodies
-from api.security.principal import Principal, Reader, require
+from api.security.principal import Principal, Reader
 from api.services import ApiServices, Services
 from worker.moderation.identifiers import item_id as public_id
 from worker.moderation.identifiers import parse_item_id
 from worker.moderation.opening import OutcomePlace
 from worker.moderation.outcomes import OutcomeKind
 from worker.moderation.release import Training
-from worker.moderation.scopes import Scope
 from worker.store import attention_maps as store
 from worker.store.batches import find_batch
 from worker.store.explanation_jobs import ask_for
@@ -29,8 +28,6 @@ from worker.store.session import transaction
 
 router = APIRouter(prefix="/v1", tags=["explanations"])
 
-# A map costs seconds of a machine: whoever only reads may see those that are there.
-Asker = Annotated[Principal, Depends(require(Scope.SUBMIT, Scope.REVIEW, Scope.LEAD))]
 MapId = Annotated[UUID, Path(description="An attention map's id.")]
 VERDICT = "zoom-verdict"
 TARGET = r"^(scan|zoom)-(verdict|(sentence|box)-[1-9][0-9]{0,2})$"

@@ -4,17 +4,17 @@ from functools import partial
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Path, Response
 
 from api.cursors import Revision
 from api.describing import answers, link, problems, raw
-from api.evidence import SIGNATURES, Viewer, show
+from api.evidence import SIGNATURES, Asker, Viewer, show
 from api.evidence import Look as Glance
 from api.paths import ItemId
 from api.reviewing import claimant_of
 from api.schemas import looks as bodies
 from api.schemas.items import ErrorBody
-from api.security.principal import Principal, require
+from api.security.principal import Principal
 from api.services import ApiServices, Services
 from worker.moderation.boxes import Box
 from worker.moderation.identifiers import item_id as public_id
@@ -22,7 +22,6 @@ from worker.moderation.identifiers import parse_item_id
 from worker.moderation.looks import WantedLook
 from worker.moderation.outcomes import Verdict
 from worker.moderation.release import HONESTY
-from worker.moderation.scopes import Scope
 from worker.moderation.text import clean
 from worker.store import looks as store
 from worker.store.look_asking import ask_look
@@ -31,8 +30,6 @@ from worker.store.session import transaction
 
 router = APIRouter(prefix="/v1", tags=["explanations"])
 
-# Who judges, and who may have images judged: a look costs the engine's time.
-Asker = Annotated[Principal, Depends(require(Scope.REVIEW, Scope.LEAD, Scope.SUBMIT))]
 LookId = Annotated[UUID, Path(description="A look's id.")]
 FOLLOW = {operation: link(operation, look_id="$response.body#/id") for operation in ("readLook", "readLookCrop")}
 FIRST = {"look": link("readLook", look_id="$response.body#/looks/0/id")}

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 
 from api.cursors import Revision
 from api.describing import answers, link, problems
-from api.evidence import Viewer
+from api.evidence import Asker, Viewer
 from api.paths import ItemId
 from api.routes.explanation_jobs import described
 from api.schemas.translations import LanguageBody, PassageBody, Translation, TranslationAsked, TranslationList, TranslationRequest
@@ -23,7 +23,7 @@ router = APIRouter(prefix="/v1/items", tags=["explanations"])
 SPOKEN = {"Content-Language": "The languages of the texts, the original's first"}
 LIST = {"translations": link("listTranslations", item_id="$response.body#/item_id")}
 JOB = {"job": link("readExplanationJob", job_id="$response.body#/job/id")}
-ASKED = problems("not_found", "item_erased", "explanation_missing", "language_unsupported", "language_not_offered")
+ASKED = problems("not_found", "item_erased", "explanation_missing", "language_unsupported", "language_not_offered", "translations_waiting")
 
 
 @router.post(
@@ -33,9 +33,7 @@ ASKED = problems("not_found", "item_erased", "explanation_missing", "language_un
     | {202: {"model": TranslationAsked, "description": "It is being made", "links": {**LIST, **JOB}}}
     | ASKED,
 )
-def translate_item(
-    item_id: ItemId, body: TranslationRequest, principal: Viewer, services: Services, response: Response
-) -> TranslationAsked:
+def translate_item(item_id: ItemId, body: TranslationRequest, principal: Asker, services: Services, response: Response) -> TranslationAsked:
     """Ask for an item's explanation in a language that its policy lists. Asking again gives the same; a failed job begins anew.
 
     What nano says comes from a catalogue, at once. Anything else is translated by a machine, verified, and marked as such.

@@ -15,7 +15,7 @@ from tests.integration.api_world import calling, new_key, problem
 from tests.integration.queue_world import World
 from tests.integration.retention_world import ERASING
 from tests.integration.review_world import judged_batch
-from tests.integration.scripted_app import REFUSED
+from tests.integration.scripted_app import HANGING, REFUSED
 from tests.integration.worker_process import WorkerProcess
 from worker.moderation.errors import EngineDiedError, MisconfiguredError, OutageError, RejectedError, TransientError
 from worker.moderation.explanation_jobs import AskedJob, Job, JobKind
@@ -64,10 +64,17 @@ def bench(settings: Settings, engine: Engine) -> Bench:
     return Bench(settings=settings, engine=engine, owner="host:1:1:1")
 
 
-def ask(engine: Engine, batch_id: UUID, *, key: str = "verdict", tenant: str = "t", sampled: bool = False, ordinal: int = 0) -> UUID:
-    asked = AskedJob(
-        tenant_id=tenant, kind=JobKind.ATTENTION, batch_id=batch_id, ordinal=ordinal, revision=1, key=key, asked_by="test", sampled=sampled
-    )
+def ask(
+    engine: Engine,
+    batch_id: UUID,
+    *,
+    kind: JobKind = JobKind.ATTENTION,
+    key: str = "verdict",
+    tenant: str = "t",
+    sampled: bool = False,
+    ordinal: int = 0,
+) -> UUID:
+    asked = AskedJob(tenant_id=tenant, kind=kind, batch_id=batch_id, ordinal=ordinal, revision=1, key=key, asked_by="test", sampled=sampled)
     with transaction(engine) as session:
         return ask_for(session, asked).job.id
 
@@ -184,6 +191,23 @@ def test_whoever_lost_the_lease_writes_nothing(world: World, bench: Bench, dispa
     assert (written, row(world, job_id).lease_owner, row(world, job_id).attempts) == ([], "another", 2)
 
 
+def test_lease_is_renewed_for_as_long_as_the_runner_works(world: World, settings: Settings, dispatcher: JobDispatcher) -> None:
+    short = Bench(settings=settings.model_copy(update={"lease_seconds": 1}), engine=world.engine, owner="host:1:1:1")
+    job_id = ask(world.engine, judged_batch(world, {0: 0.9}))
+
+    def work(job: Job) -> Any:
+        claimed = row(world, job_id).lease_expires_at
+        until = time.monotonic() + DEADLINE_SECONDS
+        while (row(world, job_id).lease_expires_at - claimed).total_seconds() < 1.2:  # the lease that was claimed is over by then
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        dispatcher.sweep()
+        return lambda _: None
+
+    assert done_by(short, job_id, work) is Ending.DONE
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("lease ")]
+
+
 @pytest.mark.parametrize(
     ("error", "ending", "attempts"),
     [
@@ -282,6 +306,28 @@ def test_attention_worker_has_no_engine_does_its_jobs_and_drains(
         loaded = next(event for event in worker.events() if event["event"] == "worker_loaded")
         assert loaded["explains"] == ["attention"]
         assert "release" not in loaded  # no model was loaded
+    finally:
+        worker.stop()
+        stop.set()
+        thread.join(DEADLINE_SECONDS)
+
+
+def test_translations_that_hang_keep_one_thread_and_images_are_judged(
+    world: World, valkey: "redis.Redis", settings: Settings, tmp_path: Path
+) -> None:
+    stop = threading.Event()
+    quick = settings.model_copy(update={"sweep_seconds": 0.3})
+    thread = threading.Thread(target=run_dispatcher, args=(quick, stop))
+    worker = WorkerProcess(quick, tmp_path / "worker.log", queues="scan,translations")
+    thread.start()
+    try:
+        judged = judged_batch(world, {0: 0.9})
+        jobs = [ask(world.engine, judged, kind=JobKind.TRANSLATION, key=f"{HANGING}{number}") for number in range(5)]
+        assert eventually(lambda: [row(world, job).state for job in jobs].count("running") == 1)
+        assert eventually(lambda: rung(valkey, "translations") == 0)  # the worker's three threads have heard of three
+        batch_id = world.batch(20)
+        assert eventually(lambda: world.value("SELECT state FROM batches WHERE id = :id", id=batch_id) == "finished")
+        assert [row(world, job).state for job in jobs].count("running") == 1
     finally:
         worker.stop()
         stop.set()

@@ -21,6 +21,7 @@ from worker.moderation.explanation_jobs import JobKind
 from worker.moderation.identifiers import item_id
 from worker.moderation.outcomes import ItemReference, Outcome, Region
 from worker.moderation.policy import DEFAULT_BANDS, Explaining
+from worker.moderation.scopes import Scope
 from worker.moderation.settings import Settings
 from worker.moderation.translation.passages import Field, Passage
 from worker.queue.explain_translation import run
@@ -137,6 +138,31 @@ async def test_only_languages_that_the_policy_lists_are_given(world: World, sett
     async with calling(settings, new_key(world.engine, tenant="another").text) as api:
         assert problem(await ask(api, batch_id, 0, "de")) == (404, "not_found")
         assert problem(await api.get(f"/v1/items/{item_id(batch_id, 0)}/translations")) == (404, "not_found")
+
+
+async def test_a_key_that_may_only_read_sees_translations_and_orders_none(world: World, settings: Settings) -> None:
+    batch_id = judged(world, "reader", NANO, languages=("de",))
+    async with calling(settings, new_key(world.engine, Scope.READ, tenant="reader").text) as api:
+        assert problem(await ask(api, batch_id, 0, "de")) == (403, "scope_missing")
+        assert (await api.get(f"/v1/items/{item_id(batch_id, 0)}/translations")).status_code == 200
+    assert world.rows(KEPT, id=batch_id) == []
+
+
+async def test_a_tenant_has_so_many_translations_waiting_and_no_more(
+    world: World, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.translating.MOST_WAITING", 2)
+    said = cases(3)
+    batch_id = judged(world, "greedy", *(case.passages for case in said))
+    async with calling(settings, new_key(world.engine, tenant="greedy").text) as api:
+        answers = [await ask(api, batch_id, ordinal, case.language) for ordinal, case in enumerate(said)]
+        assert [answer.status_code for answer in answers] == [202, 202, 409]
+        assert problem(answers[2]) == (409, "translations_waiting")
+        assert (await ask(api, batch_id, 0, said[0].language)).status_code == 202  # what waits already may be asked for again
+        assert [row.ordinal for row in world.rows(STATES, id=batch_id)] == [0, 1]
+        await asyncio.to_thread(work, world, settings)
+        assert (await ask(api, batch_id, 2, said[2].language)).status_code == 202
+        await asyncio.to_thread(work, world, settings)
 
 
 async def asked_for(world: World, settings: Settings, tenant: str, said: list[Case]) -> UUID:

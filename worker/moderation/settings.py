@@ -82,7 +82,9 @@ class Settings(BaseSettings):
     translation_model: str | None = Field(
         None, description="who translates explanations: `openai:<model>@<base url>`; unset: the serving model, which nano is not able to"
     )
-    translation_api_key: SecretStr | None = Field(None, description="bearer key of `ZOOMIN_TRANSLATION_MODEL`")
+    translation_api_key: SecretStr | None = Field(
+        None, description="bearer key of `ZOOMIN_TRANSLATION_MODEL`, which must then be https, or on this machine"
+    )
     translation_seconds: float = Field(120.0, gt=0, le=600, description="deadline of one request for a translation")
     translation_calls_per_minute: int = Field(60, ge=1, le=6000, description="requests for translations per minute, in each worker")
     translation_tokens_per_day: int = Field(
@@ -138,12 +140,22 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("dsa_url", "dsa_token", "oidc_issuer", "oidc_client_id", "oidc_client_secret", "public_url", mode="before")
+    @field_validator(
+        "dsa_url",
+        "dsa_token",
+        "oidc_issuer",
+        "oidc_client_id",
+        "oidc_client_secret",
+        "public_url",
+        "translation_model",
+        "translation_api_key",
+        mode="before",
+    )
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value  # as compose files leave what is optional
 
-    @field_validator("api_key", "explainer_api_key")
+    @field_validator("api_key", "model_api_key", "explainer_api_key", "translation_api_key")
     @classmethod
     def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not re.fullmatch(r"[!-~]+", value.get_secret_value()):

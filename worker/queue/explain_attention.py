@@ -46,7 +46,6 @@ class _Easel:
         verdict = verdict_with_pixels(recorded, self._storage, self._bench.settings)
         with self._lock:
             attender = self._loaded()
-            self._bench.renew(job)  # loading may have taken minutes
             attended = attender.attend(verdict)
         bucket = self._bench.settings.evidence_bucket
         for file in attended.files:

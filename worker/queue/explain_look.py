@@ -1,6 +1,5 @@
 """The runner for looks: the scan worker's model zooms where somebody asked it to."""
 
-import time
 from concurrent.futures import Future, wait
 from functools import partial
 from uuid import UUID
@@ -20,7 +19,6 @@ from worker.zoomin.prompts.looks import load_look_prompts
 from worker.zoomin.tools import Tools
 
 LONGEST_SECONDS = 180.0  # a zoom takes seconds, behind others some more; whoever waits longer has left
-RENEWALS = 3  # in a lease's time
 
 
 def build(bench: Bench) -> Runner:
@@ -43,7 +41,7 @@ def answer_look(bench: Bench, job: Job) -> Write:
     async def ask(tools: Tools) -> LookAnswer:
         return await look(wanted.item, asked, tools, load_look_prompts())
 
-    answer = _awaited(moderator.begin(ask), bench, job)
+    answer = _awaited(moderator.begin(ask))
 
     def write(session: Session) -> None:
         record_look(
@@ -58,16 +56,11 @@ def answer_look(bench: Bench, job: Job) -> Write:
     return write
 
 
-def _awaited(running: "Future[LookAnswer]", bench: Bench, job: Job) -> LookAnswer:
-    """The answer; the job stays ours while the model thinks. Raises TransientError `look_timed_out`, FencedError, and as `look` does."""
-    ends = time.monotonic() + LONGEST_SECONDS
+def _awaited(running: "Future[LookAnswer]") -> LookAnswer:
+    """The answer. Raises TransientError `look_timed_out`, and as `look` does."""
     try:
-        while not running.done():
-            if time.monotonic() > ends:
-                raise TransientError("look_timed_out", f"The model has not looked within {LONGEST_SECONDS:g} s. It is tried again.")
-            wait([running], timeout=bench.settings.lease_seconds / RENEWALS)
-            if not running.done():
-                bench.renew(job)
+        if not wait([running], timeout=LONGEST_SECONDS).done:
+            raise TransientError("look_timed_out", f"The model has not looked within {LONGEST_SECONDS:g} s. It is tried again.")
         return running.result()
     finally:
         running.cancel()  # takes the request out of the engine

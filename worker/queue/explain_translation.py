@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from worker.moderation.errors import MisconfiguredError, OutageError, TransientError
 from worker.moderation.explanation_jobs import Job
-from worker.moderation.settings import Settings
+from worker.moderation.settings import Settings, is_safe_address
 from worker.moderation.translation import catalogue
 from worker.moderation.translation.languages import Language, find_language
 from worker.moderation.translation.passages import Passage
@@ -32,11 +32,16 @@ def build(bench: Bench) -> Runner:
 
 
 def endpoint_of(settings: Settings) -> EndpointText | None:
-    """The endpoint that the settings name."""
+    """The endpoint that the settings name. Raises MisconfiguredError for an address that is none, or that no key may be sent to."""
     if settings.translation_model is None:
         return None
     address = EndpointAddress.parse(settings.translation_model, setting="ZOOMIN_TRANSLATION_MODEL", key="ZOOMIN_TRANSLATION_API_KEY")
     key = settings.translation_api_key
+    if key is not None and not is_safe_address(address.base_url):
+        raise MisconfiguredError(
+            "model_address",
+            "ZOOMIN_TRANSLATION_MODEL must be at https://…, or http:// on this machine: ZOOMIN_TRANSLATION_API_KEY goes there.",
+        )
     return EndpointText(
         address,
         key.get_secret_value() if key else None,
@@ -76,7 +81,7 @@ class Translator(Protocol):
         ...
 
     def run(self, passages: Sequence[Passage], language: Language, replies: list[Billed]) -> Translated:
-        """Every reply goes into `replies`, whatever becomes of it."""
+        """What every request counts for goes into `replies`, whatever becomes of it."""
         ...
 
 
@@ -142,8 +147,8 @@ def _note_calls(bench: Bench, job: Job, language: Language, model: str, replies:
                 job_id=job.id,
                 language=language,
                 model=model,
-                prompt_tokens=billed.reply.prompt_tokens,
-                completion_tokens=billed.reply.completion_tokens,
+                prompt_tokens=billed.prompt_tokens,
+                completion_tokens=billed.completion_tokens,
                 problems=billed.problems,
             )
             note_call(session, call)

@@ -1,12 +1,15 @@
 """What a worker does with an explanation job: claim it, let the runner of its kind work, record what that made. Free of Celery.
 
-A runner works without a transaction, and returns a function that writes its result's own rows; they are written in the transaction
-that ends the job, behind its fence. To add a kind: a module `queue.explain_<kind>` with `build(bench) -> Runner`, named in
-`queue.configuration.EXPLAINERS`.
+A runner works without a transaction, its lease renewed meanwhile, and returns a function that writes its result's own rows; they are
+written in the transaction that ends the job, behind its fence. To add a kind: a module `queue.explain_<kind>` with
+`build(bench) -> Runner`, named in `queue.configuration.EXPLAINERS`.
 """
 
+import contextvars
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
@@ -24,6 +27,8 @@ from worker.store.explanation_jobs import claim_job, fail_job, finish_job, put_b
 from worker.store.explanation_queue import unring_jobs
 from worker.store.session import transaction
 
+RENEWALS = 3  # in a lease's time: two may be lost
+LONGEST_WORK_SECONDS = 3600.0  # a runner that takes longer hangs: its lease runs out, and another worker tries
 LONGEST_DELAY_SECONDS = 300  # between attempts; they double from 2 s
 Write = Callable[[Session], None]
 Runner = Callable[[Job], Write]
@@ -49,11 +54,6 @@ class Bench:
     engine: Engine
     owner: str
     moderator: Moderator | None = None
-
-    def renew(self, job: Job) -> None:
-        """Puts the lease's end off: between steps of what takes longer than a minute. Raises FencedError, TransientError."""
-        with transaction(self.engine) as session:
-            renew_job(session, job, self.settings.lease_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,8 @@ def explain(job_id: UUID, explainers: Explainers, *, drained: bool) -> Ending:
 def _work(job: Job, explainers: Explainers) -> Ending:
     began = time.monotonic()
     try:
-        write = explainers.runner(job.kind)(job)
+        with _lease_kept(job, explainers.bench):
+            write = explainers.runner(job.kind)(job)
         with transaction(explainers.bench.engine) as session:
             finish_job(session, job, actor=explainers.bench.owner)
             write(session)
@@ -111,6 +112,31 @@ def _work(job: Job, explainers: Explainers) -> Ending:
         return _end(job, explainers.bench, TransientError("internal_error", f"A bug of ours ({type(error).__name__}): the log has more."))
     metrics.JOB_SECONDS.labels(job.kind.value).observe(time.monotonic() - began)
     return Ending.DONE
+
+
+@contextmanager
+def _lease_kept(job: Job, bench: Bench) -> Iterator[None]:
+    """Renews the job's lease while its runner works, from a thread: runners wait for models. One that is lost is met at the fence."""
+    stopped, ends = threading.Event(), time.monotonic() + LONGEST_WORK_SECONDS
+
+    def renew() -> None:
+        while not stopped.wait(bench.settings.lease_seconds / RENEWALS) and time.monotonic() < ends:
+            try:
+                with transaction(bench.engine) as session:
+                    renew_job(session, job, bench.settings.lease_seconds)
+            except FencedError as error:
+                log.warning("job_lease_lost", error=error.message, next="what its runner makes is discarded")
+                return
+            except TransientError as error:
+                log.warning("job_not_renewed", error=error.message, next="tried again before the lease ends")
+
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(renew,), name=f"lease {job.id}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
 
 
 def _end(job: Job, bench: Bench, error: ZoomInError) -> Ending:

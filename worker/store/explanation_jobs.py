@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from worker.moderation.errors import FencedError, RejectedError, ZoomInError
@@ -147,6 +147,14 @@ def unfinished_jobs(session: Session, batch_id: UUID, ordinal: int, revision: in
     place = {"batch_id": batch_id, "ordinal": ordinal, "revision": revision, "kind": kind.value}
     query = select(ExplanationJobRow).filter_by(**place).where(ExplanationJobRow.state != JobState.DONE)
     return list(session.execute(query.order_by(ExplanationJobRow.key)).scalars())
+
+
+def count_waiting(session: Session, tenant_id: str, kind: JobKind) -> int:
+    """How many jobs of a kind wait for a tenant."""
+    query = (
+        select(func.count()).select_from(ExplanationJobRow).filter_by(tenant_id=tenant_id, kind=kind.value, state=JobState.WAITING.value)
+    )
+    return session.execute(query).scalar_one()
 
 
 def claim_job(session: Session, job_id: UUID, owner: str, lease_seconds: float) -> Job | None:

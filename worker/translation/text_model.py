@@ -4,6 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+SPARE_PROMPT_TOKENS = 512  # of chat templates and schemas, beyond one token per byte that was sent
+SPARE_REPLY_TOKENS = 64  # of what ends a reply
+# Errors after which a request may be billed, though nothing came of it.
+MAY_COST = frozenset(
+    {"endpoint_too_slow", "endpoint_broke_off", "endpoint_reply_malformed", "endpoint_reply_too_large", "endpoint_overbills"}
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextRequest:
@@ -19,6 +26,16 @@ class TextRequest:
     def byte_count(self) -> int:
         """Of all that is sent: no tokenizer makes more tokens than bytes."""
         return len(self.system.encode()) + len(self.user.encode()) + len(repr(self.reply_schema).encode())
+
+    @property
+    def most_prompt_tokens(self) -> int:
+        """That can have been sent."""
+        return self.byte_count + SPARE_PROMPT_TOKENS
+
+    @property
+    def most_completion_tokens(self) -> int:
+        """That can have been received."""
+        return self.max_tokens + SPARE_REPLY_TOKENS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,5 +58,5 @@ class TextModel(Protocol):
         ...
 
     async def reply(self, request: TextRequest) -> TextReply:
-        """One reply. Raises TransientError, OutageError (tell nobody off, wait), RejectedError, MisconfiguredError."""
+        """One reply. Raises TransientError, OutageError (tell nobody off, wait), RejectedError, MisconfiguredError; see MAY_COST."""
         ...

@@ -4,14 +4,14 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from worker.moderation.errors import RejectedError
+from worker.moderation.errors import RejectedError, ZoomInError
 from worker.moderation.translation.languages import Language
 from worker.moderation.translation.passages import Passage, Problem
 from worker.moderation.translation.protection import Piece, prose, put_together, restore, take_apart
 from worker.moderation.translation.verification import verify
 from worker.translation.asking import UnreadableTranslationError, compose, read
 from worker.translation.detection import check_known, judge_language
-from worker.translation.text_model import TextModel, TextReply
+from worker.translation.text_model import MAY_COST, TextModel, TextReply
 
 ATTEMPTS = 2
 RETRY_TEMPERATURE = 0.4  # a greedy retry would repeat what was refused, word for word
@@ -20,9 +20,10 @@ LONGEST = 12_000  # characters of all passages; models say less of an image
 
 @dataclass(frozen=True, slots=True)
 class Billed:
-    """A reply that came, and the codes of its problems: of what is wrong with it, it costs no less."""
+    """What a request counts for, and the codes of why its reply is not kept: of what is wrong with it, it costs no less."""
 
-    reply: TextReply
+    prompt_tokens: int
+    completion_tokens: int
     problems: tuple[str, ...]
 
 
@@ -50,9 +51,15 @@ async def translate(passages: Sequence[Passage], language: Language, model: Text
         return Translated(passages=tuple(passages), sentences=0, detected=None)
     problems: tuple[Problem, ...] = ()
     for attempt in range(ATTEMPTS):
-        reply = await model.reply(compose(spoken, language, temperature=RETRY_TEMPERATURE if attempt else 0.0))
+        request = compose(spoken, language, temperature=RETRY_TEMPERATURE if attempt else 0.0)
+        try:
+            reply = await model.reply(request)
+        except ZoomInError as error:
+            if error.code in MAY_COST:
+                billed(Billed(request.most_prompt_tokens, request.most_completion_tokens, (error.code,)))
+            raise
         said, detected, problems = examine(reply, spoken, language)
-        billed(Billed(reply, tuple(dict.fromkeys(problem.code for problem in problems))))
+        billed(Billed(reply.prompt_tokens, reply.completion_tokens, tuple(dict.fromkeys(problem.code for problem in problems))))
         if not problems:
             translations = iter(said)
             sentences = [next(translations) if piece.has_words else piece.original for piece in pieces]

@@ -19,7 +19,7 @@ from worker.vision.checkpoint import CONVENTIONS, Convention, Limits, card_name
 from worker.vision.conversation import printable
 from worker.vision.model import Answer, ImagePart, ModelCard, Question
 
-ADDRESS = re.compile(r"openai:(?P<model>[^@\s]+)@(?P<url>https?://[^@\s]+)")
+ADDRESS = re.compile(r"openai:(?P<model>[^@\s]+)@(?P<url>https?://[^@\s?#]+)")
 CONNECT_SECONDS = 10.0
 REPLY_SECONDS = 180.0  # a full engine may queue a request for minutes; past that, another attempt is better
 TOP_LOGPROBS = 20  # the most that such endpoints give

@@ -20,7 +20,7 @@ STACK: dict[str, Any] = YAML(typ="safe", pure=True).load(COMPOSE)
 SERVICES: dict[str, dict[str, Any]] = STACK["services"]
 WORKERS = ("worker-cpu", "worker-gpu", "attention-cpu", "attention-gpu")
 OURS = ("migrate", "api", "dispatcher", "intake", "webhooks", "statements", "cli", *WORKERS)
-OPTIONAL = {"DSA_URL", "DSA_TOKEN"}  # without them nothing is sent
+OPTIONAL = {"DSA_URL", "DSA_TOKEN", "ZOOMIN_TRANSLATION_MODEL", "TRANSLATION_API_KEY"}  # without them nothing is sent
 VARIABLE = re.compile(r"(?<!\$)\$\{([A-Z0-9_]+)(?::([-?])([^}]*))?\}")
 EXAMPLE = dict(line.split("=", 1) for line in (DEPLOY / ".env.example").read_text().splitlines() if line and line[0] != "#")
 
@@ -96,6 +96,26 @@ def test_the_token_of_the_transparency_database_is_known_to_its_sender_alone() -
     assert [name for name, service in SERVICES.items() if "DSA_TOKEN" in str(service)] == ["statements"]
 
 
+def test_the_workers_with_an_engine_have_the_translators_settings_and_the_others_not_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [name for name, service in SERVICES.items() if "TRANSLATION_API_KEY" in str(service)] == ["worker-cpu", "worker-gpu"]
+    passed = {name for name in environment("worker-cpu") if name.startswith("ZOOMIN_TRANSLATION_")}
+    assert passed == {PREFIX + name.upper() for name in Settings.model_fields if name.startswith("translation_")}
+    for variable, value in environment("worker-cpu").items():
+        monkeypatch.setenv(variable, value)
+    settings = load_settings()
+    for name in passed:  # the example's values are the defaults, and what is empty there is unset
+        field = name.removeprefix(PREFIX).lower()
+        assert getattr(settings, field) == Settings.model_fields[field].default
+
+
+def test_the_examples_command_makes_up_what_is_required_and_leaves_empty_what_is_not() -> None:
+    command = next(line for line in (DEPLOY / ".env.example").read_text().splitlines() if "sed -E" in line)
+    expression = command.split("'")[1].replace("openssl rand -hex 24", "echo made-up")
+    made = subprocess.run(["sed", "-E", expression, DEPLOY / ".env.example"], capture_output=True, text=True, check=True).stdout
+    values = dict(line.split("=", 1) for line in made.splitlines() if line and line[0] != "#")
+    assert {name for name, value in values.items() if not value} == OPTIONAL
+
+
 @pytest.mark.parametrize("name", WORKERS)
 def test_workers_reach_postgres_redis_and_s3_only(name: str) -> None:
     assert SERVICES[name]["networks"] == ["database", "broker", "objects"]
@@ -126,7 +146,7 @@ def test_a_secret_is_known_to_those_who_use_it(secret: str, holders: set[str]) -
 def test_no_secret_has_a_value_in_the_repository() -> None:
     required = {name for name, kind, _ in VARIABLE.findall(COMPOSE.read_text()) if kind == "?"}
     assert required == {name for name, value in EXAMPLE.items() if not value} - OPTIONAL
-    assert {name for name in EXAMPLE if re.search("PASSWORD|KEY", name)} == required
+    assert {name for name in EXAMPLE if re.search("PASSWORD|KEY", name)} - OPTIONAL == required
 
 
 def test_the_example_names_every_variable_with_the_files_own_default() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -10,17 +11,21 @@ import pytest
 
 from tests.unit.translation.adversary import completion
 from worker.moderation.errors import MisconfiguredError, OutageError, RejectedError, TransientError, ZoomInError
+from worker.moderation.translation.languages import find_language
+from worker.moderation.translation.passages import Field, Passage
 from worker.translation.endpoint_text import MOST_REPLY_BYTES, EndpointText
-from worker.translation.text_model import TextRequest
+from worker.translation.text_model import MAY_COST, SPARE_PROMPT_TOKENS, SPARE_REPLY_TOKENS, TextRequest
+from worker.translation.translate import Billed, translate
 from worker.vision.endpoint import EndpointAddress
 
 KEY = "sk-very-secret"
+BASE_URL = "https://translator.example/tenants-need-not-know/v1"
 REQUEST = TextRequest(system="translate", user="hello", reply_schema={"type": "object"}, max_tokens=100)
 
 
 def endpoint(answer: httpx.Response | Callable[[httpx.Request], httpx.Response], **limits: Any) -> EndpointText:
     transport = httpx.MockTransport(answer if callable(answer) else lambda _: answer)
-    address = EndpointAddress("polyglot", "https://translator.example/v1")
+    address = EndpointAddress("polyglot", BASE_URL)
     return EndpointText(address, KEY, **{"seconds": 5.0, "calls_per_minute": 6000, "transport": transport, **limits})
 
 
@@ -40,7 +45,7 @@ async def test_a_reply_is_read_and_the_key_travels_in_its_header_alone() -> None
     assert (reply.text, reply.prompt_tokens, reply.completion_tokens, reply.refused) == ("{}", 30, 2, False)
     assert model.name == "polyglot at translator.example"
     (request,) = seen
-    assert str(request.url) == "https://translator.example/v1/chat/completions"
+    assert str(request.url) == f"{BASE_URL}/chat/completions"
     assert request.headers["authorization"] == f"Bearer {KEY}"
     sent = json.loads(request.content)
     assert (sent["model"], sent["max_tokens"], sent["response_format"]["json_schema"]["strict"]) == ("polyglot", 100, True)
@@ -63,6 +68,8 @@ async def test_a_reply_is_read_and_the_key_travels_in_its_header_alone() -> None
         (body([]), TransientError, "endpoint_reply_malformed"),
         (body({"choices": []}), TransientError, "endpoint_reply_malformed"),
         (body({"choices": [{"message": {"content": {"a": 1}}}]}), TransientError, "endpoint_reply_malformed"),
+        (httpx.Response(200, content=b"[" * 10**6), TransientError, "endpoint_reply_malformed"),
+        (body(completion("x", usage={"prompt_tokens": float("inf")})), TransientError, "endpoint_reply_malformed"),
         (body(completion("x", usage={"prompt_tokens": "many"})), TransientError, "endpoint_reply_malformed"),
         (httpx.Response(200, content=b" " * (MOST_REPLY_BYTES + 1)), RejectedError, "endpoint_reply_too_large"),
         (body(completion("x", usage={"prompt_tokens": 10**9, "completion_tokens": 1})), MisconfiguredError, "endpoint_overbills"),
@@ -75,6 +82,8 @@ async def test_what_is_no_translation_is_an_error(answer: httpx.Response, kind: 
         await endpoint(answer).reply(REQUEST)
     assert refused.value.code == code
     assert KEY not in refused.value.message
+    assert "translator.example" in refused.value.message
+    assert "tenants-need-not-know" not in refused.value.message
 
 
 async def test_an_endpoint_that_is_away_is_an_outage() -> None:
@@ -84,6 +93,54 @@ async def test_an_endpoint_that_is_away_is_an_outage() -> None:
     with pytest.raises(OutageError) as refused:
         await endpoint(away).reply(REQUEST)
     assert refused.value.code == "endpoint_unreachable"
+
+
+async def test_an_endpoint_that_breaks_off_is_an_outage_which_may_cost() -> None:
+    def break_off(_: httpx.Request) -> httpx.Response:
+        raise httpx.ReadError("reset")
+
+    with pytest.raises(OutageError) as refused:
+        await endpoint(break_off).reply(REQUEST)
+    assert refused.value.code == "endpoint_broke_off"
+    assert refused.value.code in MAY_COST
+
+
+@pytest.mark.parametrize(
+    ("usage", "counted"),
+    [
+        ({"prompt_tokens": 500, "completion_tokens": 90}, (500, 90)),
+        ({"prompt_tokens": 0, "completion_tokens": 0}, (2006, 164)),
+        ({"prompt_tokens": None}, (2006, 164)),
+        ({"prompt_tokens": 100, "completion_tokens": 100}, (2006, 100)),  # no tokenizer puts 2006 bytes into 100
+        ({"other": 1}, (2006, 164)),
+        ([], (2006, 164)),
+    ],
+)
+async def test_a_bill_that_is_missing_or_too_small_counts_in_bytes(usage: Any, counted: tuple[int, int]) -> None:
+    request = replace(REQUEST, system="system", user="u" * 2000)
+    answer = completion("é" * 500) | {"usage": usage}  # 1000 bytes, of which no more than max_tokens and some can be tokens
+    reply = await endpoint(body(answer)).reply(request)
+    assert (reply.prompt_tokens, reply.completion_tokens) == counted
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (httpx.Response(200, content=b"<html>"), "endpoint_reply_malformed"),
+        (httpx.Response(200, content=b" " * (MOST_REPLY_BYTES + 1)), "endpoint_reply_too_large"),
+        (body(completion("x", usage={"prompt_tokens": 10**9})), "endpoint_overbills"),
+        (httpx.Response(503), None),
+        (httpx.Response(429), None),
+        (httpx.Response(401), None),
+    ],
+)
+async def test_a_request_that_fails_counts_at_its_most_where_it_may_be_billed(answer: httpx.Response, code: str | None) -> None:
+    billed: list[Billed] = []
+    passages = [Passage(Field.EXPLANATION, None, "The lamp casts no shadow.")]
+    with pytest.raises(ZoomInError):
+        await translate(passages, find_language("de"), endpoint(answer), billed=billed.append)
+    assert [one.problems for one in billed] == ([(code,)] if code else [])
+    assert all(one.prompt_tokens > SPARE_PROMPT_TOKENS and one.completion_tokens > SPARE_REPLY_TOKENS for one in billed)
 
 
 async def test_an_endpoint_that_never_ends_is_given_up() -> None:

@@ -154,6 +154,7 @@ async def test_endpoint_setting_gives_a_zero_shot_card(model: str, coordinates: 
     [
         ("openai:qwen2.5-vl", "model_address"),
         ("openai:qwen2.5-vl@https://user:secret@models.example/v1", "model_address"),
+        ("openai:qwen2.5-vl@https://models.example/v1?key=secret", "model_address"),
         ("openai:llava@https://models.example/v1", "model_architecture"),
     ],
 )
