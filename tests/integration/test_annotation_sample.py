@@ -12,15 +12,16 @@ from typer.testing import CliRunner
 
 from tests.integration.queue_world import World
 from tests.integration.scripted_models import EXPLAINER, GROUNDER, ScriptedModels, serving
-from tests.unit.cli.invoke import Ended, zoomin
+from tests.unit.cli.invoke import Ended
 from tests.unit.lab.annotating import draw
+from worker.cli import dataset_checked
 from worker.cli.app import app
+from worker.cli.services import Services
 from worker.intake.reference import AllowedSources, check_prefix
 from worker.intake.storage import Storage
 from worker.lab.annotation.lines import read_lines
 from worker.lab.annotation.sampling import Asking, Sample, ask_people
 from worker.lab.labels import check_labels, read_labels
-from worker.local.addresses import environment
 from worker.moderation.boxes import Box
 from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import Verdict
@@ -58,9 +59,13 @@ class Atelier:
         self.tenant = f"atelier-{uuid4().hex[:8]}"
 
     def run(self, command: str, *arguments: str) -> Ended:
-        variables = {name: value for name, value in environment(self.settings).items() if name != "ZOOMIN_HOME"}
-        settings = {**variables, "ZOOMIN_TENANT": self.tenant}
-        return zoomin("dataset", command, str(self.out), *arguments, home=self.out.parent, settings=settings)
+        """In this process, which has imported everything, with the module's services."""
+        services = Services(self.settings.model_copy(update={"tenant": self.tenant}))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(dataset_checked, "locate_services", lambda: services)
+            ended = CliRunner().invoke(app, ["dataset", command, str(self.out), *arguments])
+        services.engine.dispose()
+        return Ended(ended.exit_code, ended.stdout, ended.stderr)
 
     def sample(self, share: float) -> Sample:
         """What the command does with its services."""
