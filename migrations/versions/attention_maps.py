@@ -140,6 +140,7 @@ def downgrade() -> None:
     op.execute("DROP VIEW moderation_v1.attention_maps")
     op.execute("DROP TRIGGER forget_attention_maps ON erasures")
     op.execute("DROP FUNCTION forget_attention_maps()")
+    op.execute("DELETE FROM explanation_jobs WHERE kind = 'attention'")  # one that is done would stand in the way of asking again
     op.drop_table("attention_targets")
     op.drop_table("attention_maps")
 

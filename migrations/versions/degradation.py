@@ -22,6 +22,18 @@ COLUMNS: dict[str, tuple[sa.types.TypeEngine[Any], str]] = {
 }
 # What each view gets at its end, and from where. The views are widened as they stand, whatever other migrations added.
 SHOWN = {"item_current": [f"o.{name}" for name in COLUMNS], "flagged_images": ["i.degradation_band"]}
+# `erase_item` as it stands, whichever migrations have widened it, and these columns more.
+REPLACE = """
+    DO $$
+    DECLARE
+        before text := pg_get_functiondef('erase_item(uuid, integer, text, text, text)'::regprocedure);
+    BEGIN
+        ASSERT strpos(before, '{old}') > 0, 'erase_item does not empty outcomes as expected';
+        EXECUTE replace(before, '{old}', '{new}');
+    END $$
+"""
+EMPTIED = "width = NULL, height = NULL,"
+EMPTIED_TOO = " ".join([EMPTIED, *(f"{name} = NULL," for name in COLUMNS)])
 FROM = "\n   FROM "  # of the view itself, as Postgres writes it: those of queries inside it are further in
 
 
@@ -29,6 +41,7 @@ def upgrade() -> None:
     """Forward."""
     for name, (kind, comment) in COLUMNS.items():
         op.add_column("outcomes", sa.Column(name, kind, nullable=True, comment=comment))
+    op.execute(REPLACE.format(old=EMPTIED, new=EMPTIED_TOO))
     for view, shown in SHOWN.items():
         columns, tables = _definition(view).split(FROM, 1)
         op.execute(f"CREATE OR REPLACE VIEW moderation_v1.{view} AS {columns}, {', '.join(shown)}{FROM}{tables}")
@@ -48,6 +61,7 @@ def downgrade() -> None:
             if f"o.{column}" not in SHOWN[view] and f"i.{column}" not in SHOWN[view]:
                 _describe(view, column, meaning)
         op.execute(f"GRANT SELECT ON moderation_v1.{view} TO zoomin_analyst, zoomin_app")
+    op.execute(REPLACE.format(old=EMPTIED_TOO, new=EMPTIED))
     for name in reversed(COLUMNS):
         op.drop_column("outcomes", name)
 

@@ -128,6 +128,7 @@ def _create_answers() -> None:
 
 def downgrade() -> None:
     """Back. Looks decided nothing."""
+    op.execute("DELETE FROM explanation_jobs WHERE kind = 'look'")  # one that is done would stand in the way of asking again
     op.drop_table("look_answers")
     op.drop_table("looks")
     op.execute("DROP FUNCTION let_go_of_look()")

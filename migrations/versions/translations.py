@@ -82,5 +82,6 @@ def downgrade() -> None:
     """Back. Translations can be asked for again."""
     op.execute("DROP TRIGGER erase_translations ON erasures")
     op.execute("DROP FUNCTION erase_translations()")
+    op.execute("DELETE FROM explanation_jobs WHERE kind = 'translation'")  # one that is done would stand in the way of asking again
     op.drop_table("translation_calls")
     op.drop_table("translations")

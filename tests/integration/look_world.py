@@ -1,7 +1,7 @@
 """An image that a scripted model really judged: real fetch, decode child, evidence and traces; and the worker that answers looks at it."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -36,9 +36,10 @@ FOUND = '{"findings":[{"region":%d,"finding":"six fingers"}],"explanation":"One 
 
 @dataclass
 class Script:
-    """Judges every image alike, and says of every look what `looks` begins with, then FOUND."""
+    """Judges every image alike, and says of every look what `looks` begins with, then FOUND; `meanwhile` happens before it speaks."""
 
     looks: list[str] = field(default_factory=list)
+    meanwhile: list[Callable[[], None]] = field(default_factory=list)
 
     def __call__(self, question: Question) -> Answer:
         *_, last = question.turns
@@ -46,6 +47,8 @@ class Script:
             return said(SCAN)
         if last.parts[-1] in {load_prompts().zoom, load_prompts().second_look}:
             return said(ZOOM)
+        if self.meanwhile:
+            self.meanwhile.pop()()
         crops = sum(isinstance(part, ImagePart) for turn in question.turns for part in turn.parts) - 1
         return said(self.looks.pop(0) if self.looks else FOUND % crops)
 

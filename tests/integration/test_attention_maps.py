@@ -17,12 +17,13 @@ from tests.integration.queue_world import World
 from tests.integration.retention_world import ERASING, RetentionWorld
 from tests.integration.review_world import judged_batch
 from worker.intake.storage import Storage
-from worker.moderation.explanation_jobs import JobKind
+from worker.moderation.explanation_jobs import Job, JobKind
 from worker.moderation.identifiers import item_id
 from worker.moderation.scopes import Scope
 from worker.moderation.settings import Settings
 from worker.queue.explain_attention import build
-from worker.queue.explaining import Bench, Ending, Explainers, explain
+from worker.queue.explaining import Bench, Ending, Explainers, Write, explain
+from worker.retention.run import remove_let_go
 from worker.store.erasures import erase_item
 from worker.store.explanation_queue import announce_jobs
 from worker.store.session import transaction
@@ -114,6 +115,32 @@ async def _shows_its_files(client: Any, drawn: dict[str, Any], item: str) -> Non
     assert set(index["targets"]) == {target["name"] for target in drawn["targets"]}
     mass = sum(float(arrays[name].sum()) for name in arrays.files if name.startswith("zoom-verdict/"))
     assert mass == pytest.approx(1.0, abs=1e-3)
+
+
+async def test_maps_of_an_image_that_is_erased_while_they_are_drawn_are_removed_at_once(
+    studio: Studio, explainers: Explainers, storage: Storage
+) -> None:
+    studio.wants(1.0)
+    batch_id = await studio.judged()
+    draw = explainers.runners[JobKind.ATTENTION]
+
+    def erased_meanwhile(job: Job) -> Write:
+        write = draw(job)
+        with transaction(studio.world.engine) as session:
+            erase_item(session, studio.tenant, batch_id, 0, ERASING)
+        return write
+
+    before = stored(studio, storage)
+    assert work_off(Explainers(explainers.bench, {JobKind.ATTENTION: erased_meanwhile})) == [Ending.FENCED]
+    drawn = stored(studio, storage) - before
+    assert len(drawn) > 2
+    remove_let_go(studio.world.engine, storage, actor="test")
+    assert not drawn & stored(studio, storage)
+    RetentionWorld(studio.world.engine, storage, studio.settings).run()  # forgets the pixels, which later tests store again
+
+
+def stored(studio: Studio, storage: Storage) -> set[str]:
+    return {found.key for found in storage.list(studio.settings.evidence_bucket, "")}
 
 
 async def test_a_checkpoint_that_reads_otherwise_draws_nothing(studio: Studio, explainers: Explainers) -> None:

@@ -41,6 +41,7 @@ from worker.store.statement_queue import lease_due, put_off, record_refused, rec
 from worker.store.statements_of_reasons import draft_statement, sign_statement, withdraw_statement
 
 WORDS = "a person named in the picture"
+MEASURED = "jpeg_quality = 61, blur = 2.5, rescaling = 1.7, border = '{1,2,3,4}', degradation_band = 'blurred'"
 
 
 @pytest.fixture
@@ -90,6 +91,7 @@ def test_nothing_that_shows_or_describes_the_image_is_left(world: RetentionWorld
     batch_id = world.judged({0: body, 1: other}, FLAGGED)
     named = {"id": batch_id, "words": WORDS}
     world.as_owner("UPDATE outcomes SET perceptual_hash = -7061051 WHERE batch_id = :id", id=batch_id)
+    world.as_owner(f"UPDATE outcomes SET {MEASURED} WHERE batch_id = :id", id=batch_id)  # noqa: S608
     named_by = "custom_id = CAST(:words AS text) || ordinal, key = :words, metadata = jsonb_build_object('who', CAST(:words AS text))"
     world.as_owner(f"UPDATE items SET {named_by} WHERE batch_id = :id", **named)  # noqa: S608
     world.as_owner("UPDATE outcomes SET explanation = :words, scan_explanation = :words WHERE batch_id = :id", **named)
@@ -114,6 +116,11 @@ def test_nothing_that_shows_or_describes_the_image_is_left(world: RetentionWorld
     assert gone.sha256 not in left
     assert "0" * 64 not in left
     assert "7061051" not in left
+    shown = "SELECT jpeg_quality, blur, rescaling, border, degradation_band FROM moderation_v1.item_current WHERE batch_id = :id"
+    assert [tuple(row) for row in world.world.rows(f"{shown} ORDER BY ordinal", id=batch_id)] == [
+        (None,) * 5,
+        (61, 2.5, 1.7, [1, 2, 3, 4], "blurred"),
+    ]
     assert removed.objects >= 1
     assert world.world.value("SELECT state FROM statements_of_reasons WHERE id = :id", id=statement.id) == "withdrawn"
     assert (world.there(gone), world.there(kept)) == (False, True)

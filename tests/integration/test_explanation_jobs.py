@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,10 +14,11 @@ from sqlalchemy import Engine, text
 
 from tests.integration.api_world import calling, new_key, problem
 from tests.integration.queue_world import World
-from tests.integration.retention_world import ERASING
+from tests.integration.retention_world import ERASING, RetentionWorld, pixels
 from tests.integration.review_world import judged_batch
 from tests.integration.scripted_app import HANGING, REFUSED
 from tests.integration.worker_process import WorkerProcess
+from worker.intake.storage import Storage
 from worker.moderation.errors import EngineDiedError, MisconfiguredError, OutageError, RejectedError, TransientError
 from worker.moderation.explanation_jobs import AskedJob, Job, JobKind
 from worker.moderation.settings import Settings
@@ -25,6 +27,7 @@ from worker.queue.dispatcher import run_dispatcher
 from worker.queue.doorbell import Doorbell
 from worker.queue.explaining import Bench, Ending, Explainers, Runner, explain
 from worker.queue.job_dispatcher import JobDispatcher
+from worker.retention.run import remove_let_go
 from worker.store.erasures import erase_item
 from worker.store.explanation_jobs import ask_for, claim_job
 from worker.store.explanation_queue import announce_jobs
@@ -274,6 +277,31 @@ def test_erasing_the_image_ends_its_jobs_and_what_they_tell(world: World, engine
     assert row(world, waiting).error_code == "item_erased"
     with pytest.raises(RejectedError, match="erased"):
         ask(engine, batch_id, key="new")
+
+
+@pytest.mark.parametrize(
+    ("error", "ending"), [(RejectedError("refused", "No."), Ending.FAILED), (TransientError("endpoint_busy", "Later."), Ending.PUT_BACK)]
+)
+def test_what_a_job_stored_for_nothing_is_removed_at_once(
+    world: World, bench: Bench, storage: Storage, error: Exception, ending: Ending
+) -> None:
+    own = RetentionWorld.apart(world.engine, storage, bench.settings)
+    bench = replace(bench, settings=own.settings)
+    world.rows("UPDATE evidence SET due_at = 'infinity', removed_at = NULL, gone_at = NULL")  # other tests' is in no bucket
+    shared, body = pixels(), pixels()
+    own.judged({0: shared})
+    facts = [own.facts(shared), own.facts(body)]
+
+    def run(job: Job) -> Any:
+        bench.storing(job, facts)
+        own.stored(body)
+        raise error
+
+    for _ in range(2):  # also of pixels that were gone before
+        assert done_by(bench, ask(world.engine, judged_batch(world, {0: 0.9})), run) is ending
+        assert own.there(facts[1])
+        remove_let_go(world.engine, storage, actor="test")
+        assert [own.there(one) for one in facts] == [True, False]
 
 
 async def test_a_job_is_its_tenants_alone(world: World, engine: Engine, settings: Settings) -> None:

@@ -18,6 +18,7 @@ from worker.moderation.scopes import Scope
 from worker.moderation.settings import Settings
 from worker.queue.explaining import Ending
 from worker.retention.run import remove_let_go
+from worker.vision.model import ImagePart
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -224,6 +225,20 @@ async def test_an_erased_image_takes_its_looks_and_their_crops_along(world: Look
     assert not world.storage.exists(world.settings.evidence_bucket, key)
     assert problem(await reviewer.post(image.looks, HELD)) == (410, "item_erased")
     assert problem(await reviewer.get(f"/v1/looks/{look['id']}")) == (404, "not_found")
+
+
+async def test_a_crop_of_an_image_that_is_erased_while_the_model_looks_is_removed_at_once(world: LookWorld, room: Room) -> None:
+    time = RetentionWorld(world.engine, world.storage, world.settings, TENANT)
+    image = world.judged(TENANT, picture(896, 532))
+    await room.person().post(image.looks, HELD)
+    world.script.meanwhile.append(lambda: time.erase(image.batch_id, 0))
+    assert world.answer() == [Ending.FENCED]
+    *_, crop, _ = world.vision.questions[-1].turns[-1].parts
+    assert isinstance(crop, ImagePart)
+    key = f"{crop.uuid[:2]}/{crop.uuid}"
+    assert world.storage.exists(world.settings.evidence_bucket, key)
+    remove_let_go(world.engine, world.storage, actor="test")
+    assert not world.storage.exists(world.settings.evidence_bucket, key)
 
 
 async def test_crops_of_looks_are_kept_as_long_as_their_image_and_end_with_its_traces(world: LookWorld, room: Room) -> None:

@@ -5,11 +5,23 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.pool import NullPool
 
 from worker.local import postgres
 from worker.local.services import Services
+from worker.moderation.explanation_jobs import JobKind
 from worker.store import migrate
 from worker.store.models import Base
+
+TENANT = "INSERT INTO tenants (id) VALUES ('t')"
+BATCH = (
+    "INSERT INTO batches (id, tenant_id, idempotency_key, request_digest, source, state, priority, items_accepted)"
+    " VALUES (gen_random_uuid(), 't', 'k', '', 's3://b/', 'finished', 0, 1)"
+)
+JOB = (
+    "INSERT INTO explanation_jobs (id, tenant_id, kind, batch_id, ordinal, revision, key, detail, asked_by, state, finished_at)"
+    " SELECT gen_random_uuid(), 't', '{kind}', id, 0, 1, 'k', '{{}}', 'ann', 'done', now() FROM batches"
+)
 
 
 @pytest.fixture
@@ -36,6 +48,18 @@ def test_upgrade_makes_every_table_and_downgrade_takes_all_back(url: str) -> Non
     assert tables(url) == {"alembic_version"}
     migrate.upgrade(url)  # roles outlive a database: going forward again meets them
     assert set(Base.metadata.tables) <= tables(url)
+
+
+def test_jobs_go_with_what_they_made(url: str) -> None:
+    migrate.upgrade(url)
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        for statement in (TENANT, BATCH, *(JOB.format(kind=kind.value) for kind in JobKind)):
+            connection.execute(text(statement))
+    migrate.downgrade(url, "faithfulness")
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM explanation_jobs")) == 0
+    migrate.upgrade(url)
 
 
 def test_every_table_and_column_says_what_it_is(url: str) -> None:

@@ -48,9 +48,10 @@ class _Easel:
             attender = self._loaded()
             attended = attender.attend(verdict)
         bucket = self._bench.settings.evidence_bucket
+        maps = drawn_maps(attended, release_id=verdict.release.id)
+        self._bench.storing(job, maps.files)
         for file in attended.files:
             self._storage.put(bucket, f"{file.sha256[:2]}/{file.sha256}", file.body, file.media_type)
-        maps = drawn_maps(attended, release_id=verdict.release.id)
         log.info("attention_drawn", targets=len(maps.targets), seconds=round(maps.seconds, 2), logprob_gap=round(maps.logprob_gap, 4))
         return partial(record_maps, job=job, maps=maps, bucket=bucket, actor=self._bench.owner)
 

@@ -1,12 +1,15 @@
 """The runner for looks: the scan worker's model zooms where somebody asked it to."""
 
+from collections.abc import Sequence
 from concurrent.futures import Future, wait
+from dataclasses import replace
 from functools import partial
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from worker.images.prepare import Evidence
 from worker.moderation.errors import MisconfiguredError, TransientError
 from worker.moderation.explanation_jobs import Job
 from worker.moderation.looks import LookAnswer
@@ -39,7 +42,11 @@ def answer_look(bench: Bench, job: Job) -> Write:
     asked = AskedLook(scan=scan, box=wanted.box, question=wanted.question, earlier=wanted.earlier)
 
     async def ask(tools: Tools) -> LookAnswer:
-        return await look(wanted.item, asked, tools, load_look_prompts())
+        async def keep(sent: Sequence[Evidence]) -> None:
+            bench.storing(job, [one.facts for one in sent])
+            await tools.keep(sent)
+
+        return await look(wanted.item, asked, replace(tools, keep=keep), load_look_prompts())
 
     answer = _awaited(moderator.begin(ask))
 

@@ -1,15 +1,17 @@
 """What a worker does with an explanation job: claim it, let the runner of its kind work, record what that made. Free of Celery.
 
 A runner works without a transaction, its lease renewed meanwhile, and returns a function that writes its result's own rows; they are
-written in the transaction that ends the job, behind its fence. To add a kind: a module `queue.explain_<kind>` with
-`build(bench) -> Runner`, named in `queue.configuration.EXPLAINERS`.
+written in the transaction that ends the job, behind its fence. What it puts into the bucket it tells the bench before: after any other
+end, retention removes that at once, since no row names it, and the image may have been erased meanwhile.
+
+To add a kind: a module `queue.explain_<kind>` with `build(bench) -> Runner`, named in `queue.configuration.EXPLAINERS`.
 """
 
 import contextvars
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
@@ -20,9 +22,11 @@ from sqlalchemy.orm import Session
 
 from worker.moderation.errors import EngineDiedError, FencedError, MisconfiguredError, OutageError, TransientError, ZoomInError
 from worker.moderation.explanation_jobs import Job, JobKind
+from worker.moderation.outcomes import EvidenceFacts
 from worker.moderation.settings import Settings
 from worker.queue import metrics
 from worker.queue.moderator import Moderator
+from worker.store.evidence import note_unheld
 from worker.store.explanation_jobs import claim_job, fail_job, finish_job, put_back_job, renew_job
 from worker.store.explanation_queue import unring_jobs
 from worker.store.session import transaction
@@ -54,6 +58,15 @@ class Bench:
     engine: Engine
     owner: str
     moderator: Moderator | None = None
+    _stored: dict[UUID, list[EvidenceFacts]] = field(default_factory=dict, repr=False)  # by the lease's token: no row names these yet
+
+    def storing(self, job: Job, evidence: Iterable[EvidenceFacts]) -> None:
+        """Called before the runner puts them into the bucket."""
+        self._stored.setdefault(job.token, []).extend(evidence)
+
+    def stored(self, job: Job) -> Sequence[EvidenceFacts]:
+        """Once, at the job's end."""
+        return self._stored.pop(job.token, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +99,24 @@ def explain(job_id: UUID, explainers: Explainers, *, drained: bool) -> Ending:
         return Ending.NOT_CLAIMED
     with structlog.contextvars.bound_contextvars(job_id=str(job.id), batch_id=str(job.batch_id), ordinal=job.ordinal, kind=job.kind.value):
         log.info("job_claimed", attempt=job.attempts)
-        ending = _work(job, explainers)
+        ending = _leaving_nothing(job, explainers)
         metrics.JOBS_ENDED.labels(job.kind.value, ending.value).inc()
         log.info("job_ended", ending=ending.value)
         return ending
+
+
+def _leaving_nothing(job: Job, explainers: Explainers) -> Ending:
+    """As `_work`; what was stored for nothing is retention's. Should Postgres be away by then, it finds that itself, a day later."""
+    bench = explainers.bench
+    ending: Ending | None = None
+    try:
+        ending = _work(job, explainers)
+        return ending
+    finally:
+        stored = bench.stored(job)
+        if stored and ending is not Ending.DONE:
+            with suppress(TransientError), transaction(bench.engine) as session:
+                note_unheld(session, stored, bucket=bench.settings.evidence_bucket)
 
 
 def _work(job: Job, explainers: Explainers) -> Ending:

@@ -6,8 +6,9 @@ a removal is a mark first (`removed_at`), and a time when the object is gone (`g
 stored under a lease claimed after it is there; anything else is not recorded now, and judged and stored again under a later lease.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -44,6 +45,17 @@ LET_GO = text(
     UPDATE evidence SET due_at = '-infinity' WHERE sha256 = ANY(:shas) AND removed_at IS NULL
     """
 )
+NOTE_UNHELD = text(
+    f"""
+    -- note unheld: objects that were stored and never recorded; retention looks at once, also where the same pixels were gone before
+    INSERT INTO evidence AS e (sha256, bucket, key, media_type, byte_count, retention_class, due_at)
+    SELECT n.sha256, :bucket, n.key, n.media_type, n.byte_count, '{RetentionClass.ROUTINE}', '-infinity'
+      FROM unnest(CAST(:shas AS text[]), CAST(:keys AS text[]), CAST(:media_types AS text[]), CAST(:sizes AS integer[]))
+           AS n (sha256, key, media_type, byte_count)
+     ORDER BY n.sha256
+    ON CONFLICT (sha256) DO UPDATE SET due_at = '-infinity', gone_at = NULL
+    """  # noqa: S608  constants
+)
 
 
 def keep_evidence(
@@ -58,19 +70,27 @@ def keep_evidence(
         classes[facts] = RetentionClass.CASE if RetentionClass.CASE in (retention, classes.get(facts)) else retention
     if not classes:
         return frozenset()
-    shas = [facts.sha256 for facts in classes]
-    columns = {
-        "shas": shas,
-        "keys": [facts.key for facts in classes],
-        "media_types": [facts.media_type for facts in classes],
-        "sizes": [facts.byte_count for facts in classes],
-        "classes": [retention.value for retention in classes.values()],
-    }
-    session.execute(KEEP, {**columns, "bucket": bucket, "stored_since": stored_since})
-    return frozenset(session.execute(LEAVING, {"shas": shas}).scalars())
+    named = [retention.value for retention in classes.values()]
+    session.execute(KEEP, {**_columns(classes), "classes": named, "bucket": bucket, "stored_since": stored_since})
+    return frozenset(session.execute(LEAVING, {"shas": [facts.sha256 for facts in classes]}).scalars())
 
 
 def let_go(session: Session, evidence: Sequence[EvidenceFacts]) -> None:
     """Lets retention look at objects that were stored for nothing."""
     if evidence:
         session.execute(LET_GO, {"shas": sorted({facts.sha256 for facts in evidence})})
+
+
+def note_unheld(session: Session, evidence: Collection[EvidenceFacts], *, bucket: str) -> None:
+    """Notes objects that were stored for nothing, and whose names no row may have: retention looks at them at once."""
+    if evidence:
+        session.execute(NOTE_UNHELD, {**_columns(dict.fromkeys(evidence)), "bucket": bucket})
+
+
+def _columns(evidence: Collection[EvidenceFacts]) -> dict[str, list[Any]]:
+    return {
+        "shas": [facts.sha256 for facts in evidence],
+        "keys": [facts.key for facts in evidence],
+        "media_types": [facts.media_type for facts in evidence],
+        "sizes": [facts.byte_count for facts in evidence],
+    }
