@@ -1,6 +1,7 @@
 """Explanations in other languages, for the API and for pages: which are offered, what there is, and asking for one."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -54,15 +55,7 @@ class Overview:
 
 def offered_languages(session: Session, batch_id: UUID) -> list[Language]:
     """Those that the batch's live policy lists, as far as they are known here, in its order; English is the original."""
-    found = []
-    for tag in listed_languages(session, batch_id):
-        try:
-            language = find_language(tag)
-        except RejectedError:
-            continue  # a language that nobody supports: asking for it tells so
-        if language.primary != SOURCE:
-            found.append(language)
-    return found
+    return [language for language in _known(listed_languages(session, batch_id)) if language.primary != SOURCE]
 
 
 def ask_for_translation(session: Session, wanted: Wanted, tag: str) -> tuple[InLanguage | None, ExplanationJobRow | None]:
@@ -109,15 +102,25 @@ def overview(session: Session, wanted: Wanted) -> Overview:
     )
 
 
+def _known(tags: Sequence[str]) -> list[Language]:
+    """The languages of the tags, each once: `zh-TW` and `zh-Hant-TW` are one. Asking for a tag that nobody supports tells so."""
+    found: dict[str, Language] = {}
+    for tag in tags:
+        with suppress(RejectedError):
+            language = find_language(tag)
+            found.setdefault(language.tag, language)
+    return list(found.values())
+
+
 def _checked(session: Session, batch_id: UUID, tag: str) -> Language:
-    """The language, which the policy lists."""
+    """The language, which the policy lists, whichever way either tag is written."""
     language = find_language(tag)
     listed = listed_languages(session, batch_id)
-    if tag in listed and language.primary == SOURCE:
-        raise RejectedError("language_not_offered", "The explanation is in English as it is.")
-    if tag not in listed:
+    if language not in _known(listed):
         names = ", ".join(listed) or "none"
         raise RejectedError("language_not_offered", f"The policy does not list {tag}. It lists: {names}.")
+    if language.primary == SOURCE:
+        raise RejectedError("language_not_offered", "The explanation is in English as it is.")
     return language
 
 

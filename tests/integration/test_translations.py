@@ -173,6 +173,16 @@ async def asked_for(world: World, settings: Settings, tenant: str, said: list[Ca
     return batch_id
 
 
+async def test_a_language_that_is_offered_is_given_whichever_way_its_tag_is_written(world: World, settings: Settings) -> None:
+    batch_id = judged(world, "taiwan", NANO, languages=("zh-TW", "zh-CN"))
+    async with calling(settings, new_key(world.engine, tenant="taiwan").text) as api:
+        offered = (await api.get(f"/v1/items/{item_id(batch_id, 0)}/translations")).json()["offered"]
+        assert [each["tag"] for each in offered] == ["zh-Hant-TW", "zh-Hans-CN"]
+        for tag in ("zh-Hant-TW", "zh-TW", "zh-Hans-CN", "zh-CN"):
+            assert (await ask(api, batch_id, 0, tag)).status_code in {200, 202}
+        assert problem(await ask(api, batch_id, 0, "zh-HK")) == (422, "language_not_offered")
+
+
 async def test_altered_translations_are_never_stored_and_honest_ones_are(world: World, settings: Settings) -> None:
     said = cases(ITEMS)
     batch_id = await asked_for(world, settings, "machine", said)

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from tests.unit.translation.phrasebook import TRANSLATIONS
+from tests.unit.translation.phrasebook import AUTHENTIC, BUT, LOOKS, NOT, PHOTOGRAPH, SHADOWS, TRANSLATIONS
 from worker.moderation.translation.words import WORDS
 
 MARK = re.compile(r"⟦([A-Z])(\d+)⟧")
@@ -26,6 +26,18 @@ WORD_FOR_REAL = {
     "ja": "本物",
     "zh-Hans": "真实",
     "hi": "असली",
+}
+WORD_FOR_FAKE = {
+    "de": "gefälscht",
+    "fr": "artificielle",
+    "es": "falsa",
+    "uk": "підробленим",
+    "tr": "sahte",
+    "ar": "مزيفة",
+    "he": "מזויפת",
+    "ja": "偽物",
+    "zh-Hans": "伪造",
+    "hi": "नकली",
 }
 NOT_IN = {
     "de": "nicht",
@@ -189,6 +201,34 @@ def _unnegated(asked: Asked, said: Sentences) -> Sentences:
     return said
 
 
+def on(english: str, change: Change) -> Callable[[Asked, Sentences], Sentences]:
+    """Spoils the translation of one sentence of the phrasebook."""
+    template = re.sub(r"\{[A-Z]\}", "{}", english)
+
+    def attack(asked: Asked, said: Sentences) -> Sentences:
+        spoilt = {name: change(said[name], asked) for name, sentence in asked.sentences.items() if template_of(sentence) == template}
+        return {**said, **spoilt}
+
+    return attack
+
+
+def _translation(english: str, asked: Asked, filled: str) -> str:
+    """A sentence of the phrasebook that has one place to fill."""
+    return TRANSLATIONS[asked.language][english].format(filled)
+
+
+def _not_before_last(sentence: str, asked: Asked) -> str:
+    """The negation stands before the last verdict, whose it is not."""
+    return re.sub(r"(⟦V\d+⟧)(?!.*⟦V)", rf"{NOT_IN[asked.language]} \1", sentence)
+
+
+def _this_not_that(sentence: str, asked: Asked) -> str:
+    """`Not this but that` becomes `this, not that`."""
+    this, that = (match[0] for match in MARK.finditer(sentence))
+    looks = _translation(LOOKS, asked, this)
+    return f"{looks[:-1]}, {NOT_IN[asked.language]} {that}{looks[-1]}"
+
+
 def _appended(text: Callable[[Asked], str]) -> Callable[[Asked, Sentences], Sentences]:
     return first(lambda sentence, asked: sentence + text(asked))
 
@@ -277,6 +317,16 @@ ATTACKS: Mapping[str, Callable[[Asked, Sentences], Any]] = {
     "a verdict added in the language": first(lambda sentence, asked: f"{WORD_FOR_REAL[asked.language]}, {sentence}"),
     "negated": first(_negated),
     "no longer negated": _unnegated,
+    "negated beside an absence": on(SHADOWS, _not_before_last),
+    "this, not that": on(BUT, _this_not_that),
+    "not this, nor that": on(BUT, _not_before_last),
+    "a verdict on a photograph": on(PHOTOGRAPH, lambda sentence, asked: f"{WORD_FOR_FAKE[asked.language]}: {sentence}"),
+    "not authentic made authentic": on(AUTHENTIC, lambda _, asked: _translation(LOOKS, asked, WORD_FOR_REAL[asked.language])),
+    "not authentic made not false": on(AUTHENTIC, lambda _, asked: _translation(NOT, asked, WORD_FOR_FAKE[asked.language])),
+    "a verdict in small capitals": _inserted(" ɢᴇɴᴇʀᴀᴛᴇᴅ "),
+    "a verdict raised": _inserted(" ʳᵉᵃˡ "),
+    "a verdict underlined": _inserted(" r\u0332eal "),
+    "a verdict with an accent": _inserted(" réal "),
     # Markup, links, code
     "a script": _inserted("<script>alert(document.cookie)</script>"),
     "an image": _inserted('<img src=x onerror="alert(1)">'),

@@ -18,10 +18,14 @@ NOT = "The image does not look {V}."
 SALE = "The sign says {M}SALE{M} in melted letters."
 READS = "The watermark reads {L} in the corner."
 BECAUSE = "Because of region {R} the verdict is {V}."
+SHADOWS = "The inconsistent shadows show that the image is {V}."
+BUT = "The image is not {V} but {V}."
+PHOTOGRAPH = "The photograph shows smooth skin in natural light."
+AUTHENTIC = "The picture is not authentic."
 HAND = "hand with too many fingers"
 PORES = "smooth skin without pores"
 WARPED = "warped letters on a sign"
-SENTENCES = (FINGERS, BLEND, LIGHT, REPEAT, LOOKS, SIGN, SMOOTH, NOT, SALE, READS, BECAUSE)
+SENTENCES = (FINGERS, BLEND, LIGHT, REPEAT, LOOKS, SIGN, SMOOTH, NOT, SALE, READS, BECAUSE, SHADOWS, BUT, PHOTOGRAPH, AUTHENTIC)
 NOTES = (HAND, PORES, WARPED)
 
 TRANSLATIONS: Mapping[str, Mapping[str, str]] = {
@@ -37,6 +41,10 @@ TRANSLATIONS: Mapping[str, Mapping[str, str]] = {
         SALE: "Auf dem Schild steht {}SALE{} in geschmolzenen Buchstaben.",
         READS: "Das Wasserzeichen lautet {} in der Ecke.",
         BECAUSE: "Wegen Bereich {} lautet das Urteil {}.",
+        SHADOWS: "Die widersprüchlichen Schatten zeigen, dass das Bild {} ist.",
+        BUT: "Das Bild ist nicht {}, sondern {}.",
+        PHOTOGRAPH: "Das Foto zeigt glatte Haut in natürlichem Licht.",
+        AUTHENTIC: "Das Bild ist nicht authentisch.",
         HAND: "Hand mit zu vielen Fingern",
         PORES: "glatte Haut ohne Poren",
         WARPED: "verzogene Buchstaben auf einem Schild",
@@ -53,6 +61,10 @@ TRANSLATIONS: Mapping[str, Mapping[str, str]] = {
         SALE: "Le panneau dit {}SALE{} en lettres fondues.",
         READS: "Le filigrane indique {} dans le coin.",
         BECAUSE: "À cause de la région {}, le verdict est {}.",
+        SHADOWS: "Les ombres incohérentes montrent que l'image est {}.",
+        BUT: "L'image n'est pas {} mais {}.",
+        PHOTOGRAPH: "La photo montre une peau lisse à la lumière naturelle.",
+        AUTHENTIC: "L'image n'est pas authentique.",
         HAND: "main avec trop de doigts",
         PORES: "peau lisse sans pores",
         WARPED: "lettres déformées sur un panneau",
@@ -69,6 +81,10 @@ TRANSLATIONS: Mapping[str, Mapping[str, str]] = {
         SALE: "El cartel dice {}SALE{} en letras derretidas.",
         READS: "La marca de agua dice {} en la esquina.",
         BECAUSE: "Por la región {}, el veredicto es {}.",
+        SHADOWS: "Las sombras incoherentes muestran que la imagen es {}.",
+        BUT: "La imagen no es {} sino {}.",
+        PHOTOGRAPH: "La fotografía muestra piel lisa con luz natural.",
+        AUTHENTIC: "La imagen no es auténtica.",
         HAND: "mano con demasiados dedos",
         PORES: "piel lisa sin poros",
         WARPED: "letras deformadas en un cartel",
@@ -85,6 +101,10 @@ TRANSLATIONS: Mapping[str, Mapping[str, str]] = {
         SALE: "На вивісці написано {}SALE{} розплавленими літерами.",
         READS: "Водяний знак у кутку: {} у куті.",
         BECAUSE: "Через ділянку {} вердикт такий: {}.",
+        SHADOWS: "Суперечливі тіні показують, що зображення {}.",
+        BUT: "Зображення не {}, а {}.",
+        PHOTOGRAPH: "На світлині видно гладку шкіру за природного світла.",
+        AUTHENTIC: "Зображення не справжнє.",
         HAND: "рука із зайвими пальцями",
         PORES: "гладка шкіра без пор",
         WARPED: "викривлені літери на вивісці",
@@ -101,6 +121,10 @@ TRANSLATIONS: Mapping[str, Mapping[str, str]] = {
         SALE: "Tabelada erimiş harflerle {}SALE{} yazıyor.",
         READS: "Filigranda köşede {} yazıyor.",
         BECAUSE: "Bölge {} nedeniyle karar {}.",
+        SHADOWS: "Tutarsız gölgeler görüntünün {} olduğunu gösteriyor.",
+        BUT: "Görüntü {} değil, {}.",
+        PHOTOGRAPH: "Fotoğraf doğal ışıkta pürüzsüz bir cilt gösteriyor.",
+        AUTHENTIC: "Görüntü gerçek değil.",
         HAND: "çok fazla parmağı olan el",
         PORES: "gözeneksiz pürüzsüz cilt",
         WARPED: "tabelada eğri büğrü harfler",
@@ -117,6 +141,10 @@ TRANSLATIONS: Mapping[str, Mapping[str, str]] = {
         SALE: "تقول اللافتة {}SALE{} بحروف ذائبة.",
         READS: "العلامة المائية في الزاوية هي {} في الركن.",
         BECAUSE: "بسبب المنطقة {} فإن الحكم هو {}.",
+        SHADOWS: "تُظهر الظلال المتضاربة أن الصورة {}.",
+        BUT: "ليست الصورة {} بل {}.",
+        PHOTOGRAPH: "تُظهر الصورة جلدًا ناعمًا في ضوء طبيعي.",
+        AUTHENTIC: "الصورة ليست حقيقية.",
         HAND: "يد فيها أصابع كثيرة جدًا",
         PORES: "جلد ناعم بلا مسام",
         WARPED: "حروف مشوهة على لافتة",
@@ -133,6 +161,10 @@ TRANSLATIONS: Mapping[str, Mapping[str, str]] = {
         SALE: "על השלט כתוב {}SALE{} באותיות מומסות.",
         READS: "סימן המים אומר {} בפינה.",
         BECAUSE: "בגלל אזור {} הפסיקה היא {}.",
+        SHADOWS: "הצללים הסותרים מראים שהתמונה היא {}.",
+        BUT: "התמונה אינה {} אלא {}.",
+        PHOTOGRAPH: "התצלום מראה עור חלק באור טבעי.",
+        AUTHENTIC: "התמונה אינה אמיתית.",
         HAND: "יד עם יותר מדי אצבעות",
         PORES: "עור חלק ללא נקבוביות",
         WARPED: "אותיות מעוותות על שלט",
@@ -149,6 +181,10 @@ TRANSLATIONS: Mapping[str, Mapping[str, str]] = {
         SALE: "看板には溶けた文字で{}SALE{}と書かれています。",
         READS: "隅の透かしには{}と書かれています。",
         BECAUSE: "領域{}のため、判定は{}です。",
+        SHADOWS: "矛盾した影は画像が{}であることを示しています。",
+        BUT: "画像は{}ではなく{}です。",
+        PHOTOGRAPH: "写真には自然光の中の滑らかな肌が写っています。",
+        AUTHENTIC: "この画像は本物ではありません。",
         HAND: "指が多すぎる手",
         PORES: "毛穴のない滑らかな肌",
         WARPED: "看板のゆがんだ文字",
@@ -165,6 +201,10 @@ TRANSLATIONS: Mapping[str, Mapping[str, str]] = {
         SALE: "标志上用融化的字母写着 {}SALE{} 字样。",
         READS: "角落的水印写着 {} 字样。",
         BECAUSE: "由于区域 {}，判定为 {}。",
+        SHADOWS: "不一致的阴影表明图像是 {}。",
+        BUT: "图像不是 {}，而是 {}。",
+        PHOTOGRAPH: "照片显示自然光下光滑的皮肤。",
+        AUTHENTIC: "这张图像不是真实的。",
         HAND: "手指过多的手",
         PORES: "没有毛孔的光滑皮肤",
         WARPED: "标志上扭曲的字母",
@@ -181,6 +221,10 @@ TRANSLATIONS: Mapping[str, Mapping[str, str]] = {
         SALE: "संकेत पर पिघले अक्षरों में {}SALE{} लिखा है।",
         READS: "कोने में वॉटरमार्क पर {} लिखा है।",
         BECAUSE: "क्षेत्र {} के कारण निर्णय {} है।",
+        SHADOWS: "असंगत छायाएँ दिखाती हैं कि छवि {} है।",
+        BUT: "छवि {} नहीं बल्कि {} है।",
+        PHOTOGRAPH: "तस्वीर प्राकृतिक रोशनी में चिकनी त्वचा दिखाती है।",
+        AUTHENTIC: "छवि असली नहीं है।",
         HAND: "बहुत अधिक उंगलियों वाला हाथ",
         PORES: "बिना रोमछिद्रों की चिकनी त्वचा",
         WARPED: "संकेत पर टेढ़े अक्षर",

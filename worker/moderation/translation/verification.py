@@ -13,7 +13,8 @@ from worker.moderation.text import HIDDEN_CATEGORIES
 from worker.moderation.translation.facts import NUMERIC, Fact, Kind, find_facts, without_facts
 from worker.moderation.translation.languages import DENSE, JOINED, UNSPACED, Language
 from worker.moderation.translation.passages import Problem
-from worker.moderation.translation.words import ENGLISH_ABSENCE, ENGLISH_NEGATION, ENGLISH_VERDICT, turning_words
+from worker.moderation.translation.polarity import Stance, stance
+from worker.moderation.translation.words import ENGLISH, LITERAL, turning_words
 
 JOINERS = frozenset("\u200c\u200d")  # zero-width, but part of how Persian or Hindi are spelt
 MOST_MARKS_ON_A_LETTER = 4  # accents, vowel signs; more is a pile that covers its neighbours
@@ -50,7 +51,12 @@ ABBREVIATIONS = frozenset(
 )
 FILLER = "fact"  # a word of four letters in place of a fact, where only the shape of a sentence counts
 UNENDED = frozenset({"Thai", "Khmr", "Laoo", "Mymr"})  # scripts that end no sentence with a stop
-LATIN_WORD = re.compile(r"[A-Za-zÀ-ɏ]+")
+# Letters of alphabets; not those of phonetics, among which are small capitals and others that look like these.
+LATIN_LETTER = "[A-Za-zªºÀ-ƿǄ-ɏḀ-ỿ]"
+LATIN_WORD = re.compile(f"{LATIN_LETTER}+")
+ANYWHERE = re.compile(f"{LATIN_LETTER}|[ʻʼʹ]")  # names and units in other scripts; apostrophes that count as letters
+LOOSE_MARK = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")  # accents; NFC leaves none of them alone
+VERDICT = re.compile(LITERAL, re.IGNORECASE)
 
 
 def verify(original: str, translated: str, language: Language) -> tuple[Problem, ...]:
@@ -64,7 +70,7 @@ def verify(original: str, translated: str, language: Language) -> tuple[Problem,
         *_letters(prose_before, prose_after, language),
         *_length(prose_before, prose_after, language),
         *_sentences(without_facts(original, before, FILLER), without_facts(translated, after, FILLER), language),
-        *_verdicts(before, prose_before, prose_after, language),
+        *_verdicts(original, translated, language),
     )
 
 
@@ -73,8 +79,12 @@ def _hidden(text: str, language: Language) -> Iterator[Problem]:
     hidden = {sign for sign in text if unicodedata.category(sign) in HIDDEN_CATEGORIES} - joiners
     if hidden:
         yield Problem("hidden_character", f"It has invisible characters: {', '.join(sorted(f'U+{ord(sign):04X}' for sign in hidden)[:5])}.")
+    composed = unicodedata.normalize("NFC", text)
+    if LOOSE_MARK.search(composed):
+        yield Problem("marks_piled", "A letter carries an accent that it has in no alphabet.")
+        return
     run = 0
-    for sign in unicodedata.normalize("NFC", text):
+    for sign in composed:
         run = run + 1 if unicodedata.category(sign).startswith("M") else 0
         if run > MOST_MARKS_ON_A_LETTER:
             yield Problem("marks_piled", "A letter carries more accents than any script has.")
@@ -103,9 +113,8 @@ def _signs(before: str, after: str) -> Iterator[Problem]:
 
 def _letters(before: str, after: str, language: Language) -> Iterator[Problem]:
     latin = language.letters == ("LATIN",)
-    strange = {
-        sign for sign in after if sign.isalpha() and _script(sign) not in (*language.letters, "LATIN", "MODIFIER", "FEMININE", "MASCULINE")
-    }
+    own_letters = () if latin else language.letters
+    strange = {sign for sign in after if sign.isalpha() and _script(sign) not in own_letters and not ANYWHERE.match(sign)}
     if strange:
         yield Problem("script_mixed", f"It has {len(strange)} letter(s) of a script that {language.name} is not written in.")
     if latin:
@@ -141,21 +150,45 @@ def _sentences(before: str, after: str, language: Language) -> Iterator[Problem]
         yield Problem("cut_off", "The original ends with a full stop, and it does not: it may have been cut off.")
 
 
-def _verdicts(facts: tuple[Fact, ...], before: str, after: str, language: Language) -> Iterator[Problem]:
+def _verdicts(original: str, translated: str, language: Language) -> Iterator[Problem]:
     """What may have turned a verdict round; in other sentences translators are free to say `lacks` by `has no`."""
+    if _disguised(translated):
+        yield Problem("verdict_changed", "It writes real or generated with accents.")
+    was = stance(_with_verdicts(original, english=True), ENGLISH, english=True)
     turning = turning_words(language.primary)
-    if turning is not None and turning.verdict.search(after) and not ENGLISH_VERDICT.search(before):
-        yield Problem("verdict_word_added", f"It says real or generated in {language.name}, where the original says neither.")
-    if not any(fact.kind is Kind.VERDICT for fact in facts):
-        return
     if turning is None:
-        yield Problem("polarity_unknown", f"It names a verdict, and what negates in {language.name} is not known here.")
+        if was.literals or was.poles:
+            yield Problem("polarity_unknown", f"It names a verdict, and what negates in {language.name} is not known here.")
         return
-    negated, negates = bool(ENGLISH_NEGATION.search(before)), bool(turning.negation.search(after))
-    if negated and not negates:
-        yield Problem("polarity_changed", "The original has a negation, and it has none.")
-    elif negates and not negated and not ENGLISH_ABSENCE.search(before):
-        yield Problem("polarity_changed", "It has a negation that the original does not have.")
+    now = stance(_with_verdicts(translated), turning)
+    if now.poles.total() > was.poles.total():
+        yield Problem("verdict_word_added", f"It says real or generated in {language.name} more often than the original says so.")
+    elif (was.literals or was.poles) and (how := _turned(was, now)):
+        yield Problem("polarity_changed", how)
+
+
+def _turned(was: Stance, now: Stance) -> str | None:
+    """Why a sentence may not call the image what the original does; in doubt there is a reason."""
+    if now.negates and not was.negates and not was.asides:
+        return "It has a negation that the original does not have."
+    if was.negates and not now.negates:
+        return "The original has a negation, and it has none."
+    if [negated for _, negated in was.literals] != [negated for _, negated in now.literals] or was.poles != now.poles:
+        return "What it calls real or generated, and what it says is not, differs from the original."
+    if was.unclear or now.unclear or now.asides - was.asides:
+        return "It has a negation, and whether that belongs to its verdict cannot be told."
+    return None
+
+
+def _with_verdicts(text: str, *, english: bool = False) -> str:
+    """The prose, with the words real and generated in it."""
+    return without_facts(text, tuple(fact for fact in find_facts(text, english=english) if fact.kind is not Kind.VERDICT))
+
+
+def _disguised(text: str) -> bool:
+    """Whether the words real and generated appear where accents are taken off."""
+    plain = "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.category(sign).startswith("M"))
+    return len(VERDICT.findall(plain)) > len(VERDICT.findall(text))
 
 
 def _inner_ends(text: str) -> int:
