@@ -103,9 +103,11 @@ def test_a_finished_batch_is_scored_without_judging_again(folder: Path, engine: 
     batch_id = evaluated_in(engine, folder, labels)
     variables = {name: value for name, value in environment(settings).items() if name != "ZOOMIN_HOME"}
     arguments = ["evaluate", str(folder), "--labels", str(folder / "labels.jsonl"), "--json", "--batch"]
-    ended = zoomin(*arguments, batch_id, home=tmp_path, settings=variables)
+    ended = zoomin(*arguments, batch_id, "--faithfulness", home=tmp_path, settings=variables)
     assert ended.code == 0, ended.err
+    assert "no checks of explanations" in ended.err
     told = json.loads(ended.out)
+    assert told["faithfulness_drop"] == told["faithfulness_control"] == {"value": None, "low": None, "high": None}
     assert told["release"] == RELEASE.id
     assert told["judged_by"] == f"batch {batch_id}"
     assert told["balanced_accuracy"]["value"] == 0.75

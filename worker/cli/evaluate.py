@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from worker.lab.evaluation.picture_set import PictureSet
     from worker.lab.taught_on import Overlap
 
+UNCHECKED = (
+    "The batch holds no checks of explanations, and is not judged again: --faithfulness gives no figures. A policy's `faithfulness_share` "
+    "has a worker check, or measure its release on the pictures, without --batch."
+)
+NOTHING_TO_TEST = "No picture's explanation could be tested: --faithfulness gives no figures."
 MODULES = ("numpy", "scipy", "sklearn", "matplotlib", "jinja2")
 
 FolderArgument = Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder that the labels' files lie in.")]
@@ -93,6 +98,7 @@ def evaluate(
             judgements, by = _judged_in(batch, pictures), f"batch {batch}"
         extra = [_baseline_table(opened, pictures, judgements, show)] if opened else []
         explained, shelves = _explained_by_attention(settings, recorded, show) if attention else ([], [])
+        explained += _explained_by_faithfulness(judgements, asked=faithfulness, batch=batch)
         evaluation = summarise(pictures, judgements, by, extra, show, seen, explained)
         if output is not None:
             write_report(output, evaluation, judgements.main, folder, shelves)
@@ -235,6 +241,14 @@ def _explained_by_attention(
 
     attended = attend_pictures(find_checkpoint(settings.model or NANO), recorded, show, settings.attention_memory_gib)
     return [explained_by_attention(attended)], [found for found in [shelf(attended)] if found.exhibits]
+
+
+def _explained_by_faithfulness(judgements: "Judgements", *, asked: bool, batch: str | None) -> "list[Explained]":
+    from worker.lab.evaluation.evaluation import explained_by_faithfulness
+
+    if asked and not judgements.tested:
+        say(NOTHING_TO_TEST if batch is None else UNCHECKED)
+    return [explained_by_faithfulness(judgements.tested)] if asked or judgements.tested else []
 
 
 def _judged_in(batch: str, pictures: "PictureSet") -> "Judgements":

@@ -1,15 +1,23 @@
 """Figures of tested explanations."""
 
+import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from tests.unit.lab.verdicts import judged_as, label
-from worker.lab.evaluation.faithfulness import faithfulness_figures, faithfulness_table, to_test
-from worker.lab.evaluation.figures import Metric
+from worker.lab.evaluation import bootstrap
+from worker.lab.evaluation.evaluation import explained_by_faithfulness, summarise
+from worker.lab.evaluation.faithfulness import METRICS, faithfulness_figures, faithfulness_table, to_test
+from worker.lab.evaluation.figures import Estimate, Metric
 from worker.lab.evaluation.judged import Judged
+from worker.lab.evaluation.judgements import Judgements
+from worker.lab.evaluation.picture_set import PictureSet
+from worker.lab.evaluation.report import report_object
 from worker.moderation.faithfulness import TOGETHER, CheckCost, Faithfulness, Fill, Masking, found
+from worker.moderation.release import Release, Training
 
 UNTESTED = Faithfulness(error_code="no_room_for_control", error_message="No room.")
 
@@ -60,9 +68,30 @@ def test_rows_part_the_right_from_the_wrong_and_fill_from_fill() -> None:
     assert rows["called real"].figures[Metric.FAITHFULNESS_DROP].value == pytest.approx(-0.05)
 
 
-def test_without_any_test_there_are_neither_figures_nor_rows() -> None:
-    assert faithfulness_figures(()) == {}
+def test_without_any_test_the_figures_have_no_values_and_there_are_no_rows() -> None:
+    assert faithfulness_figures(()) == dict.fromkeys(METRICS, Estimate(None))
     assert faithfulness_table(()).rows == ()
+
+
+def test_when_all_tests_came_to_nothing_the_figures_are_there_and_say_so() -> None:
+    figures = faithfulness_figures([replace(judged_as(label("d", "x4plus"), 0.9), faithfulness=UNTESTED)])
+    assert figures.keys() == set(METRICS)
+    assert figures[Metric.FAITHFULNESS_DROP] == figures[Metric.FAITHFULNESS_CONTROL] == Estimate(None)
+    assert figures[Metric.FAITHFULNESS_UNTESTED].value == 1
+
+
+@pytest.mark.parametrize("tested", [PICTURES, ()])
+def test_the_report_names_the_figures_whether_something_was_tested_or_not(
+    monkeypatch: pytest.MonkeyPatch, tested: tuple[Judged, ...]
+) -> None:
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 20)
+    judgements = Judgements(release=Release("nano", Training.TRAINED, {}), main=PICTURES, tested=tested)
+    pictures = PictureSet(folder=Path("f"), labels=(), unlabelled=0, labels_sha256="ab", digests=(b"cd",))
+    evaluation = summarise(pictures, judgements, "a test", (), lambda _: None, explained=[explained_by_faithfulness(tested)])
+    told = json.loads(json.dumps(report_object(evaluation)))
+    for name in ("faithfulness_drop", "faithfulness_control"):
+        assert (told[name]["value"] is not None) == bool(tested)
+    assert ("faithfulness" in told["tables"]) == bool(tested)
 
 
 def test_what_is_tested_was_called_generated_and_a_quarter_as_much_real() -> None:

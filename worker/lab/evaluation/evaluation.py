@@ -61,6 +61,11 @@ class Explained:
     tables: tuple[Table, ...]
 
 
+def explained_by_faithfulness(tested: Sequence[Judged]) -> Explained:
+    """Of tested explanations; the figures are there, without a value, when nothing was tested."""
+    return Explained(figures=faithfulness_figures(tested), tables=(faithfulness_table(tested),))
+
+
 def summarise(
     pictures: PictureSet,
     judgements: Judgements,
@@ -82,7 +87,6 @@ def summarise(
         lambda: [robustness_table(main, judgements.robustness), band_table(main, judgements.robustness.values())],
         lambda: [size_table(main), collection_table(main)],
         lambda: [table for part in explained for table in part.tables],
-        lambda: [faithfulness_table(judgements.tested)],
     )
     tables: list[Table] = []
     for number, step in enumerate(steps, 1):
@@ -98,7 +102,6 @@ def summarise(
         outcomes={kind: sum(picture.kind is kind for picture in main) for kind in OutcomeKind},
         headline={
             **headline(main, judgements.controls),
-            **faithfulness_figures(judgements.tested),
             **{m: f for part in explained for m, f in part.figures.items()},
         },
         tables=tuple(tables),

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.lab.evaluation.bootstrap import Places, Statistic, estimate
-from worker.lab.evaluation.figures import Figures, Metric, Row, Table
+from worker.lab.evaluation.figures import Estimate, Figures, Metric, Row, Table
 from worker.lab.evaluation.judged import Judged
 from worker.lab.evaluation.picture_set import sample_by_source
 from worker.lab.labels import Label
@@ -16,6 +16,14 @@ from worker.moderation.outcomes import Verdict
 from worker.moderation.policy import UNEXPLAINED
 
 CALLED_REAL_SHARE = 0.25  # of the pictures that are tested, beside them: what a fill does to a score that is low
+METRICS = (
+    Metric.FAITHFULNESS_DROP,
+    Metric.FAITHFULNESS_CONTROL,
+    Metric.FAITHFULNESS_DIFFERENCE,
+    Metric.FAITHFULNESS_AUC,
+    Metric.FAITHFULNESS_UNMOVED,
+    Metric.FAITHFULNESS_UNTESTED,
+)
 NOTE = (
     "All cited regions of a picture are hidden at once, the picture is judged anew, and so it is with boxes of the same sides hidden "
     "elsewhere; both for each fill. The difference is taken picture by picture. On pictures that are called real a drop below zero would "
@@ -42,8 +50,8 @@ def to_test(main: Sequence[Judged], most: int) -> tuple[Label, ...]:
 
 
 def faithfulness_figures(tested: Sequence[Judged]) -> Figures:
-    """Of the pictures that were called generated, rightly or not."""
-    return _figures(called(tested, Verdict.GENERATED))
+    """Of the pictures that were called generated, rightly or not; all of them, whether something determines them or not."""
+    return {**dict.fromkeys(METRICS, Estimate(None)), **_figures(called(tested, Verdict.GENERATED))}
 
 
 def faithfulness_table(tested: Sequence[Judged]) -> Table:
