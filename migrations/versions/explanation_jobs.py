@@ -15,6 +15,31 @@ CHANGING = (
     " lease_owner, lease_token, lease_expires_at, error_code, error_message, finished_at"
 )
 
+# A function as it stands, and what is replaced in it.
+REPLACE = """
+    DO $$
+    DECLARE
+        before text := pg_get_functiondef('{function}'::regprocedure);
+    BEGIN
+        ASSERT strpos(before, $old${old}$old$) > 0, '{function} does not prune as expected';
+        EXECUTE replace(before, $old${old}$old$, $new${new}$new$);
+    END $$
+"""
+# Retention's functions, and one step more.
+FUNCTIONS = {
+    "prune_rows(text, integer)": """WHEN 'jobs' THEN ended := term_ended('routine'); DELETE FROM explanation_jobs
+        WHERE id IN (SELECT id FROM explanation_jobs AS doomed WHERE {condition} ORDER BY id LIMIT most FOR UPDATE SKIP LOCKED);""",
+    "count_prunable(text)": """WHEN 'jobs' THEN ended := term_ended('routine');
+        SELECT count(*) INTO number FROM explanation_jobs AS doomed WHERE {condition};""",
+}
+# What a job was about is over with its outcome's traces: nothing more can be made of it, and what was made stands by itself.
+JOBS_END = (
+    "finished_at < ended AND NOT EXISTS (SELECT FROM traces AS t"
+    " WHERE (t.batch_id, t.ordinal, t.revision) = (doomed.batch_id, doomed.ordinal, doomed.revision))"
+)
+NO_CHUNK_LEFT = "coalesce(c.leased_at <= doomed.gone_at, true))"  # that may have stored the same pixels before they were gone
+NO_JOB_LEFT = " AND NOT EXISTS (SELECT FROM explanation_jobs AS j WHERE j.state = 'running' AND j.created_at <= doomed.gone_at)"
+
 
 def upgrade() -> None:
     """Forward."""
@@ -101,10 +126,21 @@ def upgrade() -> None:
         """
     )
     op.execute("CREATE TRIGGER end_explanation_jobs AFTER INSERT ON erasures FOR EACH ROW EXECUTE FUNCTION end_explanation_jobs()")
+    for function, step in FUNCTIONS.items():
+        replace_in(function, "END CASE", f"{step.format(condition=JOBS_END)} END CASE")
+        replace_in(function, NO_CHUNK_LEFT, NO_CHUNK_LEFT + NO_JOB_LEFT)
+
+
+def replace_in(function: str, old: str, new: str) -> None:
+    """Changes a function as it stands, whichever migrations have changed it."""
+    op.execute(REPLACE.format(function=function, old=old, new=new))
 
 
 def downgrade() -> None:
     """Back."""
+    for function, step in FUNCTIONS.items():
+        replace_in(function, f"{step.format(condition=JOBS_END)} END CASE", "END CASE")
+        replace_in(function, NO_CHUNK_LEFT + NO_JOB_LEFT, NO_CHUNK_LEFT)
     op.execute("DROP TRIGGER end_explanation_jobs ON erasures")
     op.execute("DROP FUNCTION end_explanation_jobs()")
     op.drop_table(TABLE)

@@ -4,10 +4,20 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from migrations.versions.explanation_jobs import replace_in
+
 revision = "translations"
 down_revision = "attention_maps"
 branch_labels = None
 depends_on = None
+
+# Retention's functions, and one step more: costs are asked for by the day.
+FUNCTIONS = {
+    "prune_rows(text, integer)": """WHEN 'calls' THEN ended := term_ended('routine'); DELETE FROM translation_calls
+        WHERE id IN (SELECT id FROM translation_calls WHERE created_at < ended ORDER BY id LIMIT most FOR UPDATE SKIP LOCKED);""",
+    "count_prunable(text)": """WHEN 'calls' THEN ended := term_ended('routine');
+        SELECT count(*) INTO number FROM translation_calls WHERE created_at < ended;""",
+}
 
 
 def upgrade() -> None:
@@ -76,10 +86,14 @@ def upgrade() -> None:
         """
     )
     op.execute("CREATE TRIGGER erase_translations AFTER INSERT ON erasures FOR EACH ROW EXECUTE FUNCTION erase_translations()")
+    for function, step in FUNCTIONS.items():
+        replace_in(function, "END CASE", f"{step} END CASE")
 
 
 def downgrade() -> None:
     """Back. Translations can be asked for again."""
+    for function, step in FUNCTIONS.items():
+        replace_in(function, f"{step} END CASE", "END CASE")
     op.execute("DROP TRIGGER erase_translations ON erasures")
     op.execute("DROP FUNCTION erase_translations()")
     op.execute("DELETE FROM explanation_jobs WHERE kind = 'translation'")  # one that is done would stand in the way of asking again

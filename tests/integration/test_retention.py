@@ -46,6 +46,11 @@ def let_go_of(world: RetentionWorld, hold_id: UUID) -> None:
         release_hold(session, world.tenant, hold_id, actor="test")
 
 
+JOB = "(id, tenant_id, kind, batch_id, ordinal, revision, key, detail, asked_by, state, finished_at) VALUES"
+
+CALL = "(tenant_id, job_id, language, model, prompt_tokens, completion_tokens, created_at) VALUES"
+
+
 def traces(world: RetentionWorld, batch_id: UUID) -> int:
     return int(world.world.value("SELECT count(*) FROM traces WHERE batch_id = :id", id=batch_id))
 
@@ -342,8 +347,9 @@ def test_metadata_ends_with_the_traces_and_a_rescan_is_looked_at_again(world: Re
 
 def test_rows_that_only_grow_end_by_their_terms_and_younger_ones_stay(world: RetentionWorld) -> None:
     tenant, batch_id = world.tenant, world.judged({0: pixels()})
+    kept = world.judged({0: pixels()}, FLAGGED)
     endpoint, event, young = uuid4(), uuid4(), uuid4()
-    names = {"t": tenant, "b": batch_id, "e": endpoint, "o": event, "y": young, "old": datetime.now(UTC) - timedelta(days=500)}
+    names = {"t": tenant, "b": batch_id, "k": kept, "e": endpoint, "o": event, "y": young, "old": datetime.now(UTC) - timedelta(days=500)}
     for statement in (
         "webhook_endpoints (id, tenant_id, url, types) VALUES (:e, :t, 'https://x', '{batch.completed}')",
         "outbox (event_id, tenant_id, type, payload, delivered_at) VALUES (:o, :t, 'x', '{}', :old), (:y, :t, 'x', '{}', now())",
@@ -355,6 +361,10 @@ def test_rows_that_only_grow_end_by_their_terms_and_younger_ones_stay(world: Ret
         "api_keys (id, tenant_id, name, prefix, secret_sha256, scopes, revoked_at) VALUES (:o, :t, 'k', :t, 's', '{read}', :old)",
         "intakes (batch_id, source, identity, ended_at) VALUES (:b, 's', '', :old)",
         "row_errors (batch_id, line, code, message) VALUES (:b, 1, 'c', 'm')",
+        f"explanation_jobs {JOB} (:o, :t, 'attention', :b, 0, 7, 'ended', '{{}}', '', 'done', :old)",
+        f"explanation_jobs {JOB} (:e, :t, 'attention', :k, 0, 1, 'its traces are kept', '{{}}', '', 'done', :old)",
+        f"explanation_jobs {JOB} (:y, :t, 'attention', :b, 0, 7, 'young', '{{}}', '', 'done', now())",
+        f"translation_calls {CALL} (:t, :e, 'de', 'm', 1, 1, :old), (:t, :y, 'de', 'm', 1, 1, now())",
     ):
         world.as_owner(f"INSERT INTO {statement}", **{name: value for name, value in names.items() if f":{name}" in statement})
     world.age(batch_id, 91)
@@ -365,6 +375,8 @@ def test_rows_that_only_grow_end_by_their_terms_and_younger_ones_stay(world: Ret
     assert before["events"] == 0, "its delivery goes first"
     assert world.world.value("SELECT count(*) FROM outbox WHERE tenant_id = :t AND event_id = :y", t=tenant, y=young) == 1
     assert world.world.value("SELECT count(*) FROM webhook_secrets WHERE endpoint_id = :e", e=endpoint) == 1
+    left = world.world.rows("SELECT key FROM explanation_jobs WHERE tenant_id = :t ORDER BY key", t=tenant)
+    assert [row.key for row in left] == ["its traces are kept", "young"]
 
 
 @pytest.mark.parametrize("whole", [False, True])
