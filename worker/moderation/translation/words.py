@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
+from worker.moderation.translation.facts import PATTERNS
+
 
 @dataclass(frozen=True, slots=True)
 class TurningWords:
@@ -202,8 +204,8 @@ LATIN_FAKE = r"(?:deep)?fake"  # in every language
 # What a word goes on with: to Python, vowel signs and accents of Hebrew, Arabic, Indian and Thai letters are no part of words.
 INSIDE = "[\\w\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0dff\u0e31-\u0e4e]"
 JOINING = frozenset({"ar", "fa", "he", "ja", "ko", "zh"})  # words join others without a space: a stem may stand anywhere
-UNSPACED = frozenset({"ja", "zh"})  # no word has an end
-LITERAL = r"(?P<literal>(?<![A-Za-z])(?:real|generated)(?![A-Za-z]))"
+ENDLESS = frozenset({"ja", "zh"})  # no word has an end
+LITERAL = f"(?P<literal>{PATTERNS['verdict']})"
 STOPS = r"[,;:.!?…()—–、，；：。！？،؛۔।]|\s-\s"
 # What is said of the clause before: a comma in front of it parts nothing.
 SUBORDINATORS = "that|dass|daß|que|qu|che|że|že|hogy|att|dat|că|что|що|че|ότι|πως"
@@ -225,7 +227,7 @@ def turning_words(primary: str) -> TurningWords | None:
     if primary not in WORDS:
         return None
     whole, parts, real, fake, clauses = (text.split() for text in WORDS[primary])
-    begins, ends = ("", "") if primary in UNSPACED else (f"(?<!{INSIDE})", f"(?!{INSIDE})")
+    begins, ends = ("", "") if primary in ENDLESS else (f"(?<!{INSIDE})", f"(?!{INSIDE})")
     anywhere = "" if primary in JOINING else begins
     sides = (("real", real), ("fake", [*fake, LATIN_FAKE]))
     named = [LITERAL, *(f"(?P<{side}>{anywhere}(?:{'|'.join(stems)}))" for side, stems in sides)]
