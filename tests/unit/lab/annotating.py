@@ -1,7 +1,7 @@
 """What tests of the annotation pipeline share: a scripted explainer behind a fake transport, and pictures as it is shown them."""
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ SIGN = Clue(where="street sign", what="The letters melt into each other.")
 WINDOW = Clue(where="window frame", what="The bars end in the air.")
 PRICES = Prices(prompt=10.0, completion=20.0)
 
-Respond = Callable[[httpx.Request], httpx.Response] | Callable[[httpx.Request], Awaitable[httpx.Response]]
+Respond = Callable[[httpx.Request], httpx.Response] | Callable[[httpx.Request], Coroutine[None, None, httpx.Response]]
 
 
 class Clock:

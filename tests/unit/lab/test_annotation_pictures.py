@@ -221,7 +221,7 @@ async def test_what_ends_a_run_lets_nobody_pay_twice_for_replies_that_were_under
         await both_out.wait()
         if overbilled:
             return completion(said(HAND), usage={"prompt_tokens": 90_000, "completion_tokens": 100})
-        for _ in range(1000):
+        for _turn in range(1000):
             await asyncio.sleep(0)  # long after the other reply has ended the run
         return completion(said(HAND))
 
