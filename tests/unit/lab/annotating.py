@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 from PIL import Image
 
 from worker.lab.annotation.clues import Clue
@@ -93,7 +94,8 @@ def a_picture(file: str = "a.png") -> Shown:
 
 
 def draw(folder: Path, names: Sequence[str], side: int = 224) -> None:
-    """Pictures that can be told apart, in `folder`."""
+    """Pictures that can be told apart, in `folder`: the same bytes at any time. Pillow's own noise depends on what was drawn before."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, name in enumerate(names):
-        Image.effect_noise((side, side), 20 + 5 * number).convert("RGB").save(folder / name)
+        noise = np.random.default_rng(number).integers(0, 256, (side, side), dtype=np.uint8)
+        Image.fromarray(noise).convert("RGB").save(folder / name)
