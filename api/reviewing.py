@@ -124,7 +124,7 @@ def _outcome(row: OutcomeRow, case: Case) -> bodies.TaskOutcome:
         honesty=HONESTY[case.training] if case.training else None,
         width=row.width,
         height=row.height,
-        error=ErrorBody(code=row.error_code, message=row.error_message or "") if row.error_code else None,
+        error=ErrorBody.of(row.error_code, row.error_message),
     )
 
 

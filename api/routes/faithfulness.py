@@ -68,7 +68,7 @@ def _check(check: StoredCheck) -> FaithfulnessCheck:
         beyond_control=found.beyond_control,
         maskings=list(map(_masking, found.maskings)),
         cost=_cost(found.cost),
-        error=ErrorBody(code=found.error_code, message=found.error_message or "") if found.error_code else None,
+        error=ErrorBody.of(found.error_code, found.error_message),
         created_at=check.created_at,
     )
 

@@ -183,7 +183,7 @@ def describe(item: store.ItemStanding) -> Item:
         path=ZoomPath(item.path) if item.path else None,
         release=item.release,
         training=item.training,
-        error=_error(item.error.code, item.error.message) if item.error else None,
+        error=ErrorBody.of(item.error.code, item.error.message) if item.error else None,
         erased_at=item.erased_at,
     )
 
@@ -210,7 +210,7 @@ def _outcome(row: OutcomeRow) -> OutcomeBody:
         height=row.height,
         sent_sha256=row.sent_sha256,
         degradation=_degradation(row),
-        error=_error(row.error_code, row.error_message),
+        error=ErrorBody.of(row.error_code, row.error_message),
         created_at=row.created_at,
     )
 
@@ -257,7 +257,3 @@ def _trace(row: TraceRow) -> TraceBody:
         completion_tokens=row.completion_tokens,
         seconds=row.seconds,
     )
-
-
-def _error(code: str | None, message: str | None) -> ErrorBody | None:
-    return ErrorBody(code=code, message=message or "") if code else None

@@ -133,7 +133,7 @@ def _described(look: store.Look) -> dict[str, object]:
         "region": look.position,
         "question": look.question,
         "state": look.state,
-        "error": ErrorBody(code=look.error_code, message=look.error_message or "") if look.error_code else None,
+        "error": ErrorBody.of(look.error_code, look.error_message),
         "answer": _said(look, look.answer) if look.answer else None,
         "created_at": look.created_at,
     }

@@ -1,7 +1,7 @@
 """Items, their outcomes, regions and traces. Texts of models and submitters are data: show them escaped."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from uuid import UUID
 
 from pydantic import Field
@@ -26,6 +26,11 @@ class ErrorBody(Answer):
 
     code: str
     message: str
+
+    @classmethod
+    def of(cls, code: str | None, message: str | None) -> Self | None:
+        """Of what is recorded; None where no error is."""
+        return cls(code=code, message=message or "") if code else None
 
 
 class Item(Answer):

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -319,12 +320,7 @@ async def test_a_job_is_its_tenants_alone(world: World, engine: Engine, settings
 def test_attention_worker_has_no_engine_does_its_jobs_and_drains(
     world: World, valkey: "redis.Redis", settings: Settings, tmp_path: Path
 ) -> None:
-    stop = threading.Event()
-    quick = settings.model_copy(update={"sweep_seconds": 0.3})
-    thread = threading.Thread(target=run_dispatcher, args=(quick, stop))
-    worker = WorkerProcess(quick, tmp_path / "attention.log", queues="attention")
-    thread.start()
-    try:
+    with working(settings, tmp_path, queues="attention") as worker:
         batch_id = judged_batch(world, {0: 0.9})
         jobs = [ask(world.engine, batch_id, key=key) for key in ("verdict", REFUSED)]
         assert eventually(lambda: {row(world, job).state for job in jobs} == {"done", "failed"})
@@ -334,21 +330,12 @@ def test_attention_worker_has_no_engine_does_its_jobs_and_drains(
         loaded = next(event for event in worker.events() if event["event"] == "worker_loaded")
         assert loaded["explains"] == ["attention"]
         assert "release" not in loaded  # no model was loaded
-    finally:
-        worker.stop()
-        stop.set()
-        thread.join(DEADLINE_SECONDS)
 
 
 def test_translations_that_hang_keep_one_thread_and_images_are_judged(
     world: World, valkey: "redis.Redis", settings: Settings, tmp_path: Path
 ) -> None:
-    stop = threading.Event()
-    quick = settings.model_copy(update={"sweep_seconds": 0.3})
-    thread = threading.Thread(target=run_dispatcher, args=(quick, stop))
-    worker = WorkerProcess(quick, tmp_path / "worker.log", queues="scan,translations")
-    thread.start()
-    try:
+    with working(settings, tmp_path, queues="scan,translations"):
         judged = judged_batch(world, {0: 0.9})
         jobs = [ask(world.engine, judged, kind=JobKind.TRANSLATION, key=f"{HANGING}{number}") for number in range(5)]
         assert eventually(lambda: [row(world, job).state for job in jobs].count("running") == 1)
@@ -356,10 +343,22 @@ def test_translations_that_hang_keep_one_thread_and_images_are_judged(
         batch_id = world.batch(20)
         assert eventually(lambda: world.value("SELECT state FROM batches WHERE id = :id", id=batch_id) == "finished")
         assert [row(world, job).state for job in jobs].count("running") == 1
+
+
+@contextmanager
+def working(settings: Settings, folder: Path, *, queues: str) -> Iterator[WorkerProcess]:
+    """A worker of these queues, and a dispatcher that sweeps often."""
+    stop = threading.Event()
+    quick = settings.model_copy(update={"sweep_seconds": 0.3})
+    dispatching = threading.Thread(target=run_dispatcher, args=(quick, stop))
+    worker = WorkerProcess(quick, folder / "worker.log", queues=queues)
+    dispatching.start()
+    try:
+        yield worker
     finally:
         worker.stop()
         stop.set()
-        thread.join(DEADLINE_SECONDS)
+        dispatching.join(DEADLINE_SECONDS)
 
 
 def eventually(holds: Callable[[], bool]) -> bool:
