@@ -28,7 +28,7 @@ ZOOMIN = (sys.executable, "-m", "worker.cli")
 START_SECONDS = 240  # the engine compiles its first grammar on two busy cores
 SAMPLES = Path(str(files("worker.local"))) / "samples"
 QUICK_REPAIR = {  # the production values make a test of repair wait for minutes
-    "ZOOMIN_LEASE_SECONDS": "10",
+    "ZOOMIN_LEASE_SECONDS": "30",  # an image must finish within it, or the engine passes for stuck: sixteen share two busy cores
     "ZOOMIN_HEARTBEAT_SECONDS": "2",
     "ZOOMIN_SWEEP_SECONDS": "1",
     "ZOOMIN_ANNOUNCE_TIMEOUT_SECONDS": "5",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.lab.verdicts import judged_as, label
+from tests.unit.lab.verdicts import BOX, judged_as, label
 from worker.lab.evaluation import bootstrap
 from worker.lab.evaluation.evaluation import explained_by_faithfulness, summarise
 from worker.lab.evaluation.faithfulness import METRICS, faithfulness_figures, faithfulness_table, to_test
@@ -31,7 +31,11 @@ def after_test(name: str, p: float, masked: float, control: float, *, real: bool
     return replace(judged_as(label(name, None if real else "x4plus"), p), faithfulness=found(p, maskings, CheckCost()))
 
 
-PICTURES = (after_test("a", 0.9, 0.4, 0.9), after_test("b", 0.8, 0.5, 0.78), after_test("c", 0.7, 0.72, 0.45, real=True))
+PICTURES = (
+    replace(after_test("a", 0.9, 0.4, 0.9), found=(BOX,)),
+    after_test("b", 0.8, 0.5, 0.78),
+    after_test("c", 0.7, 0.72, 0.45, real=True),
+)
 
 
 def test_figures_of_a_small_example_are_those_computed_by_hand() -> None:
@@ -56,6 +60,8 @@ def test_rows_part_the_right_from_the_wrong_and_fill_from_fill() -> None:
     assert [(name, row.pictures) for name, row in rows.items()] == [
         ("called generated", 3),
         ("generated, and called so", 2),
+        ("of these, 70% and more of it cited", 1),
+        ("of these, less of it cited", 1),
         ("real, and called generated", 1),
         ("called generated, blurred", 3),
         ("called generated, mean colour", 3),

@@ -5,7 +5,7 @@ import pytest
 from tests.unit.lab.verdicts import judged_as, label
 from worker.lab.evaluation.figures import Metric
 from worker.lab.evaluation.localisation import box_figures, box_table, histograms
-from worker.lab.evaluation.matching import match_boxes
+from worker.lab.evaluation.matching import covered_share, match_boxes
 from worker.moderation.boxes import Box
 
 SQUARE = Box(0, 0, 100, 100)
@@ -64,6 +64,12 @@ def test_the_matching_is_the_largest_not_the_greediest() -> None:
 
 def test_the_union_mask_counts_overlaps_once() -> None:
     assert match_boxes([SQUARE], [HALF, Box(0, 25, 100, 75)]).union_mask_iou == pytest.approx(0.75)
+
+
+def test_a_true_box_is_covered_by_its_share_and_counts_once() -> None:
+    assert covered_share([SQUARE], [HALF, Box(0, 25, 100, 75)]) == pytest.approx(0.75)
+    assert covered_share([SQUARE, EAST], [SQUARE, Box(0, 0, 400, 50)]) == pytest.approx(0.75)
+    assert covered_share([SQUARE], []) == covered_share([], [SQUARE]) == 0
 
 
 def test_a_missed_box_counts_zero_in_ours_and_not_in_the_papers_mean() -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from worker.lab.evaluation.bootstrap import Places, Statistic, estimate
 from worker.lab.evaluation.figures import Estimate, Figures, Metric, Row, Table
 from worker.lab.evaluation.judged import Judged
+from worker.lab.evaluation.matching import covered_share
 from worker.lab.evaluation.picture_set import sample_by_source
 from worker.lab.labels import Label
 from worker.moderation.faithfulness import TOGETHER, Fill
@@ -16,6 +17,7 @@ from worker.moderation.outcomes import Verdict
 from worker.moderation.policy import UNEXPLAINED
 
 CALLED_REAL_SHARE = 0.25  # of the pictures that are tested, beside them: what a fill does to a score that is low
+WELL_COVERED = 0.7  # of what was made: what is left of it may well carry the verdict by itself
 METRICS = (
     Metric.FAITHFULNESS_DROP,
     Metric.FAITHFULNESS_CONTROL,
@@ -26,8 +28,8 @@ METRICS = (
 )
 NOTE = (
     "All cited regions of a picture are hidden at once, the picture is judged anew, and so it is with boxes of the same sides hidden "
-    "elsewhere; both for each fill. The difference is taken picture by picture. On pictures that are called real a drop below zero would "
-    "mean that the fill itself looks generated."
+    "elsewhere; both for each fill. The difference is taken picture by picture. What was made but not cited stays in sight, and may "
+    "carry the verdict. On pictures that are called real a drop below zero would mean that the fill itself looks generated."
 )
 TITLES = {Fill.BLUR: "called generated, blurred", Fill.MEAN: "called generated, mean colour"}
 
@@ -55,7 +57,7 @@ def faithfulness_figures(tested: Sequence[Judged]) -> Figures:
 
 
 def faithfulness_table(tested: Sequence[Judged]) -> Table:
-    """A row for what was called generated, one each for those rightly and wrongly so, one per fill, and one for what was called real."""
+    """Rows for what was called generated: rightly or not, how much of what was made it cites, each fill. One for what was called real."""
     generated = called(tested, Verdict.GENERATED)
     rows = [
         _row("called generated", generated, _figures(generated)),
@@ -83,10 +85,17 @@ def fill_drops(pictures: Sequence[Judged], fill: Fill) -> Drops:
 
 
 def _by_truth(pictures: Sequence[Judged]) -> Mapping[str, list[Judged]]:
+    rightly = [picture for picture in pictures if picture.generated]
     return {
-        "generated, and called so": [picture for picture in pictures if picture.generated],
+        "generated, and called so": rightly,
+        f"of these, {WELL_COVERED:.0%} and more of it cited": [picture for picture in rightly if _cited(picture) >= WELL_COVERED],
+        "of these, less of it cited": [picture for picture in rightly if _cited(picture) < WELL_COVERED],
         "real, and called generated": [picture for picture in pictures if not picture.generated],
     }
+
+
+def _cited(picture: Judged) -> float:
+    return covered_share(picture.label.regions, picture.found)
 
 
 def _figures(pictures: Sequence[Judged]) -> Figures:

@@ -57,12 +57,31 @@ def hits(ious: NDArray[np.float64], threshold: float) -> int:
 
 def union_mask_iou(true: Sequence[Box], found: Sequence[Box]) -> float:
     """IoU of the areas that the boxes cover together, however they overlap; 0 where neither side covers anything."""
+    cells = _cells(true, found)
+    union = float(cells.areas[cells.true | cells.found].sum())
+    return float(cells.areas[cells.true & cells.found].sum()) / union if union else 0.0
+
+
+def covered_share(true: Sequence[Box], found: Sequence[Box]) -> float:
+    """Share of the true boxes' area that lies in found ones, however they overlap; 0 where the true ones cover nothing."""
+    cells = _cells(true, found)
+    whole = float(cells.areas[cells.true].sum())
+    return float(cells.areas[cells.true & cells.found].sum()) / whole if whole else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """The rectangles between all boxes' edges, as rows and columns: each lies wholly inside or outside of any box."""
+
+    areas: NDArray[np.float64]
+    true: NDArray[np.bool_]
+    found: NDArray[np.bool_]
+
+
+def _cells(true: Sequence[Box], found: Sequence[Box]) -> _Cells:
     boxes = [box.ordered() for box in (*true, *found)]
     xs, ys = (np.unique([value for box in boxes for value in pair(box)]) for pair in (_across, _down))
-    areas = np.outer(np.diff(ys), np.diff(xs))  # of the cells between all edges: each lies wholly inside or outside of any box
-    covered_by_true, covered_by_found = (_covered(side, xs, ys) for side in (true, found))
-    union = float(areas[covered_by_true | covered_by_found].sum())
-    return float(areas[covered_by_true & covered_by_found].sum()) / union if union else 0.0
+    return _Cells(np.outer(np.diff(ys), np.diff(xs)), _covered(true, xs, ys), _covered(found, xs, ys))
 
 
 def _across(box: Box) -> tuple[float, float]:
