@@ -147,7 +147,7 @@ def calibrate(
         plan = Plan(controls=False, robustness=grid_pictures if bands else 0, grid=BANDS)
         judged, _ = _judge_now(settings, pictures, plan, output, show)
     fit = fit_calibration(pictures, judged.main)
-    found = fit_bands([*judged.main, *chain.from_iterable(judged.robustness.values())]) if bands else {}
+    found = fit_bands([*judged.main, *chain.from_iterable(judged.robustness.values())], fit.calibration) if bands else {}
     write_calibration(checkpoint, fit, {band.value: one.as_card() for band, one in found.items()})
     before, after = fit.raw, fit.calibrated
     if as_json:
@@ -166,7 +166,8 @@ def calibrate(
 
 def _accuracy_in_words(fit: "BandFit") -> str:
     found = fit.accuracy
-    return f"right {found.value:.1%} [{found.low:.1%}, {found.high:.1%}], of {found.images:,} pictures"
+    under = "a calibration of its own" if fit.calibration else "the one over all, as its own would be no better"
+    return f"right {found.value:.1%} [{found.low:.1%}, {found.high:.1%}] of {found.images:,} pictures, under {under}"
 
 
 def _tell(evaluation: "Evaluation", as_json: bool) -> None:

@@ -7,9 +7,11 @@ from tests.unit.lab.verdicts import judged_as, label
 from worker.lab.evaluation.bands import band_table, fit_bands
 from worker.lab.evaluation.figures import Metric
 from worker.lab.evaluation.judged import Judged
+from worker.moderation.calibration import Calibration
 from worker.moderation.degradation import Degradation, DegradationBand
 
 CLEAN, BLURRED = Degradation(), Degradation(blur=1.5)
+OVERALL = Calibration(4.0, 0.0)  # right where classes lie 4 apart and their logits spread by 1
 
 
 def judged(count: int, degradation: Degradation | None, apart: float, sources: int = 20) -> list[Judged]:
@@ -24,21 +26,33 @@ def judged(count: int, degradation: Degradation | None, apart: float, sources: i
     return pictures
 
 
-def test_each_band_has_a_calibration_and_an_accuracy_of_its_own() -> None:
-    fits = fit_bands([*judged(200, CLEAN, 4.0), *judged(100, BLURRED, 0.5)])
+def test_a_band_has_an_accuracy_and_a_calibration_of_its_own_where_the_overall_one_is_wrong() -> None:
+    fits = fit_bands([*judged(200, CLEAN, 4.0), *judged(100, BLURRED, 0.5)], OVERALL)
     assert set(fits) == {DegradationBand.CLEAN, DegradationBand.BLURRED}
     clean, blurred = fits[DegradationBand.CLEAN], fits[DegradationBand.BLURRED]
     assert (clean.accuracy.images, blurred.accuracy.images) == (200, 100)
     assert clean.accuracy.value > 0.9 > 0.75 > blurred.accuracy.value
     assert blurred.accuracy.low < blurred.accuracy.value < blurred.accuracy.high
-    assert clean.calibration.scale > 2 * blurred.calibration.scale
-    assert blurred.as_card()["accuracy"]["images"] == 100
+    assert clean.calibration is None
+    assert blurred.calibration is not None
+    assert blurred.calibration.scale < 0.5 * OVERALL.scale
+    assert clean.as_card().keys() == {"accuracy"}
+    assert blurred.as_card().keys() == {"scale", "offset", "accuracy"}
 
 
 def test_where_scores_tell_nothing_the_calibrated_one_is_the_share_that_is_generated() -> None:
-    fit = fit_bands(judged(120, BLURRED, -3.0))[DegradationBand.BLURRED]
+    fit = fit_bands(judged(120, BLURRED, -3.0), OVERALL)[DegradationBand.BLURRED]
+    assert fit.calibration is not None
     assert [fit.calibration.apply(p) for p in (0.0, 0.3, 1.0)] == pytest.approx([0.5, 0.5, 0.5], abs=1e-4)
     assert fit.accuracy.value < 0.7
+
+
+def one_real_photograph() -> list[Judged]:
+    """Enough pictures of both classes, but the real ones are all of one photograph: many a resample has none."""
+    return [
+        replace(picture, label=replace(picture.label, source=f"photos/{number}" if picture.generated else "photos/0"))
+        for number, picture in enumerate(judged(100, BLURRED, 2.0))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -48,11 +62,12 @@ def test_where_scores_tell_nothing_the_calibrated_one_is_the_share_that_is_gener
         judged(200, BLURRED, 2.0, sources=10),
         judged(200, None, 2.0),
         [picture for picture in judged(200, BLURRED, 2.0) if picture.generated],
+        one_real_photograph(),
     ],
-    ids=["few pictures", "few photographs", "not estimated", "one class"],
+    ids=["few pictures", "few photographs", "not estimated", "one class", "one photograph of one class"],
 )
 def test_of_too_few_nothing_is_claimed(pictures: list[Judged]) -> None:
-    assert fit_bands(pictures) == {}
+    assert fit_bands(pictures, OVERALL) == {}
 
 
 def test_the_table_keeps_pictures_as_they_came_and_altered_ones_apart() -> None:

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 from sklearn.model_selection import GroupKFold
 
-from worker.lab.evaluation.bootstrap import Places, estimate
+from worker.lab.evaluation.bootstrap import estimate
 from worker.lab.evaluation.calibrate import platt
 from worker.lab.evaluation.figures import Metric, Row, Table
 from worker.lab.evaluation.judged import Judged
@@ -34,24 +33,29 @@ METRICS = {
 
 @dataclass(frozen=True, slots=True)
 class BandFit:
-    """What was found of a band."""
+    """What was found of a band. `calibration` is None where one of its own is no better than the overall one, which then holds there."""
 
-    calibration: Calibration
+    calibration: Calibration | None
     accuracy: Accuracy
 
     def as_card(self) -> dict[str, Any]:
         """What stands in the checkpoint's card."""
-        return {**asdict(self.calibration), "accuracy": asdict(self.accuracy)}
+        return {**(asdict(self.calibration) if self.calibration else {}), "accuracy": asdict(self.accuracy)}
 
 
-def fit_bands(pictures: Iterable[Judged]) -> Mapping[DegradationBand, BandFit]:
-    """Of each band that enough scored pictures are in; of others nothing, and the overall calibration holds there."""
+def fit_bands(pictures: Iterable[Judged], overall: Calibration) -> Mapping[DegradationBand, BandFit]:
+    """Of each band that enough scored pictures are in; of others nothing, and the `overall` calibration holds there.
+
+    A band's own calibration is judged on photographs that it was not fitted to, and kept where it is better by more than chance: of a
+    few hundred pictures, a fit is mostly noise where the overall one is right already.
+    """
     by_band: dict[DegradationBand, list[Judged]] = {}
     for picture in pictures:
         if picture.band is not None and picture.p_generated_raw is not None:
             by_band.setdefault(picture.band, []).append(picture)
     scores = {band: raw_scores(found) for band in DegradationBand if (found := by_band.get(band))}
-    return {band: _fit(raw) for band, raw in scores.items() if _is_enough(raw)}
+    fits = {band: _fit(raw, overall) for band, raw in scores.items() if _is_enough(raw)}
+    return {band: fit for band, fit in fits.items() if fit is not None}
 
 
 def band_table(main: Sequence[Judged], altered: Iterable[Sequence[Judged]]) -> Table:
@@ -80,8 +84,12 @@ def _is_enough(raw: Scores) -> bool:
     return len(raw.p) >= LEAST_PICTURES and fewest >= FOLDS and len(np.unique(raw.sources)) >= LEAST_SOURCES
 
 
-def _fit(raw: Scores) -> BandFit:
-    return BandFit(_calibration(raw), _cross_fitted(raw))
+def _fit(raw: Scores, overall: Calibration) -> BandFit | None:
+    """None where too few photographs are of one class to say how often the release is right."""
+    own, shared = _cross_fitted(raw), _under(overall, raw)
+    is_better = _is_better(own, shared)
+    accuracy = _accuracy(own if is_better else shared)
+    return accuracy and BandFit(_calibration(raw) if is_better else None, accuracy)
 
 
 def _calibration(raw: Scores) -> Calibration:
@@ -91,19 +99,28 @@ def _calibration(raw: Scores) -> Calibration:
         return Calibration(FLAT, logit(float(raw.generated.mean())))
 
 
-def _cross_fitted(raw: Scores) -> Accuracy:
-    """Of each photograph's pictures, under a calibration fitted to other photographs."""
+def _under(calibration: Calibration, raw: Scores) -> Scores:
+    return Scores(raw.generated, np.array([calibration.apply(p) for p in raw.p]), raw.sources)
+
+
+def _cross_fitted(raw: Scores) -> Scores:
+    """Each photograph's pictures under a calibration fitted to other photographs."""
     p = np.empty_like(raw.p)
     for known, held in GroupKFold(FOLDS).split(raw.p, groups=raw.sources):
-        fitted = _calibration(raw.at(known))
-        p[held] = [fitted.apply(score) for score in raw.p[held]]
-    judged = Scores(raw.generated, p, raw.sources)
+        p[held] = _under(_calibration(raw.at(known)), raw.at(held)).p
+    return Scores(raw.generated, p, raw.sources)
+
+
+def _is_better(own: Scores, shared: Scores) -> bool:
+    """Whether the interval of what `own` saves of the Brier score lies above 0."""
+    saved = (shared.p - shared.generated) ** 2 - (own.p - own.generated) ** 2
+    found = estimate({Metric.BRIER: lambda places: float(saved[places].mean())}, own.sources)[Metric.BRIER]
+    return found.low is not None and found.low > 0
+
+
+def _accuracy(scores: Scores) -> Accuracy | None:
     name = Metric.BALANCED_ACCURACY
-    found = estimate({name: partial(_balanced_at, judged)}, judged.sources)[name]
+    found = estimate({name: lambda places: balanced_accuracy(scores.at(places))}, scores.sources)[name]
     if found.value is None or found.low is None or found.high is None:
-        raise RejectedError("accuracy_undetermined", "Too few photographs of one class are in a band: judge more pictures.")
-    return Accuracy(found.value, found.low, found.high, len(p))
-
-
-def _balanced_at(scores: Scores, places: Places) -> float:
-    return balanced_accuracy(scores.at(places))
+        return None
+    return Accuracy(found.value, found.low, found.high, len(scores.p))
