@@ -24,7 +24,7 @@ class Fill(StrEnum):
 class Masking:
     """P(generated) with cited regions hidden, and with as much hidden elsewhere. `controls` are in original, oriented pixels.
 
-    Of the cited boxes' sides or, where there is no room for these, pieces of them: the same area either way.
+    Of the cited boxes' sides, or pieces of them where these overlap or there is no room: the area that the cited ones cover either way.
     """
 
     position: int

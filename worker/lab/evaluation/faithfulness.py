@@ -27,9 +27,10 @@ METRICS = (
     Metric.FAITHFULNESS_UNTESTED,
 )
 NOTE = (
-    "All cited regions of a picture are hidden at once, the picture is judged anew, and so it is with boxes of the same sides hidden "
-    "elsewhere; both for each fill. The difference is taken picture by picture. What was made but not cited stays in sight, and may "
-    "carry the verdict. On pictures that are called real a drop below zero would mean that the fill itself looks generated."
+    "All cited regions of a picture are hidden at once, the picture is judged anew, and so it is with as much area hidden elsewhere, in "
+    "boxes of the same sides or in pieces of them; both for each fill. The difference is taken picture by picture. What was made but not "
+    "cited stays in sight, and may carry the verdict. On pictures that are called real a drop below zero would mean that the fill itself "
+    "looks generated."
 )
 TITLES = {Fill.BLUR: "called generated, blurred", Fill.MEAN: "called generated, mean colour"}
 

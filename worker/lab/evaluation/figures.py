@@ -120,7 +120,9 @@ MEANINGS = {
     Metric.LOGPROB_GAP: Meaning("largest gap", "largest difference of a verdict's log-probabilities from those recorded, nats"),
     Metric.SECONDS_PER_MAP: Meaning("seconds", "per verdict, for all its maps, pictures and arrays; loading excluded, median"),
     Metric.FAITHFULNESS_DROP: Meaning("drop", "of P(generated), when all cited regions are hidden; mean over the fills and the pictures"),
-    Metric.FAITHFULNESS_CONTROL: Meaning("drop, elsewhere", "the same when boxes of the same sides are hidden outside all that is cited"),
+    Metric.FAITHFULNESS_CONTROL: Meaning(
+        "drop, elsewhere", "the same when as much area is hidden outside all that is cited, in boxes of the same sides or in pieces of them"
+    ),
     Metric.FAITHFULNESS_DIFFERENCE: Meaning("difference", "the drop less that elsewhere, picture by picture; mean"),
     Metric.FAITHFULNESS_AUC: Meaning("AUC, cited or not", "probability that hiding cited regions lowers the score more than hiding others"),
     Metric.FAITHFULNESS_UNMOVED: Meaning(
