@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from worker.lab.annotation.clues import Clue
-from worker.lab.annotation.endpoint import ChatEndpoint
+from worker.lab.annotation.endpoint import explainer_endpoint
 from worker.lab.annotation.explaining import Explainer, Shown
 from worker.lab.annotation.pace import Pace
 from worker.lab.annotation.recipe import Recipe
@@ -73,7 +73,7 @@ def an_explainer(
     """An explainer whose endpoint answers so, at 10 and 20 a million tokens; a request costs at most 0.054."""
     clock = clock or Clock()
     return Explainer(
-        endpoint=ChatEndpoint(URL, "secret", httpx.MockTransport(respond)),
+        endpoint=explainer_endpoint(URL, "secret", httpx.MockTransport(respond)),
         model="gpt-4o",
         recipe=recipe or Recipe(),
         purse=Purse(prices=PRICES, budget=budget, most_prompt_tokens=4000, most_completion_tokens=700),

@@ -115,7 +115,7 @@ class Endpoint:
         self.spoilt += said != honest
         if isinstance(said, httpx.Response):
             return said
-        answer = said if "choices" in said else completion(json.dumps(said, ensure_ascii=False))
+        answer = said if "choices" in said else completion(json.dumps(said))  # ASCII: half a surrogate comes only quoted twice
         return httpx.Response(200, content=json.dumps(answer))
 
     @property

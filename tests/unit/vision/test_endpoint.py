@@ -1,19 +1,23 @@
+import asyncio
 import base64
 import io
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from PIL import Image
 
-from worker.moderation.errors import MisconfiguredError, RejectedError, TransientError, ZoomInError
+from worker.moderation.errors import MisconfiguredError, OutageError, RejectedError
 from worker.moderation.outcomes import Verdict
 from worker.moderation.release import Training
 from worker.moderation.settings import Settings
-from worker.vision.endpoint import EndpointAddress, EndpointVision, read_top_logprobs
+from worker.vision.chat_endpoint import Token
+from worker.vision.checkpoint import Limits
+from worker.vision.endpoint import MOST_REPLY_BYTES, EndpointAddress, EndpointVision, read_top_logprobs
 from worker.vision.load import load_vision_model
 from worker.vision.model import Coordinates, ImagePart, Question, Turn
 
@@ -40,7 +44,14 @@ def completion(content: list[dict[str, Any]] | None = None) -> dict[str, Any]:
     }
 
 
-def endpoint(respond: Callable[[httpx.Request], httpx.Response], key: str | None = None) -> EndpointVision:
+def tokens(*entries: dict[str, Any]) -> tuple[Token, ...]:
+    return msgspec.convert(entries, tuple[Token, ...])
+
+
+Respond = Callable[[httpx.Request], httpx.Response] | Callable[[httpx.Request], Coroutine[None, None, httpx.Response]]
+
+
+def endpoint(respond: Respond, key: str | None = None) -> EndpointVision:
     return EndpointVision(ADDRESS, key, httpx.MockTransport(respond))
 
 
@@ -65,42 +76,34 @@ async def test_conversation_goes_out_with_lossless_images_in_place_and_the_schem
     assert sent.tobytes() == PIXELS.tobytes()
 
 
-@pytest.mark.parametrize(
-    ("status", "kind"),
-    [
-        (429, TransientError),
-        (500, TransientError),
-        (503, TransientError),
-        (408, TransientError),
-        (401, MisconfiguredError),
-        (403, MisconfiguredError),
-        (404, MisconfiguredError),
-        (307, MisconfiguredError),
-        (400, RejectedError),
-        (413, RejectedError),
-    ],
-)
-async def test_status_becomes_what_the_caller_does_next(status: int, kind: type[ZoomInError]) -> None:
-    with pytest.raises(kind) as error:
-        await endpoint(lambda _: httpx.Response(status), key="secret").answer(QUESTION)
-    assert "secret" not in error.value.message
+async def test_errors_name_the_host_and_the_settings_and_no_more() -> None:
+    with pytest.raises(MisconfiguredError) as error:
+        await endpoint(lambda _: httpx.Response(401), key="secret").answer(QUESTION)
+    assert error.value.message == "models.example answered 401: check ZOOMIN_MODEL_API_KEY, and model and address in ZOOMIN_MODEL."
 
 
-@pytest.mark.parametrize("failure", [httpx.ConnectError("refused"), httpx.ReadTimeout("slow"), httpx.RemoteProtocolError("cut")])
-async def test_unreachable_endpoint_is_worth_a_retry(failure: httpx.HTTPError) -> None:
-    def respond(_: httpx.Request) -> httpx.Response:
-        raise failure
+async def test_the_longest_reply_with_all_its_candidates_stays_well_within_the_bound() -> None:
+    content = [token("字", **{f"字{number:02}": 0.05 for number in range(20)})] * Limits().zoom_max_tokens
+    response = httpx.Response(200, json=completion(content))
+    assert 4 * len(response.content) < MOST_REPLY_BYTES
+    assert (await endpoint(lambda _: response).answer(QUESTION)).text == '{"verdict":"real"}'
 
-    with pytest.raises(TransientError) as error:
-        await endpoint(respond).answer(QUESTION)
+
+async def test_a_reply_without_an_end_is_given_up_by_its_size() -> None:
+    with pytest.raises(RejectedError) as error:
+        await endpoint(lambda _: httpx.Response(200, content=b" " * (MOST_REPLY_BYTES + 1))).answer(QUESTION)
+    assert error.value.code == "endpoint_reply_too_large"
+
+
+async def test_a_reply_that_takes_too_long_as_a_whole_is_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def dawdle(_: httpx.Request) -> httpx.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr("worker.vision.endpoint.REPLY_SECONDS", 0.05)
+    with pytest.raises(OutageError) as error:
+        await endpoint(dawdle).answer(QUESTION)
     assert error.value.code == "endpoint_unreachable"
-
-
-@pytest.mark.parametrize("body", ["<html>", "{}", '{"choices":[]}'])
-async def test_reply_that_is_no_completion_is_worth_a_retry(body: str) -> None:
-    with pytest.raises(TransientError) as error:
-        await endpoint(lambda _: httpx.Response(200, text=body)).answer(QUESTION)
-    assert error.value.code == "endpoint_reply_malformed"
 
 
 async def test_missing_logprobs_mean_no_score() -> None:
@@ -109,7 +112,7 @@ async def test_missing_logprobs_mean_no_score() -> None:
 
 
 def test_score_is_read_where_the_verdict_value_begins() -> None:
-    entries = [
+    entries = tokens(
         token('{"explanation":"'),
         token("real", real=0.99, generated=0.01),
         token('","verdict'),
@@ -117,7 +120,7 @@ def test_score_is_read_where_the_verdict_value_begins() -> None:
         token("gen", generated=0.5, gen=0.25, real=0.2, other=0.05),
         token("erated", erated=1.0),
         token('"}'),
-    ]
+    )
     logprobs = read_top_logprobs(entries)
     assert logprobs is not None
     assert math.exp(logprobs[Verdict.GENERATED]) == pytest.approx(0.75)
@@ -125,18 +128,24 @@ def test_score_is_read_where_the_verdict_value_begins() -> None:
 
 
 def test_token_that_holds_the_quote_and_the_word_is_read() -> None:
-    logprobs = read_top_logprobs([token('{"verdict":'), token(' "real', **{' "real': 0.6, ' "generated': 0.4, "real": 0.1})])
+    logprobs = read_top_logprobs(tokens(token('{"verdict":'), token(' "real', **{' "real': 0.6, ' "generated': 0.4, "real": 0.1})))
     assert logprobs is not None
     assert math.exp(logprobs[Verdict.REAL]) == pytest.approx(0.6)
     assert math.exp(logprobs[Verdict.GENERATED]) == pytest.approx(0.4)
 
 
 def test_verdict_outside_the_top_is_impossible_not_missing() -> None:
-    assert read_top_logprobs([token('{"verdict":"'), token("real", real=1.0)]) == {Verdict.REAL: 0.0, Verdict.GENERATED: -math.inf}
+    assert read_top_logprobs(tokens(token('{"verdict":"'), token("real", real=1.0))) == {Verdict.REAL: 0.0, Verdict.GENERATED: -math.inf}
+
+
+def test_a_probability_beyond_one_is_certainty() -> None:
+    entry = token('{"verdict":"real', **{'{"verdict":"real': 1.0})
+    entry["top_logprobs"][0]["logprob"] = 1e6
+    assert read_top_logprobs(tokens(entry)) == {Verdict.REAL: 0.0, Verdict.GENERATED: -math.inf}
 
 
 def test_truncated_reply_has_no_score() -> None:
-    assert read_top_logprobs([token('{"explanation":"'), token("real", real=1.0)]) is None
+    assert read_top_logprobs(tokens(token('{"explanation":"'), token("real", real=1.0))) is None
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,7 @@ stops the run, which can be repeated. What is wrong with one picture's reply is 
 """
 
 import asyncio
-import base64
 import hashlib
-import io
 import json
 import time
 from collections import Counter
@@ -18,7 +16,6 @@ from typing import Any
 from PIL import Image
 
 from worker.lab.annotation.clues import CLUE_SCHEMA, Explanation, ReplyKind, read_explanation
-from worker.lab.annotation.endpoint import BusyEndpointError, ChatEndpoint, Completion, OversizedReplyError
 from worker.lab.annotation.pace import Pace
 from worker.lab.annotation.prompts import EXPLAINER_SYSTEM, VERSION, explainer_task, facts_in_words
 from worker.lab.annotation.recipe import Recipe
@@ -27,6 +24,7 @@ from worker.lab.annotation.spending import Purse
 from worker.lab.labels import Label
 from worker.moderation.boxes import Size
 from worker.moderation.errors import MisconfiguredError, OutageError, RejectedError
+from worker.vision.chat_endpoint import AttemptError, ChatEndpoint, Completion, OversizedReplyError, image_part, reply_format
 
 ATTEMPTS = 6  # at one request: with the pauses between them, about half a minute
 FIRST_PAUSE_SECONDS = 1.0  # doubles
@@ -84,7 +82,7 @@ class Explainer:
             self.purse.check(self.responses)
             try:
                 said = await self._ask_through(key, body)
-            except BusyEndpointError as error:
+            except AttemptError as error:
                 self.counts[error.code] += 1
                 await self._wait_for(error, attempt)
             else:
@@ -112,7 +110,7 @@ class Explainer:
             said = self._failed(number, key, ReplyKind.REJECTED, error, cost=0.0)
             self._refuse_a_hopeless_run(error)
             return said
-        except BusyEndpointError as error:
+        except AttemptError as error:
             self.responses.lose(number, error.code, self.purse.most if error.billed else 0.0)
             raise
         except MisconfiguredError as error:
@@ -121,7 +119,7 @@ class Explainer:
         return self._keep(number, key, completion, time.monotonic() - began)
 
     def _keep(self, number: int, key: str, completion: Completion, seconds: float) -> Said:
-        counted = (completion.prompt_tokens, completion.completion_tokens)
+        counted = (_count(completion.prompt_tokens), _count(completion.completion_tokens))
         if None in counted:
             self.counts["uncounted"] += 1
         self.counts["accepted"] += 1
@@ -152,11 +150,12 @@ class Explainer:
                 "JSON schema. These pictures are on record as rejected; name another --responses file to ask for them again.",
             )
 
-    async def _wait_for(self, error: BusyEndpointError, attempt: int) -> None:
+    async def _wait_for(self, error: AttemptError, attempt: int) -> None:
         pause = error.retry_after if error.retry_after is not None else FIRST_PAUSE_SECONDS * 2 ** (attempt - 1)
         if attempt == ATTEMPTS or pause > LONGEST_PAUSE_SECONDS:
             wish = f" It asks to wait {error.retry_after:,.0f} s." if error.retry_after is not None else ""
-            raise OutageError(error.code, f"{error.message}{wish} Tried {attempt} times; the same command goes on later.") from error
+            doubt = " Is it running, and is --explainer right?" if error.code == "endpoint_unreachable" else ""
+            raise OutageError(error.code, f"{error.message}{wish}{doubt} Tried {attempt} times; the same command goes on later.") from error
         self.pace.pause(pause)
 
     def _key(self, shown: Shown, number: int) -> str:
@@ -166,7 +165,7 @@ class Explainer:
     def _body(self, shown: Shown, number: int) -> dict[str, Any]:
         question = self._question(shown, number)
         if not self.recipe.text_only:
-            question["messages"][-1]["content"].insert(0, {"type": "image_url", "image_url": {"url": _data_url(shown.pixels)}})
+            question["messages"][-1]["content"].insert(0, image_part(shown.pixels))
         return question
 
     def _question(self, shown: Shown, number: int) -> dict[str, Any]:
@@ -180,11 +179,9 @@ class Explainer:
             "max_tokens": self.purse.most_completion_tokens,
             "temperature": self.recipe.temperature,
             "seed": number,  # tells the two apart, here and in the file of replies
-            "response_format": {"type": "json_schema", "json_schema": {"name": "clues", "schema": CLUE_SCHEMA, "strict": True}},
+            "response_format": reply_format("clues", CLUE_SCHEMA),
         }
 
 
-def _data_url(pixels: Image.Image) -> str:
-    buffer = io.BytesIO()
-    pixels.save(buffer, "PNG", compress_level=1)  # lossless: a second JPEG would add its own traces
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+def _count(tokens: int | None) -> int | None:
+    return tokens if tokens is not None and tokens >= 0 else None

@@ -14,7 +14,7 @@ import msgspec
 from worker.exports.whole_files import write_whole
 from worker.images.pool import DecodePool
 from worker.lab.annotation.annotating import Annotators, annotate_all
-from worker.lab.annotation.endpoint import ChatEndpoint
+from worker.lab.annotation.endpoint import explainer_endpoint
 from worker.lab.annotation.explaining import Explainer
 from worker.lab.annotation.grounding import Grounder
 from worker.lab.annotation.output import CARD, SUMMARY, write_pictures
@@ -82,7 +82,7 @@ def run(plan: Plan, report: Callable[[BuildProgress], None], *, vision: VisionMo
     """
     similarity = open_measure(plan.recipe.measure)
     key = plan.settings.explainer_api_key
-    endpoint = ChatEndpoint(plan.explainer_url, key.get_secret_value() if key else None)
+    endpoint = explainer_endpoint(plan.explainer_url, key.get_secret_value() if key else None)
     refuse_foreign(plan.out)
     claim(plan.out, plan.identity, "pictures, models or thresholds", [Path(IMAGES)])
     with opened_responses(plan.responses or plan.out / RESPONSES) as responses:
@@ -116,7 +116,7 @@ async def _run(
             annotated, ended = await annotate_all(plan.pictures.labels, annotators, plan.at_once, report)
     finally:
         await answering.close()
-        await explainer.endpoint.close()
+        await explainer.endpoint.aclose()
     summary = summarise(annotated, explainer, answering.card, time.monotonic() - began)
     by = {"explainer": plan.explainer_model, "grounder": answering.card.name, "plumbing": plan.recipe.text_only}
     write_pictures(annotated, plan.pictures.folder, plan.out, plan.settings.fetch_max_bytes, by)
