@@ -89,7 +89,7 @@ def _fit(raw: Scores, overall: Calibration) -> BandFit | None:
     own, shared = _cross_fitted(raw), _under(overall, raw)
     is_better = _is_better(own, shared)
     accuracy = _accuracy(own if is_better else shared)
-    return accuracy and BandFit(_calibration(raw) if is_better else None, accuracy)
+    return BandFit(_calibration(raw) if is_better else None, accuracy) if accuracy else None
 
 
 def _calibration(raw: Scores) -> Calibration:
