@@ -1,5 +1,6 @@
 """Explanation jobs on real Postgres and Valkey: asked once, rung fairly, done under a lease, and never an outcome's business."""
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +12,8 @@ from uuid import UUID
 
 import pytest
 import redis
-from sqlalchemy import Engine, text
+from prometheus_client import REGISTRY
+from sqlalchemy import Engine, TextClause, text
 
 from tests.integration.api_world import calling, new_key, problem
 from tests.integration.queue_world import World
@@ -31,7 +33,8 @@ from worker.queue.job_dispatcher import JobDispatcher
 from worker.retention.run import remove_let_go
 from worker.store.erasures import erase_item
 from worker.store.explanation_jobs import ask_for, claim_job
-from worker.store.explanation_queue import announce_jobs
+from worker.store.explanation_queue import ANNOUNCE, DEMAND, EXPIRE, FLIGHT, RERING, announce_jobs
+from worker.store.look_asking import WAITING
 from worker.store.session import transaction
 
 DEADLINE_SECONDS = 60
@@ -136,6 +139,34 @@ def test_what_somebody_waits_for_is_rung_before_samples_and_tenants_take_turns(w
     theirs = ask(world.engine, other, key="a", tenant="u", sampled=True)
     waited_for = ask(world.engine, busy, key="wanted")
     assert announced(world.engine, 3) == [waited_for, theirs, sampled[0]]  # the busy tenant has one in flight by then
+
+
+@pytest.mark.parametrize(
+    ("statement", "parameters"),
+    [
+        (FLIGHT, {"kinds": [kind.value for kind in JobKind]}),
+        (DEMAND, {}),
+        (ANNOUNCE, {"kind": "look", "limit": 3}),
+        (RERING, {"timeout": 60, "patience": 16}),
+        (EXPIRE, {"max_attempts": 3}),
+        (WAITING, {"tenant": "t", "author": "a"}),
+    ],
+)
+def test_looking_for_work_reads_no_job_that_has_ended(world: World, statement: TextClause, parameters: dict[str, Any]) -> None:
+    with transaction(world.engine) as session:
+        session.execute(text("SET LOCAL enable_seqscan = off"))  # so that a small table is read as a large one would be
+        plan = "\n".join(session.execute(text(f"EXPLAIN {statement.text}"), parameters).scalars())
+    read = set(re.findall(r"(?:using|Bitmap Index Scan on) (\w+_explanation_jobs\w*)", plan))
+    assert "Seq Scan on explanation_jobs" not in plan, plan
+    assert read, plan
+    assert read <= {"ix_explanation_jobs_waiting", "ix_explanation_jobs_in_flight", "pk_explanation_jobs"}, plan
+
+
+def test_metrics_show_what_waits(world: World, dispatcher: JobDispatcher) -> None:
+    for number in range(5):
+        ask(world.engine, judged_batch(world, {0: 0.9}), key=str(number))
+    dispatcher.sweep()
+    assert REGISTRY.get_sample_value("zoomin_explanation_jobs", {"kind": "attention", "state": "waiting"}) == 5
 
 
 def test_jobs_are_rung_on_the_queue_of_their_kind_and_again_when_redis_forgot(

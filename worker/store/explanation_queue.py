@@ -12,15 +12,29 @@ from worker.store import audit
 from worker.store.announcements import MAX_PATIENCE
 from worker.store.statements import rows_changed
 
+# Each part has a partial index of its own; asked for together, neither is used, and all jobs that ever ended are read instead.
 DEMAND = text(
     """
-    -- job demand: unfinished jobs by kind; `runners` are workers with a live lease
+    -- job demand: unfinished jobs by kind
     SELECT kind, count(*) FILTER (WHERE state = 'waiting') AS waiting, count(*) FILTER (WHERE state = 'announced') AS announced,
            count(*) FILTER (WHERE state = 'running') AS running,
-           count(DISTINCT lease_owner) FILTER (WHERE lease_expires_at > now()) AS runners,
            coalesce(extract(epoch FROM now() - min(next_attempt_at)
                     FILTER (WHERE state <> 'running' AND next_attempt_at <= now())), 0)::float AS oldest_seconds
-      FROM explanation_jobs WHERE state IN ('waiting', 'announced', 'running') GROUP BY kind
+      FROM (SELECT kind, state, next_attempt_at FROM explanation_jobs WHERE state = 'waiting'
+             UNION ALL
+            SELECT kind, state, next_attempt_at FROM explanation_jobs WHERE state IN ('announced', 'running')) AS unfinished
+     GROUP BY kind
+    """
+)
+FLIGHT = text(
+    """
+    -- job flight: of the kinds that have jobs waiting, how many are announced; `runners` are workers with a live lease
+    SELECT k.kind, count(*) FILTER (WHERE j.state = 'announced') AS announced,
+           count(DISTINCT j.lease_owner) FILTER (WHERE j.lease_expires_at > now()) AS runners
+      FROM unnest(CAST(:kinds AS text[])) AS k (kind)
+      LEFT JOIN explanation_jobs AS j ON j.kind = k.kind AND j.state IN ('announced', 'running')
+     WHERE EXISTS (SELECT FROM explanation_jobs AS w WHERE w.kind = k.kind AND w.state = 'waiting')
+     GROUP BY k.kind
     """
 )
 ANNOUNCE = text(
@@ -93,18 +107,32 @@ VOID_LEASES = text(
 
 @dataclass(frozen=True, slots=True)
 class JobDemand:
-    """Unfinished jobs of a kind, and who works on them."""
+    """Unfinished jobs of a kind."""
 
     kind: JobKind
     waiting: int = 0
     announced: int = 0
     running: int = 0
-    runners: int = 0  # distinct owners of live leases
     oldest_seconds: float = 0.0  # age of the oldest that could be claimed
 
 
+@dataclass(frozen=True, slots=True)
+class JobFlight:
+    """What of a kind is with workers already, while more of it waits."""
+
+    kind: JobKind
+    announced: int
+    runners: int  # distinct owners of live leases
+
+
+def job_flights(session: Session) -> list[JobFlight]:
+    """One of each kind that has jobs waiting. Costs the same however many wait or have ended."""
+    rows = session.execute(FLIGHT, {"kinds": [kind.value for kind in JobKind]})
+    return [JobFlight(JobKind(row.kind), row.announced, row.runners) for row in rows]
+
+
 def job_demand(session: Session) -> list[JobDemand]:
-    """How each kind stands now, also those with nothing to do."""
+    """How each kind stands now, also those with nothing to do. Counts all that wait."""
     found = {row.kind: JobDemand(JobKind(row.kind), *row[1:]) for row in session.execute(DEMAND)}
     return [found.get(kind.value, JobDemand(kind)) for kind in JobKind]
 
