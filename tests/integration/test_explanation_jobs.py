@@ -23,7 +23,7 @@ from tests.integration.scripted_app import HANGING, REFUSED
 from tests.integration.worker_process import WorkerProcess
 from worker.intake.storage import Storage
 from worker.moderation.errors import EngineDiedError, MisconfiguredError, OutageError, RejectedError, TransientError
-from worker.moderation.explanation_jobs import AskedJob, Job, JobKind
+from worker.moderation.explanation_jobs import MOST_ANNOUNCEMENTS, AskedJob, Job, JobKind
 from worker.moderation.settings import Settings
 from worker.queue.configuration import KEY_PREFIX
 from worker.queue.dispatcher import run_dispatcher
@@ -147,7 +147,7 @@ def test_what_somebody_waits_for_is_rung_before_samples_and_tenants_take_turns(w
         (FLIGHT, {"kinds": [kind.value for kind in JobKind]}),
         (DEMAND, {}),
         (ANNOUNCE, {"kind": "look", "limit": 3}),
-        (RERING, {"timeout": 60, "patience": 16}),
+        (RERING, {"timeout": 60, "patience": 16, "most": 400}),
         (EXPIRE, {"max_attempts": 3}),
         (WAITING, {"tenant": "t", "author": "a"}),
     ],
@@ -270,6 +270,23 @@ def test_attempts_run_out(world: World, bench: Bench, settings: Settings, dispat
         dispatcher.sweep()
     assert (row(world, busy).state, row(world, busy).error_code) == ("failed", "endpoint_busy")
     assert (row(world, silent).state, row(world, silent).error_code) == ("failed", "worker_died")
+
+
+def test_outages_and_absent_workers_do_not_keep_a_job_for_ever(world: World, bench: Bench, dispatcher: JobDispatcher) -> None:
+    batch_id = judged_batch(world, {0: 0.9})
+    out, alone = ask(world.engine, batch_id), ask(world.engine, batch_id, key="alone")
+    away = raising(OutageError("object_store_unavailable", "S3 is away."))
+    for before, state in ((MOST_ANNOUNCEMENTS - 2, "waiting"), (MOST_ANNOUNCEMENTS - 1, "failed")):
+        world.rows("UPDATE explanation_jobs SET announcements = :before, next_attempt_at = now() WHERE state = 'waiting'", before=before)
+        done_by(bench, out, away)
+        world.rows("UPDATE explanation_jobs SET announced_at = now() - interval '1 day' WHERE id = :id", id=alone)
+        dispatcher.sweep()
+        assert (row(world, out).state, row(world, alone).state) == (state, state)
+    assert (row(world, out).error_code, row(world, alone).error_code) == ("object_store_unavailable", "nobody_came")
+    told = "SELECT detail ->> 'code' FROM audit_events WHERE batch_id = :id AND action = 'explanation.failed' ORDER BY id"
+    assert world.rows(told, id=batch_id) == [("object_store_unavailable",), ("nobody_came",)]
+    assert ask(world.engine, batch_id, key="alone") == alone
+    assert (row(world, alone).state, row(world, alone).announcements) == ("waiting", 0)
 
 
 def test_engines_death_puts_the_job_back_and_is_the_workers_to_meet(world: World, bench: Bench) -> None:

@@ -40,7 +40,7 @@ class JobDispatcher:
         with transaction(self._engine) as session:
             expired = expire_jobs(session, max_attempts=self._settings.max_attempts, actor=self._actor)
         with transaction(self._engine) as session:
-            rerung = rering_jobs(session, self._settings.announce_timeout_seconds)
+            rerung = rering_jobs(session, self._settings.announce_timeout_seconds, actor=self._actor)
         with transaction(self._engine) as session:
             metrics.show_jobs(job_demand(session))
         if expired or rerung:

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from worker.moderation.explanation_jobs import JobKind
+from worker.moderation.explanation_jobs import MOST_ANNOUNCEMENTS, JobKind
 from worker.store import audit
 from worker.store.announcements import MAX_PATIENCE
 from worker.store.statements import rows_changed
@@ -63,12 +64,18 @@ ANNOUNCE = text(
 )
 RERING = text(
     """
-    -- re-ring jobs: announced, and nobody claimed them in time
-    UPDATE explanation_jobs SET state = 'waiting', next_attempt_at = now()
+    -- re-ring jobs: announced, and nobody claimed them in time; announced as often as a job is, it has failed
+    UPDATE explanation_jobs
+       SET state = CASE WHEN announcements >= :most THEN 'failed' ELSE 'waiting' END, next_attempt_at = now(),
+           error_code = CASE WHEN announcements >= :most THEN 'nobody_came' END,
+           error_message = CASE WHEN announcements < :most THEN error_message
+                           ELSE 'No worker has taken it up, for days. Start one that does such jobs, then ask again.' END,
+           finished_at = CASE WHEN announcements >= :most THEN now() END
      WHERE id IN (SELECT id FROM explanation_jobs
                    WHERE state = 'announced'
                      AND announced_at < now() - make_interval(secs => :timeout * least(2 ^ least(announcements, 10) / 2, :patience))
                    ORDER BY id FOR UPDATE SKIP LOCKED)
+    RETURNING id, kind, batch_id, ordinal, revision, error_code
     """
 )
 UNRING = text(
@@ -145,9 +152,10 @@ def announce_jobs(session: Session, kind: JobKind, limit: int) -> list[UUID]:
     return [row.id for row in sorted(rows, key=lambda row: row.place)]
 
 
-def rering_jobs(session: Session, timeout_seconds: float) -> int:
-    """Puts announced jobs that nobody claimed in time back to waiting: how many."""
-    return rows_changed(session, RERING, timeout=timeout_seconds, patience=MAX_PATIENCE)
+def rering_jobs(session: Session, timeout_seconds: float, *, actor: str) -> int:
+    """Puts announced jobs that nobody claimed in time back to waiting; announced too often, they have failed. How many."""
+    parameters = {"timeout": timeout_seconds, "patience": MAX_PATIENCE, "most": MOST_ANNOUNCEMENTS}
+    return _noted(session, session.execute(RERING, parameters).all(), actor)
 
 
 def unring_jobs(session: Session, job_ids: Sequence[UUID]) -> int:
@@ -157,7 +165,11 @@ def unring_jobs(session: Session, job_ids: Sequence[UUID]) -> int:
 
 def expire_jobs(session: Session, *, max_attempts: int, actor: str) -> int:
     """Voids every lease that was not renewed in time; out of attempts, its job has failed. How many."""
-    rows = session.execute(EXPIRE, {"max_attempts": max_attempts}).all()
+    return _noted(session, session.execute(EXPIRE, {"max_attempts": max_attempts}).all(), actor)
+
+
+def _noted(session: Session, rows: Sequence[Row[Any]], actor: str) -> int:
+    """Notes which of the repaired jobs have failed: how many were repaired."""
     audit.record_all(
         session,
         [
