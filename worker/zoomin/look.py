@@ -15,7 +15,7 @@ from worker.moderation.outcomes import ItemReference, Stage, StageTrace
 from worker.vision.model import Answer, ImagePart, ModelCard, Question, Turn
 from worker.zoomin.ask import ask
 from worker.zoomin.case import Case
-from worker.zoomin.pipeline import crop_limits, decode, fetch, kept
+from worker.zoomin.pipeline import crop_limits, fetch, kept, scan_limits
 from worker.zoomin.prompts import PromptSet
 from worker.zoomin.prompts.looks import LookPrompts
 from worker.zoomin.regions import crop_box, in_model_coordinates
@@ -54,7 +54,7 @@ async def look(item: ItemReference, asked: AskedLook, tools: Tools, wording: Loo
     body = await fetch(case, tools)
     if case.source is None or case.source.sha256 != asked.scan.image_sha256:
         raise RejectedError("image_changed", f"{item.source} is no longer the image that was judged: other bytes are there now.")
-    image = await decode(body, case, tools)
+    image = await tools.decoder.shrink(body, scan_limits(card))
     if image.evidence.facts.sha256 != asked.scan.sent_sha256:
         raise RejectedError(
             "look_other_sight",

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.unit.zoomin.world import ITEM, SCAN, ZOOM, World, picture, said
+from tests.unit.zoomin.world import ITEM, SCAN, ZOOM, InlineDecoder, World, picture, said
 from worker.images.fetch import Fetched
+from worker.images.prepare import ScanImage
+from worker.images.resize import PixelLimits
 from worker.moderation.boxes import Box, Size
 from worker.moderation.errors import RejectedError
 from worker.moderation.looks import EarlierLook, checked_box
@@ -53,6 +55,18 @@ async def test_a_look_continues_the_zooms_own_prefix_with_one_crop_and_the_quest
     assert answer.wording.startswith("look_v1 ")
     assert answer.crop_box.clamped(Size(896, 448)) == answer.crop_box
     assert [(trace.attempt, trace.reply) for trace in answer.traces] == [(1, REPLY)]
+
+
+class OnlyShrinking(InlineDecoder):
+    async def prepare_scan(self, body: bytes, limits: PixelLimits) -> ScanImage:
+        raise AssertionError("what the image went through is recorded already")
+
+
+async def test_a_look_estimates_nothing_anew_of_an_image_that_was_judged() -> None:
+    world = World([said(SCAN), said(ZOOM), said(REPLY)])
+    _, scan = await recorded(world)
+    answer = await look(ITEM, AskedLook(scan=scan, box=HELD), replace(world.tools, decoder=OnlyShrinking()), load_look_prompts())
+    assert answer.verdict is Verdict.GENERATED
 
 
 async def test_later_looks_repeat_the_newest_that_fit_without_their_verdicts() -> None:
