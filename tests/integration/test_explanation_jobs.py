@@ -380,6 +380,22 @@ def test_attention_worker_has_no_engine_does_its_jobs_and_drains(
         assert "release" not in loaded  # no model was loaded
 
 
+def test_what_asks_the_model_is_done_beside_chunks_that_fill_the_worker(
+    world: World, valkey: "redis.Redis", settings: Settings, tmp_path: Path
+) -> None:
+    with working(settings, tmp_path, queues="scan,looks,translations") as worker:
+        judged = judged_batch(world, {0: 0.9})
+        batch_id = world.batch(4 * 6_000, chunk=6_000)  # as many chunks as Celery has threads, and one more; two minutes each
+        leased = "SELECT count(*) FROM chunks WHERE batch_id = :id AND state = 'leased'"
+        assert eventually(lambda: world.value(leased, id=batch_id) == 3)
+        valkey.client_kill_filter(_type="normal", skipme=True)  # whoever listens is cut off, and listens again
+        jobs = [ask(world.engine, judged, kind=kind, key=f"beside {kind}") for kind in (JobKind.LOOK, JobKind.TRANSLATION)]
+        assert eventually(lambda: {row(world, job).state for job in jobs} == {"done"})
+        assert world.value(leased, id=batch_id) == 3
+        worker.process.terminate()
+        assert worker.wait() == 0
+
+
 def test_translations_that_hang_keep_one_thread_and_images_are_judged(
     world: World, valkey: "redis.Redis", settings: Settings, tmp_path: Path
 ) -> None:
@@ -387,7 +403,6 @@ def test_translations_that_hang_keep_one_thread_and_images_are_judged(
         judged = judged_batch(world, {0: 0.9})
         jobs = [ask(world.engine, judged, kind=JobKind.TRANSLATION, key=f"{HANGING}{number}") for number in range(5)]
         assert eventually(lambda: [row(world, job).state for job in jobs].count("running") == 1)
-        assert eventually(lambda: rung(valkey, "translations") == 0)  # the worker's three threads have heard of three
         batch_id = world.batch(20)
         assert eventually(lambda: world.value("SELECT state FROM batches WHERE id = :id", id=batch_id) == "finished")
         assert [row(world, job).state for job in jobs].count("running") == 1
