@@ -16,6 +16,7 @@ from worker.forensics.recorded import RecordedVerdict
 from worker.lab.evaluation import attention
 from worker.lab.evaluation.attention import Traced, attend_pictures
 from worker.moderation.errors import MisconfiguredError
+from worker.moderation.outcomes import Stage
 
 
 def ignore(_: object) -> None:
@@ -83,3 +84,14 @@ def test_pictures_of_another_release_still_end_it() -> None:
     release = replace(said_by_nano().release, facts={"model": {"files": {"model.safetensors": "0" * 64}}})
     with pytest.raises(MisconfiguredError, match="differ"):
         attend_pictures(checkpoint(), [traced("other", replace(said_by_nano(), release=release))], ignore)
+
+
+@pytest.mark.usefixtures("_without_curves")
+def test_noise_that_comes_to_no_number_is_no_map_that_collapsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_weights(reader: Reader, _: Randomised) -> None:
+        reader.model.model.language_model.layers[-1].mlp.down_proj.weight.fill_(math.nan)
+
+    monkeypatch.setattr(attention, "randomise", break_weights)
+    (broken,) = attend_pictures(checkpoint(), [traced("fine", said_by_nano())], ignore)
+    assert broken.verdicts[Stage.ZOOM] is not None
+    assert broken.noise == dict.fromkeys(Randomised, (None, None))

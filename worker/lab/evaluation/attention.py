@@ -40,7 +40,7 @@ JPEG_QUALITY = 85
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """How one map over the whole image lies to the true regions."""
+    """How one map over the whole image lies to the true regions; None in its place where nothing lies there, or no number came out."""
 
     inside: float  # share of its mass
     chance: float  # their share of the area
@@ -57,8 +57,8 @@ class AttendedPicture:
     gap_in_other: float = math.nan  # read in OTHER_DTYPE
     seconds: float | None = None  # of all its maps and pictures, loading excluded; None where none were drawn
     named_ratio: float | None = None  # mass in the named regions over chance, whether the verdict is right or not
-    verdicts: Mapping[Stage, Placed] = field(default_factory=dict)
-    noise: Mapping[Randomised, tuple[Placed, float | None]] = field(
+    verdicts: Mapping[Stage, Placed | None] = field(default_factory=dict)
+    noise: Mapping[Randomised, tuple[Placed | None, float | None]] = field(
         default_factory=dict
     )  # with the rank correlation to the true weights' map
     curves: Curves | None = None
@@ -182,10 +182,18 @@ def _noise_of_all(
     randomise(reader, what)
     found = {}
     for done, one in enumerate(measured, 1):
-        noise = verdict_map(reader.read(one.zoom), one.zoom).whole
-        found[one.number] = _placed(noise, one.boxes), rank_correlation(one.true.whole, noise)
+        found[one.number] = _noise(reader, one)
         report(EvaluationProgress(f"noise for {what}", done, len(measured)))
     return found
+
+
+def _noise(reader: Reader, one: _Measured) -> tuple[Placed | None, float | None]:
+    """What is no map is left out and counted: taken for one that lies elsewhere, it would pass the sanity check for it."""
+    try:
+        noise = verdict_map(reader.read(one.zoom), one.zoom).whole
+    except RejectedError:
+        return None, None
+    return _placed(noise, one.boxes), rank_correlation(one.true.whole, noise)
 
 
 def _gap(recorded: RecordedVerdict, reader: Reader) -> float:
@@ -200,13 +208,12 @@ def _counts(one: Traced) -> bool:
     return one.judged.generated and one.judged.right and bool(one.label.regions)
 
 
-def _placed(image: ImageMap, boxes: Sequence[Box]) -> Placed:
-    return Placed(
-        mass_inside(image, boxes) or 0.0,
-        mass_in_random(image, boxes) or 0.0,
-        mass_in_placed(image, boxes) or 0.0,
-        points_inside(image, boxes),
-    )
+def _placed(image: ImageMap, boxes: Sequence[Box]) -> Placed | None:
+    inside, chance, placed = mass_inside(image, boxes), mass_in_random(image, boxes), mass_in_placed(image, boxes)
+    points = points_inside(image, boxes)
+    if inside is None or chance is None or placed is None or points is None:
+        return None
+    return Placed(inside, chance, placed, points)
 
 
 def _overlay(attended: Attended) -> bytes:
