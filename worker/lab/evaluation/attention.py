@@ -11,7 +11,7 @@ from itertools import islice
 import numpy as np
 from PIL import Image
 
-from worker.forensics.agreement import TOLERANCES, logprob_gap
+from worker.forensics.agreement import DisagreementError, logprob_gap
 from worker.forensics.attend import Attended, Attender, FileRole, verdict_map
 from worker.forensics.chance import mass_in_placed, mass_in_random
 from worker.forensics.curves import Curves, curves
@@ -29,7 +29,7 @@ from worker.lab.evaluation.picture_set import sample_by_source
 from worker.lab.evaluation.runs import MAIN
 from worker.lab.labels import Label
 from worker.moderation.boxes import Box
-from worker.moderation.errors import MisconfiguredError, RejectedError
+from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import Stage
 from worker.vision.checkpoint import Checkpoint
 
@@ -139,21 +139,20 @@ def _draw_all(checkpoint: Checkpoint, pictures: Sequence[Traced], report: Report
     curved = {id(one) for one in islice((one for one in pictures if _counts(one)), CURVED)}
     found = []
     for number, one in enumerate(pictures, 1):
-        attender.refuse_other(one.recorded.release)
         found.append(_draw(one, attender, with_curves=id(one) in curved))
         report(EvaluationProgress("drawing maps", number, len(pictures)))
     return found
 
 
 def _draw(one: Traced, attender: Attender, *, with_curves: bool) -> _Drawn:
-    gap = _gap(one.recorded, attender.reader)
-    if not gap <= TOLERANCES[attender.reader.dtype]:  # counted, where a map would be refused
-        return _Drawn(AttendedPicture(judged=one.judged, gap=gap))
     try:
         attended = attender.attend(one.recorded)
-    except (RejectedError, MisconfiguredError):
+    except DisagreementError as error:  # counted, where a map is refused
+        return _Drawn(AttendedPicture(judged=one.judged, gap=error.gap))
+    except RejectedError:
         return _Drawn(AttendedPicture(judged=one.judged, gap=math.nan))
-    drawn = AttendedPicture(judged=one.judged, gap=gap, seconds=attended.figures.seconds, named_ratio=attended.figures.attention_ratio)
+    figures = attended.figures
+    drawn = AttendedPicture(judged=one.judged, gap=figures.logprob_gap, seconds=figures.seconds, named_ratio=figures.attention_ratio)
     if not _counts(one):
         return _Drawn(drawn)
     maps = {m.target.stage: m for m in attended.maps if m.target.kind is TargetKind.VERDICT}
