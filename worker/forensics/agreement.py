@@ -12,6 +12,14 @@ TOLERANCES = {"float32": 0.05, "float16": 0.1, "bfloat16": 0.25}
 COARSEST = max(TOLERANCES.values())
 
 
+class DisagreementError(MisconfiguredError):
+    """PyTorch reads the checkpoint otherwise than the engine did."""
+
+    def __init__(self, code: str, message: str, gap: float = math.nan) -> None:
+        super().__init__(code, message)
+        self.gap = gap  # nats, of the first stage that disagreed
+
+
 def logprob_gap(recorded: float, read_logit: float) -> float:
     """The larger difference of the verdicts' two log-probabilities, renormalised over the two: recorded as raw P(generated), read as logit.
 
@@ -27,13 +35,14 @@ def tolerance(*dtypes: str) -> float:
 
 
 def refuse_disagreement(stage: Stage, gap: float, allowed: float) -> None:
-    """Returns when the gap is within what is allowed. Raises MisconfiguredError."""
+    """Returns when the gap is within what is allowed. Raises DisagreementError."""
     if not gap <= allowed:  # a gap that is no number is refused, too
-        raise MisconfiguredError(
+        raise DisagreementError(
             "attention_disagrees",
             f"PyTorch reads this checkpoint otherwise than the engine did: the {stage}'s verdict has log-probabilities {gap:.3f} nats "
             f"apart, and {allowed:g} is allowed. No map is drawn, since it would explain another model. Compare the versions of torch, "
             "transformers and vllm with those of the release, and its quantisation.",
+            gap,
         )
 
 

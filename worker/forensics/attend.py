@@ -25,7 +25,7 @@ from worker.forensics.reader import MEMORY_GIB, Reader, Reading
 from worker.forensics.recorded import RecordedStage, RecordedVerdict
 from worker.forensics.relevancy import logprob, relevance
 from worker.forensics.tokens import Span, box_spans, sentence_spans
-from worker.moderation.errors import MisconfiguredError
+from worker.moderation.errors import MisconfiguredError, RejectedError
 from worker.moderation.outcomes import Stage
 from worker.moderation.release import Release
 from worker.vision.checkpoint import CARD_FILE, Checkpoint, release_facts
@@ -166,6 +166,12 @@ def _text_map(reading: Reading, stage: RecordedStage, kind: TargetKind, number: 
 
 
 def _map(reading: Reading, stage: RecordedStage, target: Target, found: np.ndarray) -> AttentionMap:
+    if not np.isfinite(found).all():  # gradients overflow float16 long before scores do
+        raise RejectedError(
+            "attention_not_finite",
+            f"The attention of {target.name} came out as no number, as where gradients leave the range of a narrow type: no map is drawn. "
+            "Nothing changes by asking again: the checkpoint has to be read in a wider type.",
+        )
     parts = [found[tokens.start : tokens.start + tokens.rows * tokens.columns] for tokens in reading.images]
     seen, everything = float(sum(part.sum() for part in parts)), float(found.sum())
     images = tuple(

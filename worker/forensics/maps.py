@@ -73,8 +73,13 @@ def mass_inside(image: ImageMap, boxes: Sequence[Box]) -> float | None:
     return float((image.mass * covered_shares(boxes, image.shows, image.mass.shape)).sum()) / total if total > 0 else None
 
 
-def points_inside(image: ImageMap, boxes: Sequence[Box]) -> bool:
-    """The pointing game (Zhang et al., "Top-down Neural Attention by Excitation Backprop", 2016): whether the peak's middle is in a box."""
+def points_inside(image: ImageMap, boxes: Sequence[Box]) -> bool | None:
+    """The pointing game (Zhang et al., "Top-down Neural Attention by Excitation Backprop", 2016): whether the peak's middle is in a box.
+
+    None where the image has no mass, and so no peak.
+    """
+    if not float(image.mass.sum()) > 0:
+        return None
     row, column = np.unravel_index(int(image.mass.argmax()), image.mass.shape)
     rows, columns = image.mass.shape
     x = image.shows.x0 + (column + 0.5) * (image.shows.x1 - image.shows.x0) / columns

@@ -15,7 +15,9 @@ from worker.forensics.reader import Reader
 from worker.forensics.recorded import RecordedVerdict
 from worker.lab.evaluation import attention
 from worker.lab.evaluation.attention import Traced, attend_pictures
+from worker.moderation.calibration import logit, sigmoid
 from worker.moderation.errors import MisconfiguredError
+from worker.moderation.outcomes import Stage
 
 
 def ignore(_: object) -> None:
@@ -66,7 +68,7 @@ def test_pictures_that_are_not_read_end_nothing_and_one_copy_of_the_weights_is_h
         assert math.isnan(unread.gap)
         assert math.isnan(unread.gap_in_other)
         assert (unread.seconds, unread.verdicts, unread.noise) == (None, {}, {})
-    assert apart.gap > TOLERANCES["float32"]
+    assert TOLERANCES["float32"] < apart.gap < 1
     assert apart.noise == {}
     assert fine.gap < 1e-6 < fine.gap_in_other
     assert set(fine.noise) == set(Randomised)
@@ -83,3 +85,24 @@ def test_pictures_of_another_release_still_end_it() -> None:
     release = replace(said_by_nano().release, facts={"model": {"files": {"model.safetensors": "0" * 64}}})
     with pytest.raises(MisconfiguredError, match="differ"):
         attend_pictures(checkpoint(), [traced("other", replace(said_by_nano(), release=release))], ignore)
+
+
+@pytest.mark.usefixtures("_without_curves")
+def test_noise_that_comes_to_no_number_is_no_map_that_collapsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_weights(reader: Reader, _: Randomised) -> None:
+        reader.model.model.language_model.layers[-1].mlp.down_proj.weight.fill_(math.nan)
+
+    monkeypatch.setattr(attention, "randomise", break_weights)
+    (broken,) = attend_pictures(checkpoint(), [traced("fine", said_by_nano())], ignore)
+    assert broken.verdicts[Stage.ZOOM] is not None
+    assert broken.noise == dict.fromkeys(Randomised, (None, None))
+
+
+@pytest.mark.usefixtures("_without_curves")
+@pytest.mark.parametrize(("engine", "drawn"), [("float32", False), ("bfloat16", True)])
+def test_what_an_evaluation_draws_is_what_the_product_would_draw(engine: str, *, drawn: bool) -> None:
+    apart = with_zoom(p_generated=sigmoid(logit(said_by_nano().zoom.p_generated) + 0.2))
+    facts = {"model": {**apart.release.facts["model"], "dtype": engine}}
+    (found,) = attend_pictures(checkpoint(), [traced("apart", replace(apart, release=replace(apart.release, facts=facts)))], ignore)
+    assert (found.seconds is not None) is drawn
+    assert found.gap > TOLERANCES["float32"]

@@ -32,7 +32,8 @@ def test_a_crops_cells_lie_in_the_crops_box() -> None:
     crop = image((0, 0), shows=Box(400, 200, 560, 280))  # cells of 20 px
     assert mass_inside(crop, [Box(400, 200, 420, 220)]) == pytest.approx(1.0)
     assert points_inside(crop, [Box(405, 205, 415, 215)])
-    assert not points_inside(crop, [Box(0, 0, 400, 200)])
+    assert points_inside(crop, [Box(0, 0, 400, 200)]) is False
+    assert points_inside(image((0, 0), total=0.0), [WHOLE]) is None, "without mass there is no peak, not even in the first cell"
 
 
 def test_chance_is_the_boxes_share_of_the_area() -> None:

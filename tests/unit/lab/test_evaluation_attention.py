@@ -69,6 +69,23 @@ def test_the_ratio_is_of_rightly_flagged_pictures_and_goes_with_the_weights() ->
     assert found[f"final verdict, noise for {Randomised.EVERYTHING}"][Metric.RANK_CORRELATION] is None
 
 
+def test_a_broken_map_of_noise_is_left_out_and_told_and_collapses_nothing() -> None:
+    survives = {what: (Placed(0.9, 0.2, 0.4, points=True), 0.9) for what in Randomised}
+    broken = replace(flagged("b", 0.7), noise=dict.fromkeys(Randomised, (None, None)))
+    explained = explained_by_attention((replace(flagged("a", 0.9), noise=survives), broken))
+    noise = explained.tables[0].rows[2]
+    assert noise.figures[Metric.ATTENTION_RATIO].value == pytest.approx(4.5)
+    assert noise.pictures == 1
+    assert f"Left out, as no map came out: 1 of 2 with noise for {Randomised.LAST_LAYER}" in explained.tables[0].note
+
+
+def test_where_all_noise_is_broken_the_check_has_no_value() -> None:
+    explained = explained_by_attention((replace(flagged("a", 0.9), noise=dict.fromkeys(Randomised, (None, None))),))
+    noise = explained.tables[0].rows[2]
+    assert noise.figures[Metric.ATTENTION_RATIO].value is None
+    assert noise.pictures == 0
+
+
 def test_disagreement_is_counted_over_all_and_curves_over_those_that_have_some() -> None:
     found = rows(explained_by_attention(PICTURES))
     assert found["as maps are drawn"][Metric.LOGPROBS_AGREE] == pytest.approx(2 / 3)

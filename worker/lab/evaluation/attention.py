@@ -11,7 +11,7 @@ from itertools import islice
 import numpy as np
 from PIL import Image
 
-from worker.forensics.agreement import TOLERANCES, logprob_gap
+from worker.forensics.agreement import DisagreementError, logprob_gap
 from worker.forensics.attend import Attended, Attender, FileRole, verdict_map
 from worker.forensics.chance import mass_in_placed, mass_in_random
 from worker.forensics.curves import Curves, curves
@@ -29,7 +29,7 @@ from worker.lab.evaluation.picture_set import sample_by_source
 from worker.lab.evaluation.runs import MAIN
 from worker.lab.labels import Label
 from worker.moderation.boxes import Box
-from worker.moderation.errors import MisconfiguredError, RejectedError
+from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import Stage
 from worker.vision.checkpoint import Checkpoint
 
@@ -40,7 +40,7 @@ JPEG_QUALITY = 85
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """How one map over the whole image lies to the true regions."""
+    """How one map over the whole image lies to the true regions; None in its place where nothing lies there, or no number came out."""
 
     inside: float  # share of its mass
     chance: float  # their share of the area
@@ -57,8 +57,8 @@ class AttendedPicture:
     gap_in_other: float = math.nan  # read in OTHER_DTYPE
     seconds: float | None = None  # of all its maps and pictures, loading excluded; None where none were drawn
     named_ratio: float | None = None  # mass in the named regions over chance, whether the verdict is right or not
-    verdicts: Mapping[Stage, Placed] = field(default_factory=dict)
-    noise: Mapping[Randomised, tuple[Placed, float | None]] = field(
+    verdicts: Mapping[Stage, Placed | None] = field(default_factory=dict)
+    noise: Mapping[Randomised, tuple[Placed | None, float | None]] = field(
         default_factory=dict
     )  # with the rank correlation to the true weights' map
     curves: Curves | None = None
@@ -139,21 +139,20 @@ def _draw_all(checkpoint: Checkpoint, pictures: Sequence[Traced], report: Report
     curved = {id(one) for one in islice((one for one in pictures if _counts(one)), CURVED)}
     found = []
     for number, one in enumerate(pictures, 1):
-        attender.refuse_other(one.recorded.release)
         found.append(_draw(one, attender, with_curves=id(one) in curved))
         report(EvaluationProgress("drawing maps", number, len(pictures)))
     return found
 
 
 def _draw(one: Traced, attender: Attender, *, with_curves: bool) -> _Drawn:
-    gap = _gap(one.recorded, attender.reader)
-    if not gap <= TOLERANCES[attender.reader.dtype]:  # counted, where a map would be refused
-        return _Drawn(AttendedPicture(judged=one.judged, gap=gap))
     try:
         attended = attender.attend(one.recorded)
-    except (RejectedError, MisconfiguredError):
+    except DisagreementError as error:  # counted, where a map is refused
+        return _Drawn(AttendedPicture(judged=one.judged, gap=error.gap))
+    except RejectedError:
         return _Drawn(AttendedPicture(judged=one.judged, gap=math.nan))
-    drawn = AttendedPicture(judged=one.judged, gap=gap, seconds=attended.figures.seconds, named_ratio=attended.figures.attention_ratio)
+    figures = attended.figures
+    drawn = AttendedPicture(judged=one.judged, gap=figures.logprob_gap, seconds=figures.seconds, named_ratio=figures.attention_ratio)
     if not _counts(one):
         return _Drawn(drawn)
     maps = {m.target.stage: m for m in attended.maps if m.target.kind is TargetKind.VERDICT}
@@ -182,10 +181,18 @@ def _noise_of_all(
     randomise(reader, what)
     found = {}
     for done, one in enumerate(measured, 1):
-        noise = verdict_map(reader.read(one.zoom), one.zoom).whole
-        found[one.number] = _placed(noise, one.boxes), rank_correlation(one.true.whole, noise)
+        found[one.number] = _noise(reader, one)
         report(EvaluationProgress(f"noise for {what}", done, len(measured)))
     return found
+
+
+def _noise(reader: Reader, one: _Measured) -> tuple[Placed | None, float | None]:
+    """What is no map is left out and counted: taken for one that lies elsewhere, it would pass the sanity check for it."""
+    try:
+        noise = verdict_map(reader.read(one.zoom), one.zoom).whole
+    except RejectedError:
+        return None, None
+    return _placed(noise, one.boxes), rank_correlation(one.true.whole, noise)
 
 
 def _gap(recorded: RecordedVerdict, reader: Reader) -> float:
@@ -200,13 +207,12 @@ def _counts(one: Traced) -> bool:
     return one.judged.generated and one.judged.right and bool(one.label.regions)
 
 
-def _placed(image: ImageMap, boxes: Sequence[Box]) -> Placed:
-    return Placed(
-        mass_inside(image, boxes) or 0.0,
-        mass_in_random(image, boxes) or 0.0,
-        mass_in_placed(image, boxes) or 0.0,
-        points_inside(image, boxes),
-    )
+def _placed(image: ImageMap, boxes: Sequence[Box]) -> Placed | None:
+    inside, chance, placed = mass_inside(image, boxes), mass_in_random(image, boxes), mass_in_placed(image, boxes)
+    points = points_inside(image, boxes)
+    if inside is None or chance is None or placed is None or points is None:
+        return None
+    return Placed(inside, chance, placed, points)
 
 
 def _overlay(attended: Attended) -> bytes:

@@ -21,7 +21,7 @@ FINAL = "final verdict"
 
 def explained_by_attention(pictures: Sequence[AttendedPicture]) -> Explained:
     """Figures and tables; without a rightly flagged picture whose regions are known, the ratio has no value."""
-    counted = [one for one in pictures if one.verdicts]
+    counted = [one for one in pictures if one.verdicts.get(Stage.ZOOM) is not None]
     attention = _attention_table(counted, pictures)
     headline = attention.rows[0].figures if attention.rows else {}
     return Explained(
@@ -31,12 +31,15 @@ def explained_by_attention(pictures: Sequence[AttendedPicture]) -> Explained:
 
 
 def _attention_table(counted: Sequence[AttendedPicture], every: Sequence[AttendedPicture]) -> Table:
-    rows = [_placed_row(FINAL, counted, lambda one: one.verdicts[Stage.ZOOM])] if counted else []
-    scanned = [one for one in counted if Stage.SCAN in one.verdicts]
-    rows += [_placed_row("the scan's own verdict", scanned, lambda one: one.verdicts[Stage.SCAN])] if scanned else []
+    rows, left_out = [_placed_row(FINAL, counted, _verdict_of(Stage.ZOOM))] if counted else [], list[str]()
+    scanned = [one for one in counted if one.verdicts.get(Stage.SCAN) is not None]
+    rows += [_placed_row("the scan's own verdict", scanned, _verdict_of(Stage.SCAN))] if scanned else []
     for what in Randomised if counted else ():
-        correlation = {Metric.RANK_CORRELATION: _mean([one.noise[what][1] for one in counted])}
-        rows.append(_placed_row(f"{FINAL}, noise for {what}", counted, _in_noise(what), correlation))
+        mapped = [one for one in counted if one.noise[what][0] is not None]
+        correlation = {Metric.RANK_CORRELATION: _mean([one.noise[what][1] for one in mapped])}
+        rows.append(_placed_row(f"{FINAL}, noise for {what}", mapped, _in_noise(what), correlation))
+        if len(mapped) < len(counted):
+            left_out.append(f"{len(counted) - len(mapped)} of {len(counted)} with noise for {what}")
     named = [one for one in every if one.named_ratio is not None]
     if named:
         figures = _estimated({Metric.NAMED_RATIO: _mean([one.named_ratio for one in named])}, named)
@@ -46,10 +49,16 @@ def _attention_table(counted: Sequence[AttendedPicture], every: Sequence[Attende
         "since they show nothing but named regions. Generated pictures called so, against their true regions. Noise in place of weights is "
         "the sanity check of Adebayo et al. 2018: a map that survives it explains nothing, so its ratio must fall to 1."
     )
+    if left_out:
+        note += f" Left out, as no map came out: {', '.join(left_out)}. They neither pass the check nor fail it."
     return Table(key="attention", title="Attention", note=note, rows=tuple(rows))
 
 
-def _in_noise(what: Randomised) -> Callable[[AttendedPicture], Placed]:
+def _verdict_of(stage: Stage) -> Callable[[AttendedPicture], Placed | None]:
+    return lambda one: one.verdicts.get(stage)
+
+
+def _in_noise(what: Randomised) -> Callable[[AttendedPicture], Placed | None]:
     return lambda one: one.noise[what][0]
 
 
@@ -95,11 +104,11 @@ def _agreement_table(pictures: Sequence[AttendedPicture]) -> Table:
 def _placed_row(
     name: str,
     pictures: Sequence[AttendedPicture],
-    placed: Callable[[AttendedPicture], Placed],
+    placed: Callable[[AttendedPicture], Placed | None],
     more: Mapping[Metric, Statistic] | None = None,
 ) -> Row:
-    every = [placed(one) for one in pictures]
-    inside, chance, inner = (np.array(values) for values in zip(*((one.inside, one.chance, one.placed) for one in every), strict=True))
+    every = [found for found in map(placed, pictures) if found is not None]
+    inside, chance, inner = (np.array([getattr(one, name) for one in every], np.float64) for name in ("inside", "chance", "placed"))
     statistics: dict[Metric, Statistic] = {
         Metric.ATTENTION_RATIO: lambda places: _ratio(inside, chance, places),
         Metric.ATTENTION_RATIO_PLACED: lambda places: _ratio(inside, inner, places),
