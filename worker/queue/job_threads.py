@@ -60,7 +60,8 @@ class JobThreads:
                 self._drain.wait(RETRY_SECONDS)
 
     def _answer(self, queue: JobQueue) -> None:
-        with self._app.connection_for_read() as connection, connection.SimpleQueue(self._app.amqp.queues[queue.value]) as bell:
+        declared = self._app.amqp.queues[queue.value]
+        with self._app.connection_for_read() as connection, connection.SimpleQueue(declared) as bell:  # type: ignore[arg-type]  # a queue, too
             bell.consumer.qos(prefetch_count=1)
             while not self._drain.is_set():
                 try:
