@@ -22,7 +22,7 @@ from worker.images.prepare import Crop, Evidence, ScanImage
 from worker.images.resize import PixelLimits
 from worker.moderation.boxes import Box, Size
 from worker.moderation.degradation import Degradation
-from worker.moderation.errors import RejectedError, ZoomInError
+from worker.moderation.errors import EngineDiedError, RejectedError, ZoomInError
 from worker.moderation.faithfulness import NOTHING_CITED, TOGETHER, CheckCost, Faithfulness, Fill, Masking, found
 from worker.moderation.outcomes import ItemReference, Outcome, Region
 from worker.zoomin.pipeline import moderate
@@ -34,6 +34,7 @@ RESCANS_AT_ONCE = 4  # of one image: a check must not fill the engine's queue be
 async def check_faithfulness(item: ItemReference, outcome: Outcome, tools: Tools, *, seconds: float, each: bool = True) -> Faithfulness:
     """What hiding the regions of a verdict does to its score. What goes wrong, or takes over `seconds`, is told in the result.
 
+    Raises EngineDiedError alone: no judgement on the explanation, and everybody else of this process must know.
     `each` says whether every region is hidden alone, too: for people, who see which of several carries the verdict.
     """
     check = _Check(item, tools)
@@ -42,6 +43,8 @@ async def check_faithfulness(item: ItemReference, outcome: Outcome, tools: Tools
             return await check.run(outcome, each=each)
     except TimeoutError:
         return check.failed("check_timed_out", f"The check took more than {seconds:g} s: the engine is busy. The verdict stands unchecked.")
+    except EngineDiedError:
+        raise
     except ZoomInError as error:
         return check.failed(error.code, error.message)
 
@@ -59,7 +62,8 @@ class _Check:
     async def run(self, outcome: Outcome, *, each: bool) -> Faithfulness:
         """The result; maskings that met an error are left out.
 
-        Raises RejectedError for a verdict that cannot be checked, and what the pipeline raises where that leaves none of TOGETHER.
+        Raises RejectedError for a verdict that cannot be checked, EngineDiedError, and what else the pipeline raises where that leaves none
+        of TOGETHER.
         """
         if outcome.p_generated is None or outcome.source is None or outcome.source.size is None:
             raise RejectedError("unscored", "Without a score nothing can drop.")
@@ -158,10 +162,10 @@ async def _keep_nothing(_: Sequence[Evidence]) -> None:
 
 
 def _known(scores: Sequence[float | BaseException | None]) -> list[float | None]:
-    """The scores; None where there is none for an error, which costs one masking, not the check. Raises what is no such error: a bug."""
+    """The scores; None where there is none for an error, which costs one masking, not the check. Raises the engine's death, and bugs."""
     known: list[float | None] = []
     for score in scores:
-        if isinstance(score, BaseException) and not isinstance(score, ZoomInError):
+        if isinstance(score, EngineDiedError) or (isinstance(score, BaseException) and not isinstance(score, ZoomInError)):
             raise score
         known.append(None if isinstance(score, BaseException) else score)
     return known

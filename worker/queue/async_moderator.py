@@ -39,7 +39,7 @@ REHEARSAL_SIZE = (640, 480)
 CHECK_SHARE = 0.4  # of a lease, for the test of one explanation: some image must finish within a lease, or the engine passes for stuck
 CLOSE_TIMEOUT_SECONDS = 30  # an engine that will not stop by then is left to the parent-death signal
 Result = TypeVar("Result")
-Check = Callable[[ItemReference, Outcome, Tools], Awaitable[Faithfulness]]  # tests an explanation; raises nothing that is met in operation
+Check = Callable[[ItemReference, Outcome, Tools], Awaitable[Faithfulness]]  # tests an explanation; raises EngineDiedError
 log = structlog.get_logger(__name__)
 
 
@@ -162,9 +162,11 @@ class AsyncModerator:
             events.put(Unfinished(item.ordinal, _bug(item)))
 
     async def _checked(self, item: ItemReference, outcome: Outcome) -> Outcome:
-        """The outcome with its explanation tested. A verdict is never lost to its test."""
+        """The outcome with its explanation tested. A bug loses no verdict; with the engine, item and test are for another process."""
         try:
             found = await self._check(item, outcome, self._tools)
+        except EngineDiedError:
+            raise
         except Exception:
             log.exception("check_met_a_bug", batch_id=str(item.batch_id), ordinal=item.ordinal)
             found = Faithfulness(error_code="internal_error", error_message="The check met a bug of ours; the log has the traceback.")

@@ -13,7 +13,7 @@ from PIL import Image
 from tests.unit.zoomin.world import ITEM, World
 from worker.forensics.faithfulness import check_faithfulness
 from worker.images.fetch import Fetched
-from worker.moderation.errors import EngineDiedError, TransientError, ZoomInError
+from worker.moderation.errors import EngineDiedError, TransientError
 from worker.moderation.faithfulness import TOGETHER, Faithfulness, Fill
 from worker.moderation.outcomes import ItemReference, Outcome, SourceFacts, Verdict
 from worker.vision.model import Answer, ImagePart, Question
@@ -118,13 +118,21 @@ async def test_an_image_that_changed_since_is_not_taken_for_the_one_that_was_jud
     assert (found.error_code, found.cost.requests) == ("image_changed", 0)
 
 
-@pytest.mark.parametrize(
-    "error", [EngineDiedError("engine_died", "The engine is gone."), TransientError("model_away", "The endpoint is away.")]
-)
-async def test_what_goes_wrong_is_told_in_the_result_and_raised_to_nobody(error: ZoomInError) -> None:
-    failing = world_of(lambda _: error)
+async def test_what_goes_wrong_is_told_in_the_result_and_raised_to_nobody() -> None:
+    failing = world_of(lambda _: TransientError("model_away", "The endpoint is away."))
     found = await checked(failing, await judged(world_of(looking_at(REGIONS[0]))))
-    assert (found.error_code, found.drop) == (error.code, None)
+    assert (found.error_code, found.drop) == ("model_away", None)
+
+
+async def test_the_engines_death_is_no_result_of_a_check_even_when_others_of_its_questions_were_answered() -> None:
+    outcome, look, answered = await judged(world_of(looking_at(REGIONS[0]))), looking_at(REGIONS[0]), []
+
+    def dying(question: Question) -> Answer | Exception:
+        answered.append(question)
+        return look(question) if len(answered) <= 10 else EngineDiedError("engine_died", "The engine is gone.")
+
+    with pytest.raises(EngineDiedError):
+        await checked(world_of(dying), outcome)
 
 
 async def test_an_error_while_one_region_is_hidden_costs_its_maskings_and_not_the_check() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.zoomin.world import ITEM, SCAN, ZOOM, World, said
 from worker.images.pool import DecodePool
+from worker.moderation.errors import EngineDiedError
 from worker.moderation.faithfulness import Faithfulness
 from worker.moderation.outcomes import ItemReference, Outcome, Verdict
 from worker.moderation.release import Release, Training
@@ -63,3 +64,12 @@ def test_a_bug_in_a_check_loses_no_verdict_and_is_told(loop: EventLoopThread) ->
     assert outcome.verdict is Verdict.GENERATED
     assert outcome.faithfulness is not None
     assert outcome.faithfulness.error_code == "internal_error"
+
+
+async def dying(_item: ItemReference, _outcome: Outcome, _tools: Tools) -> Faithfulness:
+    raise EngineDiedError("engine_died", "The engine is gone.")
+
+
+def test_the_engines_death_within_a_check_travels_on_and_leaves_no_outcome(loop: EventLoopThread) -> None:
+    with pytest.raises(EngineDiedError):
+        judged(loop, dying, lambda _: True)
