@@ -31,18 +31,27 @@ from worker.zoomin.tools import Decoder, Tools
 RESCANS_AT_ONCE = 4  # of one image: a check must not fill the engine's queue before other images' verdicts
 
 
-async def check_faithfulness(item: ItemReference, outcome: Outcome, tools: Tools, *, seconds: float, each: bool = True) -> Faithfulness:
+def places_beside(images_in_flight: int) -> asyncio.Semaphore:
+    """Places for checks beside so many images at once: their rescans, and the masked pictures that these hold, are as many at most."""
+    return asyncio.Semaphore(max(1, images_in_flight // RESCANS_AT_ONCE))
+
+
+async def check_faithfulness(
+    item: ItemReference, outcome: Outcome, tools: Tools, *, places: asyncio.Semaphore, seconds: float, each: bool = True
+) -> Faithfulness:
     """What hiding the regions of a verdict does to its score. What goes wrong, or takes over `seconds`, is told in the result.
+
+    `places` are shared by all checks of the process; until one is free nothing is held but the outcome. The wait counts as time taken.
 
     Raises EngineDiedError alone: no judgement on the explanation, and everybody else of this process must know.
     `each` says whether every region is hidden alone, too: for people, who see which of several carries the verdict.
     """
     check = _Check(item, tools)
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(seconds), places:
             return await check.run(outcome, each=each)
     except TimeoutError:
-        return check.failed("check_timed_out", f"The check took more than {seconds:g} s: the engine is busy. The verdict stands unchecked.")
+        return check.failed("check_timed_out", f"The check was not done in {seconds:g} s: the engine is busy. The verdict stands untested.")
     except EngineDiedError:
         raise
     except ZoomInError as error:

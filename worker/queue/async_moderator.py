@@ -14,7 +14,7 @@ from uuid import UUID
 import structlog
 from PIL import Image
 
-from worker.forensics.faithfulness import check_faithfulness
+from worker.forensics.faithfulness import check_faithfulness, places_beside
 from worker.images.fetch import Fetched, fetch
 from worker.images.pool import DecodePool
 from worker.images.prepare import Evidence
@@ -36,7 +36,8 @@ from worker.zoomin.release import name_release
 from worker.zoomin.tools import Tools
 
 REHEARSAL_SIZE = (640, 480)
-CHECK_SHARE = 0.4  # of a lease, for the test of one explanation: some image must finish within a lease, or the engine passes for stuck
+# Of a lease, for one test of an explanation and its wait: some image must finish within a lease, or the engine passes for stuck.
+CHECK_SHARE = 0.4
 CLOSE_TIMEOUT_SECONDS = 30  # an engine that will not stop by then is left to the parent-death signal
 Result = TypeVar("Result")
 Check = Callable[[ItemReference, Outcome, Tools], Awaitable[Faithfulness]]  # tests an explanation; raises EngineDiedError
@@ -254,5 +255,5 @@ def moderator_over(model: LoadedModel, settings: Settings) -> AsyncModerator:
         tools=tools,
         release=release,
         images_in_flight=settings.images_in_flight,
-        check=partial(check_faithfulness, seconds=CHECK_SHARE * settings.lease_seconds),
+        check=partial(check_faithfulness, places=places_beside(settings.images_in_flight), seconds=CHECK_SHARE * settings.lease_seconds),
     )
