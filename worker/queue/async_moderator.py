@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -56,6 +57,32 @@ class _End:
 _Event = Outcome | Unfinished | _EngineDied | _End
 
 
+class _Visit:
+    """One call of `judge`: its wishes, what has come of it, and which images' tests are running."""
+
+    def __init__(self, stop: threading.Event, wanted: Wanted) -> None:
+        self.stop = stop
+        self.wanted = wanted
+        self.events: queue.SimpleQueue[_Event] = queue.SimpleQueue()  # bounded by the chunk's size
+        self._tests: set[asyncio.Task[Any]] = set()
+
+    @contextmanager
+    def testing(self) -> Iterator[None]:
+        """Around the current task's test. Left at once by CancelledError where the visit is to stop: then or already."""
+        if self.stop.is_set() or (task := asyncio.current_task()) is None:
+            raise asyncio.CancelledError
+        self._tests.add(task)
+        try:
+            yield
+        finally:
+            self._tests.discard(task)
+
+    def leave_tests(self) -> None:
+        """Cancels what is in a test: a verdict with half a test is no outcome, and a whole one takes longer than a leaving worker has."""
+        while self._tests:
+            self._tests.pop().cancel()
+
+
 class EventLoopThread:
     """An asyncio loop on a thread of its own: vLLM wants one loop for life, Celery's tasks run on threads."""
 
@@ -67,6 +94,10 @@ class EventLoopThread:
     def submit(self, coroutine: Coroutine[Any, Any, Result]) -> "Future[Result]":
         """Starts a coroutine on the loop, from any other thread."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Calls a function on the loop, soon, from any other thread."""
+        self._loop.call_soon_threadsafe(function)
 
     def close(self) -> None:
         """Stops the loop. Idempotent."""
@@ -112,13 +143,15 @@ class AsyncModerator:
     def judge(
         self, items: Sequence[ItemReference], *, stop: threading.Event, tick_seconds: float, wanted: Wanted = nothing_wanted
     ) -> Iterator[Outcome | Unfinished | None]:
-        """Outcomes in order of completion; None about every tick. After `stop`, those begun still finish. Raises EngineDiedError."""
-        events: queue.SimpleQueue[_Event] = queue.SimpleQueue()  # bounded by the chunk's size
-        running = self._loop.submit(self._judge_all(items, stop, events, wanted))
+        """See Moderator."""
+        visit = _Visit(stop, wanted)
+        running = self._loop.submit(self._judge_all(items, visit))
         try:
             while True:
+                if stop.is_set():
+                    self._loop.call(visit.leave_tests)
                 try:
-                    event = events.get(timeout=tick_seconds)
+                    event = visit.events.get(timeout=tick_seconds)
                 except queue.Empty:
                     yield None
                     continue
@@ -130,37 +163,38 @@ class AsyncModerator:
         finally:
             running.cancel()  # the caller left early (fenced, cancelled): abort what is in the engine
 
-    async def _judge_all(
-        self, items: Sequence[ItemReference], stop: threading.Event, events: "queue.SimpleQueue[_Event]", wanted: Wanted
-    ) -> None:
+    async def _judge_all(self, items: Sequence[ItemReference], visit: _Visit) -> None:
         tasks: set[asyncio.Task[None]] = set()
         try:
             for item in items:
                 await self._places.acquire()
-                if stop.is_set():
+                if visit.stop.is_set():
                     self._places.release()
                     break
-                task = asyncio.ensure_future(self._judge_one(item, events, wanted))
+                task = asyncio.ensure_future(self._judge_one(item, visit))
                 task.add_done_callback(lambda _: self._places.release())
                 tasks.add(task)
-            await asyncio.gather(*tasks)
+            await asyncio.gather(*tasks, return_exceptions=True)  # of a task whose test was left: its cancellation, and nothing else
         finally:
             for task in tasks:
                 task.cancel()
-            events.put(_End())
+            visit.events.put(_End())
 
-    async def _judge_one(self, item: ItemReference, events: "queue.SimpleQueue[_Event]", wanted: Wanted) -> None:
+    async def _judge_one(self, item: ItemReference, visit: _Visit) -> None:
         try:
             with metrics.IMAGES_IN_FLIGHT.track_inprogress():
                 outcome = await moderate(item, self._tools)
-                events.put(await self._checked(item, outcome) if wanted(outcome) else outcome)
+                if visit.wanted(outcome):
+                    with visit.testing():
+                        outcome = await self._checked(item, outcome)
+                visit.events.put(outcome)
         except EngineDiedError as error:
-            events.put(_EngineDied(error))
+            visit.events.put(_EngineDied(error))
         except (TransientError, MisconfiguredError) as error:
-            events.put(Unfinished(item.ordinal, error))
+            visit.events.put(Unfinished(item.ordinal, error))
         except Exception:  # a bug met by one image must not take its siblings along; attempts bound how often it is met
             log.exception("image_met_a_bug", batch_id=str(item.batch_id), ordinal=item.ordinal)
-            events.put(Unfinished(item.ordinal, _bug(item)))
+            visit.events.put(Unfinished(item.ordinal, _bug(item)))
 
     async def _checked(self, item: ItemReference, outcome: Outcome) -> Outcome:
         """The outcome with its explanation tested. A bug loses no verdict; with the engine, item and test are for another process."""
