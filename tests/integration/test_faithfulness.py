@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from tests.integration.api_world import calling, new_key, problem
 from tests.integration.queue_world import RELEASE, World, judge, verdict
@@ -22,7 +22,7 @@ from worker.queue.moderator import Unfinished
 from worker.queue.run_chunk import run_chunk
 from worker.store.backtests import backtest
 from worker.store.erasures import Erasing, erase_item
-from worker.store.faithfulness import digest_of, read_check
+from worker.store.faithfulness import batch_checks, digest_of, read_check
 from worker.store.models.policies import VersionState
 from worker.store.outcome_rows import Place
 from worker.store.outcomes import Judgement, insert_outcomes
@@ -140,11 +140,26 @@ async def test_checks_and_their_cost_are_told_over_http_to_their_tenant_alone(
     assert {masking["fill"] for masking in bodies[0]["maskings"]} == {"blur", "mean"}
     assert bodies[0]["maskings"][0]["controls"] == [[50, 2, 79, 40]]
     assert bodies[2]["error"]["code"] == "check_timed_out"
-    assert (whole["checks"], whole["failed"], whole["cost"]["requests"], whole["cost"]["seconds"]) == (4, 2, 17, 7.5)
+    assert [whole[name] for name in ("checks", "tested", "failed", "unmoved", "least_drop")] == [4, 2, 2, 1, 0.05]
+    assert (whole["cost"]["requests"], whole["cost"]["seconds"]) == (17, 7.5)
     assert whole["drop"] == pytest.approx(0.305)
     async with calling(settings, new_key(engine, tenant=f"{tenant}-other").text) as stranger:
         for path in (f"/v1/items/{item_id(batch, 0)}/faithfulness", f"/v1/batches/{batch}/faithfulness"):
             assert problem(await stranger.get(path)) == (404, "not_found")
+
+
+def test_figures_of_a_batch_count_each_items_current_outcome_when_only_some_were_scanned_again(world: World, batch: UUID) -> None:
+    chunk_id = world.value("SELECT id FROM chunks WHERE batch_id = :id", id=batch)
+    again = ItemReference(batch, 0, "line:1", "b", "k0"), ItemReference(batch, 2, "line:3", "b", "k2")
+    with transaction(world.engine) as session:
+        session.execute(text("UPDATE batches SET revision = 2 WHERE id = :id"), {"id": batch})
+        outcomes = [replace(verdict(again[0]), faithfulness=UNMOVED), verdict(again[1])]  # the second is not drawn this time
+        place = Place(batch_id=batch, revision=2, chunk_id=chunk_id)
+        insert_outcomes(session, place, outcomes, Judgement(actor="worker", release=RELEASE, evidence_bucket="b"))
+    with transaction(world.engine) as session:
+        figures = batch_checks(session, batch)
+    assert (figures.checks, figures.tested, figures.unmoved, figures.cost.requests) == (3, 2, 2, 16)
+    assert figures.drop == pytest.approx(UNMOVED.drop)
 
 
 @dataclass
