@@ -12,7 +12,7 @@ little better yet (nano, 15 validation pictures: AUC .97 against .95), but a con
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from worker.forensics.controls import patches, place_controls
@@ -25,6 +25,7 @@ from worker.moderation.degradation import Degradation
 from worker.moderation.errors import EngineDiedError, RejectedError, ZoomInError
 from worker.moderation.faithfulness import NOTHING_CITED, TOGETHER, CheckCost, Faithfulness, Fill, Masking, found
 from worker.moderation.outcomes import ItemReference, Outcome, Region
+from worker.vision.model import Answer, ModelCard, Question, VisionModel
 from worker.zoomin.pipeline import moderate
 from worker.zoomin.tools import Decoder, Tools
 
@@ -111,12 +112,18 @@ class _Check:
         async def refetch(_: ItemReference) -> Fetched:
             return fetched
 
-        tools = replace(self._tools, fetch=refetch, decoder=_MaskingDecoder(self._tools.decoder, mask, degradation), keep=_keep_nothing)
+        tools = replace(
+            self._tools,
+            fetch=refetch,
+            decoder=_MaskingDecoder(self._tools.decoder, mask, degradation),
+            keep=_keep_nothing,
+            vision=_CountedVision(self._tools.vision, self._spend),
+        )
         async with self._places:
-            outcome = await moderate(self._item, tools)
-        for trace in outcome.traces:
-            self._cost += CheckCost(requests=1, prompt_tokens=trace.prompt_tokens, completion_tokens=trace.completion_tokens)
-        return outcome.p_generated
+            return (await moderate(self._item, tools)).p_generated
+
+    def _spend(self, cost: CheckCost) -> None:
+        self._cost += cost
 
     def _spent(self) -> CheckCost:
         return replace(self._cost, seconds=time.perf_counter() - self._started)
@@ -164,6 +171,27 @@ class _MaskingDecoder:
 
     async def cut_crops(self, body: bytes, boxes: Sequence[Box], limits: PixelLimits, mask: Mask | None = None) -> Sequence[Crop]:
         return await self.decoder.cut_crops(body, boxes, limits, mask or self.mask)
+
+
+@dataclass(frozen=True, slots=True)
+class _CountedVision:
+    """A VisionModel that tells what it costs as it is asked: a check that ends early was not free."""
+
+    vision: VisionModel
+    spend: Callable[[CheckCost], None]
+
+    @property
+    def card(self) -> ModelCard:
+        return self.vision.card
+
+    async def answer(self, question: Question) -> Answer:
+        self.spend(CheckCost(requests=1))
+        answer = await self.vision.answer(question)
+        self.spend(CheckCost(prompt_tokens=answer.prompt_tokens, completion_tokens=answer.completion_tokens))
+        return answer
+
+    async def close(self) -> None:
+        """The vision is its owner's to close."""
 
 
 async def _keep_nothing(_: Sequence[Evidence]) -> None:

@@ -99,6 +99,18 @@ async def test_every_request_is_counted_and_nothing_is_kept_of_masked_images() -
     assert set(world.evidence) == kept
 
 
+async def test_a_check_that_comes_to_nothing_tells_what_it_took() -> None:
+    def without_zoom(question: Question) -> Answer | Exception:
+        return TransientError("engine_busy", "Busy.") if len(question.turns) > 2 else looking_at(REGIONS[0])(question)
+
+    world, outcome = world_of(without_zoom), await judged(world_of(looking_at(REGIONS[0])))
+    found = await checked(world, outcome)
+    scans = sum(len(question.turns) == 2 for question in world.vision.questions)
+    assert found.error_code == "engine_busy"
+    assert (found.cost.requests, found.cost.prompt_tokens) == (len(world.vision.questions), 100 * scans)
+    assert scans > 0
+
+
 async def test_controls_are_the_same_however_often_a_verdict_is_checked() -> None:
     world = world_of(looking_at(REGIONS[0]))
     outcome = await judged(world)
