@@ -22,7 +22,7 @@ from worker.images.prepare import Crop, Evidence, ScanImage
 from worker.images.resize import PixelLimits
 from worker.moderation.boxes import Box, Size
 from worker.moderation.degradation import Degradation
-from worker.moderation.errors import EngineDiedError, RejectedError, ZoomInError
+from worker.moderation.errors import EngineDiedError, MisconfiguredError, OutageError, RejectedError, ZoomInError
 from worker.moderation.faithfulness import NOTHING_CITED, TOGETHER, CheckCost, Faithfulness, Fill, Masking, found
 from worker.moderation.outcomes import ItemReference, Outcome, Region
 from worker.vision.model import Answer, ModelCard, Question, VisionModel
@@ -44,7 +44,7 @@ async def check_faithfulness(
 
     `places` are shared by all checks of the process; until one is free nothing is held but the outcome. The wait counts as time taken.
 
-    Raises EngineDiedError alone: no judgement on the explanation, and everybody else of this process must know.
+    Raises what every image would meet, and which says nothing of this explanation: EngineDiedError, OutageError, MisconfiguredError.
     `each` says whether every region is hidden alone, too: for people, who see which of several carries the verdict.
     """
     check = _Check(item, tools)
@@ -53,7 +53,7 @@ async def check_faithfulness(
             return await check.run(outcome, each=each)
     except TimeoutError:
         return check.failed("check_timed_out", f"The check was not done in {seconds:g} s: the engine is busy. The verdict stands untested.")
-    except EngineDiedError:
+    except (EngineDiedError, OutageError, MisconfiguredError):
         raise
     except ZoomInError as error:
         return check.failed(error.code, error.message)

@@ -41,7 +41,7 @@ REHEARSAL_SIZE = (640, 480)
 CHECK_SHARE = 0.4
 CLOSE_TIMEOUT_SECONDS = 30  # an engine that will not stop by then is left to the parent-death signal
 Result = TypeVar("Result")
-Check = Callable[[ItemReference, Outcome, Tools], Awaitable[Faithfulness]]  # tests an explanation; raises EngineDiedError
+Check = Callable[[ItemReference, Outcome, Tools], Awaitable[Faithfulness]]  # tests an explanation; raises as `moderate`
 log = structlog.get_logger(__name__)
 
 
@@ -197,10 +197,10 @@ class AsyncModerator:
             visit.events.put(Unfinished(item.ordinal, _bug(item)))
 
     async def _checked(self, item: ItemReference, outcome: Outcome) -> Outcome:
-        """The outcome with its explanation tested. A bug loses no verdict; with the engine, item and test are for another process."""
+        """The outcome with its explanation tested. A bug loses no verdict; what the test raises by intent leaves the item unfinished."""
         try:
             found = await self._check(item, outcome, self._tools)
-        except EngineDiedError:
+        except ZoomInError:
             raise
         except Exception:
             log.exception("check_met_a_bug", batch_id=str(item.batch_id), ordinal=item.ordinal)

@@ -17,7 +17,7 @@ from worker.images.mask import Mask
 from worker.images.prepare import Crop, ScanImage, cut_crops, prepare_scan, shrink
 from worker.images.resize import PixelLimits
 from worker.moderation.boxes import Box
-from worker.moderation.errors import EngineDiedError, TransientError
+from worker.moderation.errors import EngineDiedError, MisconfiguredError, OutageError, TransientError, ZoomInError
 from worker.moderation.faithfulness import TOGETHER, Faithfulness, Fill
 from worker.moderation.outcomes import ItemReference, Outcome, SourceFacts, Verdict
 from worker.vision.model import Answer, ImagePart, Question
@@ -149,6 +149,17 @@ async def test_the_engines_death_is_no_result_of_a_check_even_when_others_of_its
 
     with pytest.raises(EngineDiedError):
         await checked(world_of(dying), outcome)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OutageError("object_store_unavailable", "The store is away."), MisconfiguredError("object_store_refused", "The key has expired.")],
+)
+async def test_what_every_image_would_meet_is_no_result_of_one_check(error: ZoomInError) -> None:
+    world, outcome = world_of(looking_at(REGIONS[0])), await judged(world_of(looking_at(REGIONS[0])))
+    world.body = error
+    with pytest.raises(type(error)):
+        await checked(world, outcome)
 
 
 async def test_an_error_while_one_region_is_hidden_costs_its_maskings_and_not_the_check() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.zoomin.world import ITEM, SCAN, ZOOM, World, said
 from worker.images.pool import DecodePool
-from worker.moderation.errors import EngineDiedError
+from worker.moderation.errors import EngineDiedError, OutageError
 from worker.moderation.faithfulness import Faithfulness
 from worker.moderation.outcomes import ItemReference, Outcome, Verdict
 from worker.moderation.release import Release, Training
@@ -81,6 +81,19 @@ async def dying(_item: ItemReference, _outcome: Outcome, _tools: Tools) -> Faith
 def test_the_engines_death_within_a_check_travels_on_and_leaves_no_outcome(loop: EventLoopThread) -> None:
     with pytest.raises(EngineDiedError):
         judged(loop, dying, lambda _: True)
+
+
+async def without_a_store(_item: ItemReference, _outcome: Outcome, _tools: Tools) -> Faithfulness:
+    raise OutageError("object_store_unavailable", "The store is away.")
+
+
+def test_an_outage_within_a_check_leaves_the_image_for_later(loop: EventLoopThread) -> None:
+    visit = moderator(loop, without_a_store, World(answering)).judge(
+        [ITEM], stop=threading.Event(), tick_seconds=1.0, wanted=lambda _: True
+    )
+    (event,) = [event for event in visit if event is not None]
+    assert isinstance(event, Unfinished)
+    assert (event.ordinal, event.error.code) == (ITEM.ordinal, "object_store_unavailable")
 
 
 def answering(question: Question) -> Answer:
