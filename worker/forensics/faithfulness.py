@@ -33,7 +33,7 @@ RESCANS_AT_ONCE = 4  # of one image: a check must not fill the engine's queue be
 
 
 def places_beside(images_in_flight: int) -> asyncio.Semaphore:
-    """Places for checks beside so many images at once: their rescans, and the masked pictures that these hold, are as many at most."""
+    """Places for checks beside so many images at once: their rescans, and the masked pictures these hold, are as many at most, or four."""
     return asyncio.Semaphore(max(1, images_in_flight // RESCANS_AT_ONCE))
 
 

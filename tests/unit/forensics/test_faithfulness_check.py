@@ -141,7 +141,8 @@ async def test_what_goes_wrong_is_told_in_the_result_and_raised_to_nobody() -> N
 
 
 async def test_the_engines_death_is_no_result_of_a_check_even_when_others_of_its_questions_were_answered() -> None:
-    outcome, look, answered = await judged(world_of(looking_at(REGIONS[0]))), looking_at(REGIONS[0]), []
+    outcome, look = await judged(world_of(looking_at(REGIONS[0]))), looking_at(REGIONS[0])
+    answered: list[Question] = []
 
     def dying(question: Question) -> Answer | Exception:
         answered.append(question)
