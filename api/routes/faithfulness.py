@@ -53,7 +53,14 @@ def read_batch_faithfulness(batch_id: BatchId, principal: Reader, services: Serv
     with transaction(services.engine) as session:
         checks = batch_checks(session, find_batch(session, batch_id, tenant_id=principal.tenant).id)
     return BatchFaithfulness(
-        checks=checks.checks, failed=checks.failed, drop=checks.drop, control_drop=checks.control_drop, cost=_cost(checks.cost)
+        checks=checks.checks,
+        tested=checks.tested,
+        failed=checks.checks - checks.tested,
+        unmoved=checks.unmoved,
+        least_drop=checks.least_drop,
+        drop=checks.drop,
+        control_drop=checks.control_drop,
+        cost=_cost(checks.cost),
     )
 
 

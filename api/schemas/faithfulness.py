@@ -22,7 +22,7 @@ class CheckCostBody(Answer):
 
 
 class MaskingBody(Answer):
-    """Something hidden in one way, the image judged anew; and as a control, boxes of the same sides hidden elsewhere."""
+    """Something hidden in one way, the image judged anew; and as a control, as much area hidden elsewhere."""
 
     position: int = Field(description="The region's, as in listRegions; 0: all of them at once")
     fill: Fill = Field(description="What stood where something was hidden: the same pixels blurred, or their mean colour")
@@ -47,10 +47,15 @@ class FaithfulnessCheck(Answer):
 
 
 class BatchFaithfulness(Answer):
-    """The checks of a batch's newest revision, and what they cost."""
+    """The checks of a batch's current outcomes, the newest of each item, and what they cost."""
 
-    checks: int
-    failed: int = Field(description="Of those, how many came to nothing")
-    drop: float | None = Field(description="Mean over the checks that came to something")
-    control_drop: float | None
+    checks: int = Field(description="How many current outcomes have a check")
+    tested: int = Field(description="Of the checks, how many came to something: the denominator of `unmoved`, `drop` and `control_drop`")
+    failed: int = Field(description="Of the checks, how many came to nothing: the others")
+    unmoved: int | None = Field(
+        description="Of the tested, how many drop by less than `least_drop` beyond the control; null without a live version of the policy"
+    )
+    least_drop: float | None = Field(description="By what `unmoved` counts: the policy's live version's")
+    drop: float | None = Field(description="Mean over the tested")
+    control_drop: float | None = Field(description="Mean over the tested")
     cost: CheckCostBody

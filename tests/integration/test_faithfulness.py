@@ -1,33 +1,42 @@
 """Checks of explanations on a real Postgres: who is checked, where a check sends its verdict, and what is told of it."""
 
+import asyncio
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import cast
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from tests.integration.api_world import calling, new_key, problem
 from tests.integration.queue_world import RELEASE, World, judge, verdict
+from tests.unit.zoomin.world import SCAN, ZOOM, said
+from tests.unit.zoomin.world import World as Pipeline
+from worker.images.pool import DecodePool
 from worker.moderation.boxes import Box
+from worker.moderation.errors import EngineDiedError
 from worker.moderation.faithfulness import TOGETHER, CheckCost, Faithfulness, Fill, Masking, found
 from worker.moderation.identifiers import item_id
 from worker.moderation.outcomes import ItemReference, Outcome
 from worker.moderation.policy import DEFAULT_BANDS, Explaining, PolicyVersion
 from worker.moderation.release import Release
 from worker.moderation.settings import Settings
+from worker.queue.async_moderator import AsyncModerator, Check, EventLoopThread, LoadedModel
 from worker.queue.checking import Wanted, nothing_wanted
+from worker.queue.chunk_work import ChunkReport, Ending
 from worker.queue.moderator import Unfinished
 from worker.queue.run_chunk import run_chunk
 from worker.store.backtests import backtest
 from worker.store.erasures import Erasing, erase_item
-from worker.store.faithfulness import digest_of, read_check
+from worker.store.faithfulness import batch_checks, digest_of, read_check
 from worker.store.models.policies import VersionState
 from worker.store.outcome_rows import Place
 from worker.store.outcomes import Judgement, insert_outcomes
 from worker.store.policies import Draft, move_version, write_version
 from worker.store.session import transaction
+from worker.zoomin.tools import Tools
 
 COST = CheckCost(requests=8, prompt_tokens=4_000, completion_tokens=400, seconds=2.5)
 FAILED = Faithfulness(cost=replace(COST, requests=1), error_code="check_timed_out", error_message="s3://b/k3 took too long.")
@@ -140,11 +149,26 @@ async def test_checks_and_their_cost_are_told_over_http_to_their_tenant_alone(
     assert {masking["fill"] for masking in bodies[0]["maskings"]} == {"blur", "mean"}
     assert bodies[0]["maskings"][0]["controls"] == [[50, 2, 79, 40]]
     assert bodies[2]["error"]["code"] == "check_timed_out"
-    assert (whole["checks"], whole["failed"], whole["cost"]["requests"], whole["cost"]["seconds"]) == (4, 2, 17, 7.5)
+    assert [whole[name] for name in ("checks", "tested", "failed", "unmoved", "least_drop")] == [4, 2, 2, 1, 0.05]
+    assert (whole["cost"]["requests"], whole["cost"]["seconds"]) == (17, 7.5)
     assert whole["drop"] == pytest.approx(0.305)
     async with calling(settings, new_key(engine, tenant=f"{tenant}-other").text) as stranger:
         for path in (f"/v1/items/{item_id(batch, 0)}/faithfulness", f"/v1/batches/{batch}/faithfulness"):
             assert problem(await stranger.get(path)) == (404, "not_found")
+
+
+def test_figures_of_a_batch_count_each_items_current_outcome_when_only_some_were_scanned_again(world: World, batch: UUID) -> None:
+    chunk_id = world.value("SELECT id FROM chunks WHERE batch_id = :id", id=batch)
+    again = ItemReference(batch, 0, "line:1", "b", "k0"), ItemReference(batch, 2, "line:3", "b", "k2")
+    with transaction(world.engine) as session:
+        session.execute(text("UPDATE batches SET revision = 2 WHERE id = :id"), {"id": batch})
+        outcomes = [replace(verdict(again[0]), faithfulness=UNMOVED), verdict(again[1])]  # the second is not drawn this time
+        place = Place(batch_id=batch, revision=2, chunk_id=chunk_id)
+        insert_outcomes(session, place, outcomes, Judgement(actor="worker", release=RELEASE, evidence_bucket="b"))
+    with transaction(world.engine) as session:
+        figures = batch_checks(session, batch)
+    assert (figures.checks, figures.tested, figures.unmoved, figures.cost.requests) == (3, 2, 2, 16)
+    assert figures.drop == pytest.approx(UNMOVED.drop)
 
 
 @dataclass
@@ -182,3 +206,66 @@ def test_what_is_checked_is_the_live_versions_share_of_what_is_called_generated(
     assert len(asking.seen) == 128
     assert not any(wanted for ordinal, wanted in asking.seen.items() if ordinal % 2 == 0)
     assert least <= sum(asking.seen.values()) <= most
+
+
+@pytest.fixture
+def loop() -> Iterator[EventLoopThread]:
+    thread = EventLoopThread()
+    yield thread
+    thread.close()
+
+
+@dataclass
+class Visit:
+    """To a chunk of one image whose explanation is to be tested, by the real pipeline around a scripted model."""
+
+    world: World
+    settings: Settings
+    tenant: str
+    loop: EventLoopThread
+    drain: threading.Event = field(default_factory=threading.Event)
+    chunk_id: int = 0
+
+    def pay(self, check: Check) -> ChunkReport:
+        batch_id = self.world.batch(1, tenant=self.tenant)
+        explaining(self.world, self.tenant, Explaining(faithfulness_share=1.0))
+        self.world.announced()
+        self.chunk_id = self.world.value("SELECT id FROM chunks WHERE batch_id = :id", id=batch_id)
+        pipeline = Pipeline([said(SCAN), said(ZOOM)])
+        tools = pipeline.tools
+        model = LoadedModel(loop=self.loop, vision=pipeline.vision, prompts=tools.prompts, decoder=cast("DecodePool", tools.decoder))
+        moderator = AsyncModerator(model=model, tools=tools, release=RELEASE, images_in_flight=2, check=check)
+        engine, settings = self.world.engine, self.settings
+        return run_chunk(self.chunk_id, engine=engine, moderator=moderator, settings=settings, owner="worker-1", drain=self.drain)
+
+    def left(self) -> tuple[str, bool, int, int]:
+        """The chunk's state, whether it is a suspect, the attempts it was charged, and how many outcomes there are."""
+        chunk = self.world.chunk(self.chunk_id)
+        outcomes = self.world.value("SELECT count(*) FROM outcomes WHERE batch_id = :id", id=chunk.batch_id)
+        return chunk.state, chunk.suspect, chunk.attempts, outcomes
+
+
+@pytest.fixture
+def visit(world: World, settings: Settings, tenant: str, loop: EventLoopThread) -> Iterator[Visit]:
+    world.retire()
+    yield Visit(world, settings, tenant, loop)
+    world.retire()
+
+
+def test_a_drain_amid_a_test_hands_the_chunk_back_uncharged_with_its_image_pending(visit: Visit) -> None:
+    async def endless(_item: ItemReference, _outcome: Outcome, _tools: Tools) -> Faithfulness:
+        visit.drain.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    assert visit.pay(endless).ending is Ending.DRAINED
+    assert visit.left() == ("ready", False, 0, 0)
+
+
+def test_an_engine_that_dies_amid_a_test_leaves_the_image_pending_in_a_suspect_chunk(visit: Visit) -> None:
+    async def dying(_item: ItemReference, _outcome: Outcome, _tools: Tools) -> Faithfulness:
+        raise EngineDiedError("engine_died", "The engine is gone.")
+
+    with pytest.raises(EngineDiedError):
+        visit.pay(dying)
+    assert visit.left() == ("ready", True, 1, 0)

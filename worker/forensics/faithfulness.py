@@ -12,7 +12,7 @@ little better yet (nano, 15 validation pictures: AUC .97 against .95), but a con
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from worker.forensics.controls import patches, place_controls
@@ -22,26 +22,39 @@ from worker.images.prepare import Crop, Evidence, ScanImage
 from worker.images.resize import PixelLimits
 from worker.moderation.boxes import Box, Size
 from worker.moderation.degradation import Degradation
-from worker.moderation.errors import RejectedError, ZoomInError
+from worker.moderation.errors import EngineDiedError, MisconfiguredError, OutageError, RejectedError, ZoomInError
 from worker.moderation.faithfulness import NOTHING_CITED, TOGETHER, CheckCost, Faithfulness, Fill, Masking, found
 from worker.moderation.outcomes import ItemReference, Outcome, Region
+from worker.vision.model import Answer, ModelCard, Question, VisionModel
 from worker.zoomin.pipeline import moderate
 from worker.zoomin.tools import Decoder, Tools
 
 RESCANS_AT_ONCE = 4  # of one image: a check must not fill the engine's queue before other images' verdicts
 
 
-async def check_faithfulness(item: ItemReference, outcome: Outcome, tools: Tools, *, seconds: float, each: bool = True) -> Faithfulness:
+def places_beside(images_in_flight: int) -> asyncio.Semaphore:
+    """Places for checks beside so many images at once: their rescans, and the masked pictures these hold, are as many at most, or four."""
+    return asyncio.Semaphore(max(1, images_in_flight // RESCANS_AT_ONCE))
+
+
+async def check_faithfulness(
+    item: ItemReference, outcome: Outcome, tools: Tools, *, places: asyncio.Semaphore, seconds: float, each: bool = True
+) -> Faithfulness:
     """What hiding the regions of a verdict does to its score. What goes wrong, or takes over `seconds`, is told in the result.
 
+    `places` are shared by all checks of the process; until one is free nothing is held but the outcome. The wait counts as time taken.
+
+    Raises what every image would meet, and which says nothing of this explanation: EngineDiedError, OutageError, MisconfiguredError.
     `each` says whether every region is hidden alone, too: for people, who see which of several carries the verdict.
     """
     check = _Check(item, tools)
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(seconds), places:
             return await check.run(outcome, each=each)
     except TimeoutError:
-        return check.failed("check_timed_out", f"The check took more than {seconds:g} s: the engine is busy. The verdict stands unchecked.")
+        return check.failed("check_timed_out", f"The check was not done in {seconds:g} s: the engine is busy. The verdict stands untested.")
+    except (EngineDiedError, OutageError, MisconfiguredError):
+        raise
     except ZoomInError as error:
         return check.failed(error.code, error.message)
 
@@ -59,7 +72,8 @@ class _Check:
     async def run(self, outcome: Outcome, *, each: bool) -> Faithfulness:
         """The result; maskings that met an error are left out.
 
-        Raises RejectedError for a verdict that cannot be checked, and what the pipeline raises where that leaves none of TOGETHER.
+        Raises RejectedError for a verdict that cannot be checked, EngineDiedError, and what else the pipeline raises where that leaves none
+        of TOGETHER.
         """
         if outcome.p_generated is None or outcome.source is None or outcome.source.size is None:
             raise RejectedError("unscored", "Without a score nothing can drop.")
@@ -98,12 +112,18 @@ class _Check:
         async def refetch(_: ItemReference) -> Fetched:
             return fetched
 
-        tools = replace(self._tools, fetch=refetch, decoder=_MaskingDecoder(self._tools.decoder, mask, degradation), keep=_keep_nothing)
+        tools = replace(
+            self._tools,
+            fetch=refetch,
+            decoder=_MaskingDecoder(self._tools.decoder, mask, degradation),
+            keep=_keep_nothing,
+            vision=_CountedVision(self._tools.vision, self._spend),
+        )
         async with self._places:
-            outcome = await moderate(self._item, tools)
-        for trace in outcome.traces:
-            self._cost += CheckCost(requests=1, prompt_tokens=trace.prompt_tokens, completion_tokens=trace.completion_tokens)
-        return outcome.p_generated
+            return (await moderate(self._item, tools)).p_generated
+
+    def _spend(self, cost: CheckCost) -> None:
+        self._cost += cost
 
     def _spent(self) -> CheckCost:
         return replace(self._cost, seconds=time.perf_counter() - self._started)
@@ -153,15 +173,36 @@ class _MaskingDecoder:
         return await self.decoder.cut_crops(body, boxes, limits, mask or self.mask)
 
 
+@dataclass(frozen=True, slots=True)
+class _CountedVision:
+    """A VisionModel that tells what it costs as it is asked: a check that ends early was not free."""
+
+    vision: VisionModel
+    spend: Callable[[CheckCost], None]
+
+    @property
+    def card(self) -> ModelCard:
+        return self.vision.card
+
+    async def answer(self, question: Question) -> Answer:
+        self.spend(CheckCost(requests=1))
+        answer = await self.vision.answer(question)
+        self.spend(CheckCost(prompt_tokens=answer.prompt_tokens, completion_tokens=answer.completion_tokens))
+        return answer
+
+    async def close(self) -> None:
+        """The vision is its owner's to close."""
+
+
 async def _keep_nothing(_: Sequence[Evidence]) -> None:
     """An EvidenceKeeper: what a check sends follows from the image, the regions and the fill."""
 
 
 def _known(scores: Sequence[float | BaseException | None]) -> list[float | None]:
-    """The scores; None where there is none for an error, which costs one masking, not the check. Raises what is no such error: a bug."""
+    """The scores; None where there is none for an error, which costs one masking, not the check. Raises the engine's death, and bugs."""
     known: list[float | None] = []
     for score in scores:
-        if isinstance(score, BaseException) and not isinstance(score, ZoomInError):
+        if isinstance(score, EngineDiedError) or (isinstance(score, BaseException) and not isinstance(score, ZoomInError)):
             raise score
         known.append(None if isinstance(score, BaseException) else score)
     return known

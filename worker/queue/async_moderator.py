@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -14,7 +15,7 @@ from uuid import UUID
 import structlog
 from PIL import Image
 
-from worker.forensics.faithfulness import check_faithfulness
+from worker.forensics.faithfulness import check_faithfulness, places_beside
 from worker.images.fetch import Fetched, fetch
 from worker.images.pool import DecodePool
 from worker.images.prepare import Evidence
@@ -36,10 +37,11 @@ from worker.zoomin.release import name_release
 from worker.zoomin.tools import Tools
 
 REHEARSAL_SIZE = (640, 480)
-CHECK_SHARE = 0.4  # of a lease, for the test of one explanation: some image must finish within a lease, or the engine passes for stuck
+# Of a lease, for one test of an explanation and its wait: some image must finish within a lease, or the engine passes for stuck.
+CHECK_SHARE = 0.4
 CLOSE_TIMEOUT_SECONDS = 30  # an engine that will not stop by then is left to the parent-death signal
 Result = TypeVar("Result")
-Check = Callable[[ItemReference, Outcome, Tools], Awaitable[Faithfulness]]  # tests an explanation; raises nothing that is met in operation
+Check = Callable[[ItemReference, Outcome, Tools], Awaitable[Faithfulness]]  # tests an explanation; raises as `moderate`
 log = structlog.get_logger(__name__)
 
 
@@ -55,6 +57,32 @@ class _End:
 _Event = Outcome | Unfinished | _EngineDied | _End
 
 
+class _Visit:
+    """One call of `judge`: its wishes, what has come of it, and which images' tests are running."""
+
+    def __init__(self, stop: threading.Event, wanted: Wanted) -> None:
+        self.stop = stop
+        self.wanted = wanted
+        self.events: queue.SimpleQueue[_Event] = queue.SimpleQueue()  # bounded by the chunk's size
+        self._tests: set[asyncio.Task[Any]] = set()
+
+    @contextmanager
+    def testing(self) -> Iterator[None]:
+        """Around the current task's test. Left at once by CancelledError where the visit is to stop: then or already."""
+        if self.stop.is_set() or (task := asyncio.current_task()) is None:
+            raise asyncio.CancelledError
+        self._tests.add(task)
+        try:
+            yield
+        finally:
+            self._tests.discard(task)
+
+    def leave_tests(self) -> None:
+        """Cancels what is in a test: a verdict with half a test is no outcome, and a whole one takes longer than a leaving worker has."""
+        while self._tests:
+            self._tests.pop().cancel()
+
+
 class EventLoopThread:
     """An asyncio loop on a thread of its own: vLLM wants one loop for life, Celery's tasks run on threads."""
 
@@ -66,6 +94,10 @@ class EventLoopThread:
     def submit(self, coroutine: Coroutine[Any, Any, Result]) -> "Future[Result]":
         """Starts a coroutine on the loop, from any other thread."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Calls a function on the loop, soon, from any other thread."""
+        self._loop.call_soon_threadsafe(function)
 
     def close(self) -> None:
         """Stops the loop. Idempotent."""
@@ -111,13 +143,15 @@ class AsyncModerator:
     def judge(
         self, items: Sequence[ItemReference], *, stop: threading.Event, tick_seconds: float, wanted: Wanted = nothing_wanted
     ) -> Iterator[Outcome | Unfinished | None]:
-        """Outcomes in order of completion; None about every tick. After `stop`, those begun still finish. Raises EngineDiedError."""
-        events: queue.SimpleQueue[_Event] = queue.SimpleQueue()  # bounded by the chunk's size
-        running = self._loop.submit(self._judge_all(items, stop, events, wanted))
+        """See Moderator."""
+        visit = _Visit(stop, wanted)
+        running = self._loop.submit(self._judge_all(items, visit))
         try:
             while True:
+                if stop.is_set():
+                    self._loop.call(visit.leave_tests)
                 try:
-                    event = events.get(timeout=tick_seconds)
+                    event = visit.events.get(timeout=tick_seconds)
                 except queue.Empty:
                     yield None
                     continue
@@ -129,42 +163,45 @@ class AsyncModerator:
         finally:
             running.cancel()  # the caller left early (fenced, cancelled): abort what is in the engine
 
-    async def _judge_all(
-        self, items: Sequence[ItemReference], stop: threading.Event, events: "queue.SimpleQueue[_Event]", wanted: Wanted
-    ) -> None:
+    async def _judge_all(self, items: Sequence[ItemReference], visit: _Visit) -> None:
         tasks: set[asyncio.Task[None]] = set()
         try:
             for item in items:
                 await self._places.acquire()
-                if stop.is_set():
+                if visit.stop.is_set():
                     self._places.release()
                     break
-                task = asyncio.ensure_future(self._judge_one(item, events, wanted))
+                task = asyncio.ensure_future(self._judge_one(item, visit))
                 task.add_done_callback(lambda _: self._places.release())
                 tasks.add(task)
-            await asyncio.gather(*tasks)
+            await asyncio.gather(*tasks, return_exceptions=True)  # of a task whose test was left: its cancellation, and nothing else
         finally:
             for task in tasks:
                 task.cancel()
-            events.put(_End())
+            visit.events.put(_End())
 
-    async def _judge_one(self, item: ItemReference, events: "queue.SimpleQueue[_Event]", wanted: Wanted) -> None:
+    async def _judge_one(self, item: ItemReference, visit: _Visit) -> None:
         try:
             with metrics.IMAGES_IN_FLIGHT.track_inprogress():
                 outcome = await moderate(item, self._tools)
-                events.put(await self._checked(item, outcome) if wanted(outcome) else outcome)
+                if visit.wanted(outcome):
+                    with visit.testing():
+                        outcome = await self._checked(item, outcome)
+                visit.events.put(outcome)
         except EngineDiedError as error:
-            events.put(_EngineDied(error))
+            visit.events.put(_EngineDied(error))
         except (TransientError, MisconfiguredError) as error:
-            events.put(Unfinished(item.ordinal, error))
+            visit.events.put(Unfinished(item.ordinal, error))
         except Exception:  # a bug met by one image must not take its siblings along; attempts bound how often it is met
             log.exception("image_met_a_bug", batch_id=str(item.batch_id), ordinal=item.ordinal)
-            events.put(Unfinished(item.ordinal, _bug(item)))
+            visit.events.put(Unfinished(item.ordinal, _bug(item)))
 
     async def _checked(self, item: ItemReference, outcome: Outcome) -> Outcome:
-        """The outcome with its explanation tested. A verdict is never lost to its test."""
+        """The outcome with its explanation tested. A bug loses no verdict; what the test raises by intent leaves the item unfinished."""
         try:
             found = await self._check(item, outcome, self._tools)
+        except ZoomInError:
+            raise
         except Exception:
             log.exception("check_met_a_bug", batch_id=str(item.batch_id), ordinal=item.ordinal)
             found = Faithfulness(error_code="internal_error", error_message="The check met a bug of ours; the log has the traceback.")
@@ -252,5 +289,5 @@ def moderator_over(model: LoadedModel, settings: Settings) -> AsyncModerator:
         tools=tools,
         release=release,
         images_in_flight=settings.images_in_flight,
-        check=partial(check_faithfulness, seconds=CHECK_SHARE * settings.lease_seconds),
+        check=partial(check_faithfulness, places=places_beside(settings.images_in_flight), seconds=CHECK_SHARE * settings.lease_seconds),
     )

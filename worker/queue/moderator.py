@@ -33,7 +33,8 @@ class Moderator(Protocol):
     ) -> Iterator[Outcome | Unfinished | None]:
         """Outcomes in order of completion, those that are `wanted` with their explanation tested; None about every tick without any.
 
-        After `stop` is set no new item is begun, and the iterator ends when those begun are done. Raises EngineDiedError.
+        After `stop` is set no new item is begun, tests are left, with no event for their items, and the iterator ends when the other items
+        that were begun are done. Raises EngineDiedError.
         """
         ...
 

@@ -1,8 +1,9 @@
 """The process around the tasks: opens what its queues need before the first message, drains on SIGTERM, leaves when the engine dies.
 
-Signals: SIGTERM and SIGINT drain (images begun are finished and recorded, chunks handed back uncharged, exit 0); a repeated one
-changes nothing, as the drain is bounded by the images in flight. SIGQUIT leaves at once, taking the engine's processes along;
-leases expire by themselves. Celery's own cold shutdown is not used: its cancelling does not work with threads.
+Signals: SIGTERM and SIGINT drain (images begun are finished and recorded, except those whose explanation is being tested: these are left
+to be judged again; chunks are handed back uncharged, exit 0); a repeated one changes nothing, as the drain is bounded by the images in
+flight. SIGQUIT leaves at once, taking the engine's processes along; leases expire by themselves. Celery's own cold shutdown is not used:
+its cancelling does not work with threads.
 """
 
 import os

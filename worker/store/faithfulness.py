@@ -18,13 +18,17 @@ from worker.store.outcome_rows import Place, canonical, storable
 
 BATCH = text(
     """
-    -- checks of a batch: what they found and cost, at its newest revision, beside what the verdicts themselves cost
-    SELECT count(*) AS checks, count(c.error_code) AS failed, avg(c.score_drop) AS score_drop, avg(c.control_drop) AS control_drop,
+    -- checks of a batch's current outcomes: what they found, by the measure of the policy's live version, and what they cost
+    SELECT count(c.ordinal) AS checks, count(c.score_drop) AS tested, avg(c.score_drop) AS score_drop, avg(c.control_drop) AS control_drop,
+           v.least_drop, count(*) FILTER (WHERE c.score_drop - c.control_drop < v.least_drop) AS unmoved,
            coalesce(sum(c.requests), 0) AS requests, coalesce(sum(c.prompt_tokens), 0) AS prompt_tokens,
            coalesce(sum(c.completion_tokens), 0) AS completion_tokens, coalesce(sum(c.seconds), 0) AS seconds
       FROM batches AS b
-      JOIN faithfulness_checks AS c ON c.batch_id = b.id AND c.revision = b.revision
+      LEFT JOIN policy_versions AS v ON (v.tenant_id, v.policy, v.state) = (b.tenant_id, b.policy, 'live')
+      LEFT JOIN faithfulness_checks AS c ON c.batch_id = b.id AND NOT EXISTS (
+           SELECT FROM outcomes AS n WHERE (n.batch_id, n.ordinal) = (c.batch_id, c.ordinal) AND n.revision > c.revision)
      WHERE b.id = :batch_id
+     GROUP BY v.least_drop
     """
 )
 
@@ -41,10 +45,15 @@ class StoredCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchChecks:
-    """All checks of a batch's newest revision. The drops are means over those that came to something; None without any."""
+    """The checks of a batch's current outcomes, an item's newest each. The drops are means over those that were `tested`; None without any.
+
+    `unmoved` is how many of the tested ones drop by less than `least_drop` beyond the control; None where no version of the policy is live.
+    """
 
     checks: int
-    failed: int
+    tested: int
+    unmoved: int | None
+    least_drop: float | None
     drop: float | None
     control_drop: float | None
     cost: CheckCost
@@ -102,7 +111,9 @@ def batch_checks(session: Session, batch_id: UUID) -> BatchChecks:
     row = session.execute(BATCH, {"batch_id": batch_id}).one()
     return BatchChecks(
         checks=row.checks,
-        failed=row.failed,
+        tested=row.tested,
+        unmoved=None if row.least_drop is None else row.unmoved,
+        least_drop=row.least_drop,
         drop=row.score_drop,
         control_drop=row.control_drop,
         cost=CheckCost(

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,9 +11,13 @@ import pytest
 from PIL import Image
 
 from tests.unit.zoomin.world import ITEM, World
-from worker.forensics.faithfulness import check_faithfulness
+from worker.forensics.faithfulness import check_faithfulness, places_beside
 from worker.images.fetch import Fetched
-from worker.moderation.errors import EngineDiedError, TransientError, ZoomInError
+from worker.images.mask import Mask
+from worker.images.prepare import Crop, ScanImage, cut_crops, prepare_scan, shrink
+from worker.images.resize import PixelLimits
+from worker.moderation.boxes import Box
+from worker.moderation.errors import EngineDiedError, MisconfiguredError, OutageError, TransientError, ZoomInError
 from worker.moderation.faithfulness import TOGETHER, Faithfulness, Fill
 from worker.moderation.outcomes import ItemReference, Outcome, SourceFacts, Verdict
 from worker.vision.model import Answer, ImagePart, Question
@@ -60,7 +64,7 @@ async def judged(world: World) -> Outcome:
 
 
 async def checked(world: World, outcome: Outcome, seconds: float = 30) -> Faithfulness:
-    return await check_faithfulness(ITEM, outcome, world.tools, seconds=seconds)
+    return await check_faithfulness(ITEM, outcome, world.tools, places=asyncio.Semaphore(1), seconds=seconds)
 
 
 async def test_the_score_drops_when_the_cited_place_is_hidden_and_not_for_the_control() -> None:
@@ -95,6 +99,18 @@ async def test_every_request_is_counted_and_nothing_is_kept_of_masked_images() -
     assert set(world.evidence) == kept
 
 
+async def test_a_check_that_comes_to_nothing_tells_what_it_took() -> None:
+    def without_zoom(question: Question) -> Answer | Exception:
+        return TransientError("engine_busy", "Busy.") if len(question.turns) > 2 else looking_at(REGIONS[0])(question)
+
+    world, outcome = world_of(without_zoom), await judged(world_of(looking_at(REGIONS[0])))
+    found = await checked(world, outcome)
+    scans = sum(len(question.turns) == 2 for question in world.vision.questions)
+    assert found.error_code == "engine_busy"
+    assert (found.cost.requests, found.cost.prompt_tokens) == (len(world.vision.questions), 100 * scans)
+    assert scans > 0
+
+
 async def test_controls_are_the_same_however_often_a_verdict_is_checked() -> None:
     world = world_of(looking_at(REGIONS[0]))
     outcome = await judged(world)
@@ -114,17 +130,37 @@ async def test_an_image_that_changed_since_is_not_taken_for_the_one_that_was_jud
     async def fetch_another(_: ItemReference) -> Fetched:
         return Fetched(picture(), SourceFacts(sha256=hashlib.sha256(b"another").hexdigest()))
 
-    found = await check_faithfulness(ITEM, outcome, replace(world.tools, fetch=fetch_another), seconds=30)
+    found = await check_faithfulness(ITEM, outcome, replace(world.tools, fetch=fetch_another), places=asyncio.Semaphore(1), seconds=30)
     assert (found.error_code, found.cost.requests) == ("image_changed", 0)
 
 
-@pytest.mark.parametrize(
-    "error", [EngineDiedError("engine_died", "The engine is gone."), TransientError("model_away", "The endpoint is away.")]
-)
-async def test_what_goes_wrong_is_told_in_the_result_and_raised_to_nobody(error: ZoomInError) -> None:
-    failing = world_of(lambda _: error)
+async def test_what_goes_wrong_is_told_in_the_result_and_raised_to_nobody() -> None:
+    failing = world_of(lambda _: TransientError("model_away", "The endpoint is away."))
     found = await checked(failing, await judged(world_of(looking_at(REGIONS[0]))))
-    assert (found.error_code, found.drop) == (error.code, None)
+    assert (found.error_code, found.drop) == ("model_away", None)
+
+
+async def test_the_engines_death_is_no_result_of_a_check_even_when_others_of_its_questions_were_answered() -> None:
+    outcome, look = await judged(world_of(looking_at(REGIONS[0]))), looking_at(REGIONS[0])
+    answered: list[Question] = []
+
+    def dying(question: Question) -> Answer | Exception:
+        answered.append(question)
+        return look(question) if len(answered) <= 10 else EngineDiedError("engine_died", "The engine is gone.")
+
+    with pytest.raises(EngineDiedError):
+        await checked(world_of(dying), outcome)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OutageError("object_store_unavailable", "The store is away."), MisconfiguredError("object_store_refused", "The key has expired.")],
+)
+async def test_what_every_image_would_meet_is_no_result_of_one_check(error: ZoomInError) -> None:
+    world, outcome = world_of(looking_at(REGIONS[0])), await judged(world_of(looking_at(REGIONS[0])))
+    world.body = error
+    with pytest.raises(type(error)):
+        await checked(world, outcome)
 
 
 async def test_an_error_while_one_region_is_hidden_costs_its_maskings_and_not_the_check() -> None:
@@ -157,5 +193,41 @@ async def test_a_check_ends_in_time_whatever_the_engine_does() -> None:
         await asyncio.Event().wait()
         raise AssertionError
 
-    found = await check_faithfulness(ITEM, outcome, replace(world.tools, fetch=never), seconds=0.01)
+    found = await check_faithfulness(ITEM, outcome, replace(world.tools, fetch=never), places=asyncio.Semaphore(1), seconds=0.01)
     assert found.error_code == "check_timed_out"
+
+
+class Tracking:
+    """A decoder that notes how many masked pictures are being made at once."""
+
+    def __init__(self) -> None:
+        self.now = self.most = 0
+
+    async def prepare_scan(self, body: bytes, limits: PixelLimits) -> ScanImage:
+        return prepare_scan(body, limits)
+
+    async def shrink(self, body: bytes, limits: PixelLimits, mask: Mask | None = None) -> ScanImage:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(0.01)  # as a decode child would take
+        self.now -= 1
+        return shrink(body, limits, mask)
+
+    async def cut_crops(self, body: bytes, boxes: Sequence[Box], limits: PixelLimits, mask: Mask | None = None) -> Sequence[Crop]:
+        return cut_crops(body, boxes, limits, mask)
+
+
+@pytest.mark.parametrize(("images_in_flight", "most"), [(1, 4), (8, 8)])
+async def test_what_all_checks_of_a_process_hold_at_once_is_bounded_by_its_images_in_flight(images_in_flight: int, most: int) -> None:
+    world, decoder, places = world_of(looking_at(REGIONS[0])), Tracking(), places_beside(images_in_flight)
+    outcome, tools = await judged(world), replace(world.tools, decoder=decoder)
+    checks = [check_faithfulness(ITEM, outcome, tools, places=places, seconds=60) for _ in range(5)]
+    assert [found.error_code for found in await asyncio.gather(*checks)] == [None] * 5
+    assert decoder.most == most
+
+
+async def test_the_wait_for_a_place_counts_so_that_a_check_ends_in_time_behind_others_too() -> None:
+    world, places = world_of(looking_at(REGIONS[0])), asyncio.Semaphore(0)
+    outcome = await judged(world)
+    found = await check_faithfulness(ITEM, outcome, world.tools, places=places, seconds=0.01)
+    assert (found.error_code, found.cost.requests) == ("check_timed_out", 0)

@@ -51,27 +51,39 @@ def test_a_test_that_came_to_nothing_is_told_and_counts_in_no_mean() -> None:
     with_one = (*PICTURES, replace(judged_as(label("d", "x4plus"), 0.9), faithfulness=UNTESTED))
     figures = faithfulness_figures(with_one)
     assert figures[Metric.FAITHFULNESS_UNTESTED].value == 0.25
-    assert figures[Metric.FAITHFULNESS_DROP] == faithfulness_figures(PICTURES)[Metric.FAITHFULNESS_DROP]
+    of_tested = faithfulness_figures(PICTURES)
+    for metric in (Metric.FAITHFULNESS_DROP, Metric.FAITHFULNESS_UNMOVED):
+        assert figures[metric] == of_tested[metric]
+
+
+def test_a_row_counts_the_tested_pictures_which_its_figures_are_of_and_says_of_how_many() -> None:
+    with_one = (*PICTURES, replace(judged_as(label("d", "x4plus"), 0.9), faithfulness=UNTESTED))
+    first = faithfulness_table(with_one).rows[0]
+    assert (first.name, first.pictures, first.sources) == ("called generated: 3 tested of 4", 3, 3)
+    assert first.figures[Metric.FAITHFULNESS_UNMOVED].value == pytest.approx(1 / 3)
+    assert Metric.FAITHFULNESS_UNTESTED not in first.figures
 
 
 def test_rows_part_the_right_from_the_wrong_and_fill_from_fill() -> None:
     clear = replace(judged_as(label("e"), 0.1), faithfulness=Faithfulness(drop=-0.05, control_drop=-0.01))
     rows = {row.name: row for row in faithfulness_table([*PICTURES, clear]).rows}
-    assert [(name, row.pictures) for name, row in rows.items()] == [
-        ("called generated", 3),
-        ("generated, and called so", 2),
-        ("of these, 70% and more of it cited", 1),
-        ("of these, less of it cited", 1),
-        ("real, and called generated", 1),
-        ("called generated, blurred", 3),
-        ("called generated, mean colour", 3),
-        ("called real", 1),
+    assert list(rows) == [
+        "called generated: 3 tested",
+        "generated, and called so: 2 tested",
+        "of these, 70% and more of it cited: 1 tested",
+        "of these, less of it cited: 1 tested",
+        "real, and called generated: 1 tested",
+        "called generated, blurred: 3 tested",
+        "called generated, mean colour: 3 tested",
+        "called real: 1 tested",
     ]
-    blurred, mean = (rows[f"called generated, {how}"].figures[Metric.FAITHFULNESS_DROP].value for how in ("blurred", "mean colour"))
+    blurred, mean = (
+        rows[f"called generated, {how}: 3 tested"].figures[Metric.FAITHFULNESS_DROP].value for how in ("blurred", "mean colour")
+    )
     assert blurred is not None
     assert mean is not None
     assert math.isclose(mean - blurred, 0.1)
-    assert rows["called real"].figures[Metric.FAITHFULNESS_DROP].value == pytest.approx(-0.05)
+    assert rows["called real: 1 tested"].figures[Metric.FAITHFULNESS_DROP].value == pytest.approx(-0.05)
 
 
 def test_without_any_test_the_figures_have_no_values_and_there_are_no_rows() -> None:
@@ -80,10 +92,14 @@ def test_without_any_test_the_figures_have_no_values_and_there_are_no_rows() -> 
 
 
 def test_when_all_tests_came_to_nothing_the_figures_are_there_and_say_so() -> None:
-    figures = faithfulness_figures([replace(judged_as(label("d", "x4plus"), 0.9), faithfulness=UNTESTED)])
+    pictures = [replace(judged_as(label("d", "x4plus"), 0.9), faithfulness=UNTESTED)]
+    figures = faithfulness_figures(pictures)
     assert figures.keys() == set(METRICS)
     assert figures[Metric.FAITHFULNESS_DROP] == figures[Metric.FAITHFULNESS_CONTROL] == Estimate(None)
     assert figures[Metric.FAITHFULNESS_UNTESTED].value == 1
+    assert figures[Metric.FAITHFULNESS_UNMOVED] == Estimate(None)
+    row = faithfulness_table(pictures).rows[0]
+    assert (row.name, row.pictures, row.figures) == ("called generated: 0 tested of 1", 0, {})
 
 
 @pytest.mark.parametrize("tested", [PICTURES, ()])

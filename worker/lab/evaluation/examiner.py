@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
-from worker.forensics.faithfulness import check_faithfulness
+from worker.forensics.faithfulness import check_faithfulness, places_beside
 from worker.images.confine import ChildLimits
 from worker.images.fetch import Fetched
 from worker.images.pool import DecodePool
@@ -90,7 +90,8 @@ class Examiner:
             tools=self._tools(run, evidence),
             release=self._release_of(run),
             images_in_flight=self._images_in_flight,
-            check=partial(check_faithfulness, seconds=math.inf, each=False),  # a figure is of all cited regions at once
+            # A figure is of all cited regions at once.
+            check=partial(check_faithfulness, places=places_beside(self._images_in_flight), seconds=math.inf, each=False),
         )
         wanted = everything_judged if run.tested else nothing_wanted
         yield from moderator.judge(items, stop=threading.Event(), tick_seconds=TICK_SECONDS, wanted=wanted)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +29,9 @@ METRICS = (
 )
 NOTE = (
     "All cited regions of a picture are hidden at once, the picture is judged anew, and so it is with as much area hidden elsewhere, in "
-    "boxes of the same sides or in pieces of them; both for each fill. The difference is taken picture by picture. What was made but not "
-    "cited stays in sight, and may carry the verdict. On pictures that are called real a drop below zero would mean that the fill itself "
-    "looks generated."
+    "disjoint patches; both for each fill. Pictures whose test came to nothing count in no row. The difference is picture by picture. "
+    "What was made but not cited stays in sight, and may carry the verdict. On pictures that are called real a drop below zero would mean "
+    "that the fill itself looks generated."
 )
 TITLES = {Fill.BLUR: "called generated, blurred", Fill.MEAN: "called generated, mean colour"}
 
@@ -52,26 +53,34 @@ def to_test(main: Sequence[Judged], most: int) -> tuple[Label, ...]:
     return tuple(label for labels, number in wanted if labels and number for label in sample_by_source(labels, number))
 
 
-def faithfulness_figures(tested: Sequence[Judged]) -> Figures:
-    """Of the pictures that were called generated, rightly or not; all of them, whether something determines them or not."""
-    return {**dict.fromkeys(METRICS, Estimate(None)), **_figures(called(tested, Verdict.GENERATED))}
+def faithfulness_figures(pictures: Sequence[Judged]) -> Figures:
+    """Of the pictures that were called generated, rightly or not; all of them, whether something determines them or not.
+
+    The share that came to nothing is of all whose test was begun; every other figure is of those that came to something.
+    """
+    generated = called(pictures, Verdict.GENERATED)
+    return {**dict.fromkeys(METRICS, Estimate(None)), **_figures(generated), **_untested(generated)}
 
 
-def faithfulness_table(tested: Sequence[Judged]) -> Table:
-    """Rows for what was called generated: rightly or not, how much of what was made it cites, each fill. One for what was called real."""
-    generated = called(tested, Verdict.GENERATED)
-    rows = [
-        _row("called generated", generated, _figures(generated)),
-        *(_row(name, part, _figures(part)) for name, part in _by_truth(generated).items()),
-        *(_row(TITLES[fill], generated, _estimates(fill_drops(generated, fill))) for fill in Fill),
-        _row("called real", real := called(tested, Verdict.REAL), _estimates(drops(real))),
+def faithfulness_table(pictures: Sequence[Judged]) -> Table:
+    """Rows for what was called generated: rightly or not, how much of what was made it cites, each fill. One for what was called real.
+
+    A row's pictures are those whose test came to something, which all of its figures are of; its name says of how many.
+    """
+    generated = called(pictures, Verdict.GENERATED)
+    real = called(pictures, Verdict.REAL)
+    parts: list[tuple[str, list[Judged], Callable[[Sequence[Judged]], Figures]]] = [
+        ("called generated", generated, _figures),
+        *((name, part, _figures) for name, part in _by_truth(generated).items()),
+        *((TITLES[fill], generated, partial(_filled_figures, fill=fill)) for fill in Fill),
+        ("called real", real, _moves),
     ]
-    title = "Do explanations move their scores?"
-    return Table(key="faithfulness", title=title, note=NOTE, rows=tuple(row for row in rows if row.pictures))
+    rows = tuple(_row(name, part, figures) for name, part, figures in parts if part)
+    return Table(key="faithfulness", title="Do explanations move their scores?", note=NOTE, rows=rows)
 
 
 def called(tested: Sequence[Judged], verdict: Verdict) -> list[Judged]:
-    """Those with that verdict whose explanation was tested."""
+    """Those with that verdict whose test was begun, whether it came to something or not."""
     return [picture for picture in tested if picture.verdict is verdict and picture.faithfulness is not None]
 
 
@@ -100,16 +109,38 @@ def _cited(picture: Judged) -> float:
 
 
 def _figures(pictures: Sequence[Judged]) -> Figures:
-    failed = np.array([picture.faithfulness is None or picture.faithfulness.drop is None for picture in pictures], dtype=np.bool_)
-    unmoved = np.array([_unmoved(picture) for picture in pictures], dtype=np.bool_)
-    sources = np.array([picture.label.source for picture in pictures], dtype=np.str_)
+    """Of the tested ones alone: what nobody could test is neither moved nor unmoved."""
+    tested = _tested(pictures)
+    if not tested:
+        return {}
+    unmoved = np.array([_unmoved(picture) for picture in tested], dtype=np.bool_)
+    share: dict[Metric, Statistic] = {Metric.FAITHFULNESS_UNMOVED: lambda places: float(unmoved[places].mean())}
+    return {**_estimates(drops(tested)), **estimate(share, _sources(tested))}
+
+
+def _untested(pictures: Sequence[Judged]) -> Figures:
     if not pictures:
         return {}
-    shares: dict[Metric, Statistic] = {
-        Metric.FAITHFULNESS_UNMOVED: lambda places: float(unmoved[places].mean()),
-        Metric.FAITHFULNESS_UNTESTED: lambda places: float(failed[places].mean()),
-    }
-    return {**_estimates(drops(pictures)), **estimate(shares, sources)}
+    failed = np.array([_whole(picture) is None for picture in pictures], dtype=np.bool_)
+    share: dict[Metric, Statistic] = {Metric.FAITHFULNESS_UNTESTED: lambda places: float(failed[places].mean())}
+    return estimate(share, _sources(pictures))
+
+
+def _moves(pictures: Sequence[Judged]) -> Figures:
+    """Without the share that does not move: a verdict “real” owes nothing to what it cites."""
+    return _estimates(drops(pictures))
+
+
+def _filled_figures(pictures: Sequence[Judged], fill: Fill) -> Figures:
+    return _estimates(fill_drops(pictures, fill))
+
+
+def _tested(pictures: Sequence[Judged]) -> list[Judged]:
+    return [picture for picture in pictures if _whole(picture) is not None]
+
+
+def _sources(pictures: Sequence[Judged]) -> NDArray[np.str_]:
+    return np.array([picture.label.source for picture in pictures], dtype=np.str_)
 
 
 def _estimates(found: Drops) -> Figures:
@@ -161,5 +192,7 @@ def _drops(pictures: Sequence[Judged], read: Callable[[Judged], tuple[float, flo
     )
 
 
-def _row(name: str, pictures: Sequence[Judged], figures: Figures) -> Row:
-    return Row(name=name, pictures=len(pictures), sources=len({picture.label.source for picture in pictures}), figures=figures)
+def _row(name: str, pictures: Sequence[Judged], figures: Callable[[Sequence[Judged]], Figures]) -> Row:
+    tested = _tested(pictures)
+    told = f"{name}: {len(tested)} tested" + (f" of {len(pictures)}" if len(tested) < len(pictures) else "")
+    return Row(name=told, pictures=len(tested), sources=len(set(_sources(tested))), figures=figures(tested))

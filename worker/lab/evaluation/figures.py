@@ -121,14 +121,16 @@ MEANINGS = {
     Metric.SECONDS_PER_MAP: Meaning("seconds", "per verdict, for all its maps, pictures and arrays; loading excluded, median"),
     Metric.FAITHFULNESS_DROP: Meaning("drop", "of P(generated), when all cited regions are hidden; mean over the fills and the pictures"),
     Metric.FAITHFULNESS_CONTROL: Meaning(
-        "drop, elsewhere", "the same when as much area is hidden outside all that is cited, in boxes of the same sides or in pieces of them"
+        "drop, elsewhere", "the same when as much area is hidden outside all that is cited, in disjoint patches"
     ),
     Metric.FAITHFULNESS_DIFFERENCE: Meaning("difference", "the drop less that elsewhere, picture by picture; mean"),
     Metric.FAITHFULNESS_AUC: Meaning("AUC, cited or not", "probability that hiding cited regions lowers the score more than hiding others"),
     Metric.FAITHFULNESS_UNMOVED: Meaning(
-        "unmoved", "share of pictures whose score drops by less than .05 beyond the control: such a verdict goes to review"
+        "unmoved", "share of the tested pictures whose score drops by less than .05 beyond the control: such a verdict goes to review"
     ),
-    Metric.FAITHFULNESS_UNTESTED: Meaning("untested", "share of pictures whose test came to nothing, as without room for a control"),
+    Metric.FAITHFULNESS_UNTESTED: Meaning(
+        "untested", "share of all pictures that were to be tested whose test came to nothing, as without room for a control"
+    ),
 }
 
 

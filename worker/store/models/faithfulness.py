@@ -53,5 +53,5 @@ class FaithfulnessMaskingRow(Base):
     position: Mapped[Small] = mapped_column(primary_key=True, autoincrement=False, comment="The region's; 0: all of them at once")
     fill: Mapped[str] = mapped_column(primary_key=True, comment="blur | mean: what stood where something was hidden")
     p_masked: Mapped[float] = mapped_column(comment="P(generated), calibrated as the verdict's, with the cited hidden")
-    p_control: Mapped[float] = mapped_column(comment="P(generated) with boxes of the same sides hidden elsewhere")
-    controls: Mapped[list[Any]] = mapped_column(JSONB, comment="Those boxes, [x0, y0, x1, y1] each, in original oriented pixels")
+    p_control: Mapped[float] = mapped_column(comment="P(generated) with disjoint patches of the same area hidden elsewhere")
+    controls: Mapped[list[Any]] = mapped_column(JSONB, comment="Those patches, [x0, y0, x1, y1] each, in original oriented pixels")
