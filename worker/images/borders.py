@@ -18,22 +18,20 @@ SAMPLES = 512  # pixels of a line that are looked at
 MOST_SHARE = 0.45  # of a side: what is wider is a plain picture
 
 
-def find_border(pixels: Image.Image) -> Border:
-    """The widths of the uniform borders of an image, in its pixels."""
+def find_border(pixels: Image.Image, *, fading: bool = True) -> Border:
+    """The widths of the uniform borders of an image, in its pixels; without `fading`, not of those that a gradient goes on from."""
+    width, height = pixels.size
     return Border(
-        left=_width(pixels.width, lambda depth: _lines(pixels, (0, 0, depth, pixels.height), Image.Transpose.TRANSPOSE)),
-        top=_width(pixels.height, lambda depth: _lines(pixels, (0, 0, pixels.width, depth), None)),
-        right=_width(
-            pixels.width, lambda depth: _lines(pixels, (pixels.width - depth, 0, pixels.width, pixels.height), Image.Transpose.ROTATE_90)
-        ),
+        left=_width(width, lambda depth: _lines(pixels, (0, 0, depth, height), Image.Transpose.TRANSPOSE), fading=fading),
+        top=_width(height, lambda depth: _lines(pixels, (0, 0, width, depth), None), fading=fading),
+        right=_width(width, lambda depth: _lines(pixels, (width - depth, 0, width, height), Image.Transpose.ROTATE_90), fading=fading),
         bottom=_width(
-            pixels.height,
-            lambda depth: _lines(pixels, (0, pixels.height - depth, pixels.width, pixels.height), Image.Transpose.FLIP_TOP_BOTTOM),
+            height, lambda depth: _lines(pixels, (0, height - depth, width, height), Image.Transpose.FLIP_TOP_BOTTOM), fading=fading
         ),
     )
 
 
-def _width(whole: int, lines: Callable[[int], Image.Image]) -> int:
+def _width(whole: int, lines: Callable[[int], Image.Image], *, fading: bool) -> int:
     """How many lines of the border there are, of `whole` that there could be; `lines` are the outermost so many, from the rim on."""
     rim = lines(1)
     level = median_low(rim.tobytes())
@@ -45,7 +43,9 @@ def _width(whole: int, lines: Callable[[int], Image.Image]) -> int:
     shares = _shares(grey, near)
     width = sum(1 for _ in takewhile(lambda share: share >= UNIFORM_SHARE, shares))
     end = next((place for place in range(width, min(width + END_LINES, len(shares))) if shares[place] < ENDED_SHARE), None)
-    return width if end is not None and LEAST_LINES <= width <= most and not _fades(grey, level, width, end) else 0
+    if end is None or not LEAST_LINES <= width <= most:
+        return 0
+    return width if fading or not _fades(grey, level, width, end) else 0
 
 
 def _fades(grey: Image.Image, level: int, width: int, end: int) -> bool:
