@@ -85,9 +85,9 @@ def test_of_too_few_nothing_is_claimed(pictures: list[Judged]) -> None:
 
 
 def test_where_a_fold_would_leave_one_class_the_overall_calibration_holds() -> None:
-    fit = fit_bands(a_class_in_one_fold(), Calibration(0.3, 2.0))[DegradationBand.BLURRED]  # wrong: any other were better
+    fit = fit_bands(a_class_in_one_fold(), Calibration(1.0, -30.0))[DegradationBand.BLURRED]  # calls all real: most are generated
     assert fit.calibration is None
-    assert fit.accuracy.value == pytest.approx(0.5)  # which calls all of them generated
+    assert fit.accuracy.value == pytest.approx(0.5)
 
 
 def test_the_table_keeps_pictures_as_they_came_and_altered_ones_apart() -> None:
