@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageFilter, ImageOps
 
 import worker.local
+from tests.unit.images.files import gradient, halves
 from worker.images import blur, rescaling
 from worker.images.crossing import MOST_AMOUNT, read_scan, scan_reply
 from worker.images.decode import decode
@@ -86,19 +87,6 @@ def test_a_plain_picture_a_tiny_one_and_a_sliver_are_told_nothing_of() -> None:
     assert plain == Degradation(rescaling=1.0)
     assert estimated(Image.new("RGB", (16, 16), "grey")) == Degradation()
     assert estimated(Image.effect_noise((3000, 16), 64).convert("RGB")).rescaling is None
-
-
-def gradient(size: tuple[int, int]) -> Image.Image:
-    """Grey levels from left to right, in steps of one where it is wide enough."""
-    across = bytes(255 * x // (size[0] - 1) for x in range(size[0]))
-    return Image.frombytes("L", (size[0], 1), across).resize(size)
-
-
-def halves(size: tuple[int, int], sigma: float = 0.0) -> Image.Image:
-    """Dark and light, each a half."""
-    image = Image.new("L", size, 20)
-    image.paste(220, (0, 0, size[0] // 2, size[1]))
-    return image.filter(ImageFilter.GaussianBlur(sigma)) if sigma else image
 
 
 @pytest.mark.parametrize("turned", [False, True])
