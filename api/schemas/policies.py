@@ -72,7 +72,9 @@ class VersionSubmitted(RequestBody):
     attention_share: Chance = Field(0.0, description="Of what has a verdict, a map of the model's attention is drawn for this share")
     languages: list[Language] = Field([], max_length=MOST_LANGUAGES, description="That explanations may be asked for in; each once")
     accuracy_floor: Chance | None = Field(
-        None, description="Images as degraded as those that the release was right on less often than this go to a person; null: none do"
+        None,
+        description="Images as degraded as those that the release was right on less often than this go to a person; null: none do. The "
+        "measured balanced accuracy counts, not an end of its interval",
     )
     automatic: AutomaticBody | None = None
     clauses: list[ClauseBody] = Field([], max_length=MOST_CLAUSES, description="Where there are any, whoever decides names one")

@@ -15,9 +15,11 @@ from sqlalchemy import Engine
 
 from tests.integration.queue_world import RELEASE, World, verdict
 from tests.unit.cli.invoke import zoomin
+from worker.cli.evaluate import unmeasured_in_words
 from worker.lab.labels import Label, read_labels, write_labels
 from worker.local.addresses import environment
 from worker.moderation.boxes import Size
+from worker.moderation.degradation import DegradationBand
 from worker.moderation.outcomes import ItemReference, OutcomeKind, SourceFacts
 from worker.moderation.settings import Settings
 from worker.store.outcome_rows import Place
@@ -160,3 +162,10 @@ def test_calibrating_on_the_test_split_is_refused(folder: Path, tmp_path: Path) 
     ended = zoomin("calibrate", str(split), "--labels", str(split / "labels.jsonl"), "--checkpoint", str(tmp_path), home=tmp_path)
     assert ended.code == 2
     assert "Calibrate on the validation split only" in ended.err
+
+
+def test_who_calibrates_is_told_which_bands_stay_unmeasured() -> None:
+    assert unmeasured_in_words(set(DegradationBand)) is None
+    told = unmeasured_in_words({DegradationBand.CLEAN, DegradationBand.COMPRESSED, DegradationBand.BLURRED})
+    assert told is not None
+    assert told.startswith("rescaled, framed: too few pictures")

@@ -1,5 +1,6 @@
 """What is past its term goes, on real Postgres and S3: by class, never under a hold, never from under somebody who keeps it just then."""
 
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -47,6 +48,8 @@ def let_go_of(world: RetentionWorld, hold_id: UUID) -> None:
 
 
 JOB = "(id, tenant_id, kind, batch_id, ordinal, revision, key, detail, asked_by, state, finished_at) VALUES"
+
+SESSION = "(id, person_id, token_sha256, sign_in_sha256, expires_at, idle_expires_at, ended_at) VALUES"
 
 CALL = "(tenant_id, job_id, language, model, prompt_tokens, completion_tokens, created_at) VALUES"
 
@@ -359,6 +362,9 @@ def test_rows_that_only_grow_end_by_their_terms_and_younger_ones_stay(world: Ret
         "webhook_attempts (endpoint_id, event_id, attempt, seconds) VALUES (:e, :y, 1, 1)",
         "webhook_secrets (endpoint_id, sealed, expires_at) VALUES (:e, 's', :old), (:e, 's', NULL)",
         "api_keys (id, tenant_id, name, prefix, secret_sha256, scopes, revoked_at) VALUES (:o, :t, 'k', :t, 's', '{read}', :old)",
+        "people (id, tenant_id, email, name, role, invited_by) VALUES (:e, :t, 'kim@example.com', 'Kim', 'reviewer', 'ann')",
+        f"people_sessions {SESSION} (:o, :e, md5(:t), md5(:t), :old, :old, NULL)",
+        f"people_sessions {SESSION} (:y, :e, :t, :t, now() + interval '1 hour', now() + interval '1 hour', NULL)",
         "intakes (batch_id, source, identity, ended_at) VALUES (:b, 's', '', :old)",
         "row_errors (batch_id, line, code, message) VALUES (:b, 1, 'c', 'm')",
         f"explanation_jobs {JOB} (:o, :t, 'attention', :b, 0, 7, 'ended', '{{}}', '', 'done', :old)",
@@ -375,6 +381,7 @@ def test_rows_that_only_grow_end_by_their_terms_and_younger_ones_stay(world: Ret
     assert before["events"] == 0, "its delivery goes first"
     assert world.world.value("SELECT count(*) FROM outbox WHERE tenant_id = :t AND event_id = :y", t=tenant, y=young) == 1
     assert world.world.value("SELECT count(*) FROM webhook_secrets WHERE endpoint_id = :e", e=endpoint) == 1
+    assert world.world.value("SELECT array_agg(id) FROM people_sessions WHERE person_id = :e", e=endpoint) == [young]
     left = world.world.rows("SELECT key FROM explanation_jobs WHERE tenant_id = :t ORDER BY key", t=tenant)
     assert [row.key for row in left] == ["its traces are kept", "young"]
 
@@ -430,6 +437,11 @@ def test_a_hold_of_another_tenant_is_a_missing_one(world: RetentionWorld) -> Non
     held = hold(world, world.judged({0: pixels()}), 0)
     with pytest.RaisesExc(RejectedError, check=lambda error: error.code == "hold_missing"), transaction(world.engine) as session:
         release_hold(session, "elsewhere", held, actor="test")
+
+
+def test_a_run_takes_every_step_that_the_database_can_prune(world: RetentionWorld) -> None:
+    body = world.world.value("SELECT pg_get_functiondef('prune_rows(text, integer)'::regprocedure)")
+    assert sorted(re.findall(r"WHEN '(\w+)' THEN", body)) == sorted(PRUNE_STEPS)
 
 
 def test_an_unknown_step_is_refused_by_the_database(world: RetentionWorld) -> None:

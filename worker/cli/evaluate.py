@@ -2,7 +2,7 @@
 # ruff: noqa: PLC0415  imports wait for their command, so that `--help` answers at once
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -14,6 +14,7 @@ from worker.cli.batches import JsonOption, find
 from worker.cli.endings import interrupt_on_termination
 from worker.cli.lab import PartProgress, require_lab, shown_parts
 from worker.cli.terminal import console, report, say
+from worker.moderation.degradation import DegradationBand
 from worker.moderation.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -161,7 +162,19 @@ def calibrate(
     report(f"On these: ECE {ece(before):.3f} before, {ece(after):.3f} after; Brier {brier(before):.3f} before, {brier(after):.3f} after")
     for band, one in found.items():
         report(f"{band}: {_accuracy_in_words(one)}")
+    if bands and (missing := unmeasured_in_words(found)):
+        report(missing)
     report(f"It stands in {checkpoint / 'zoomin.json'}, and makes another release of the checkpoint.")
+
+
+def unmeasured_in_words(measured: Collection[DegradationBand]) -> str | None:
+    """Of which bands nothing stands in the card, and what follows from that; None when all were measured."""
+    missing = [band.value for band in DegradationBand if band not in measured]
+    if not missing:
+        return None
+    return (
+        f"{', '.join(missing)}: too few pictures, or photographs of a class, to measure. Under an `accuracy_floor` people decide on these."
+    )
 
 
 def _accuracy_in_words(fit: "BandFit") -> str:

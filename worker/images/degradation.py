@@ -34,6 +34,8 @@ def estimate(image: DecodedImage) -> Degradation:
     grey = image.pixels.crop(_middle(image.size, border, SHARP_SIDE)).convert("L")
     middle = grey.crop(_middle(Size(*grey.size), Border(), PERIOD_SIDE))
     blur = edge_blur(grey)
+    if blur is None:  # a smooth picture, maybe a gradient alone. Around edges a studio's gradient counts: so ESTIMATOR 1 was measured
+        border = find_border(image.pixels, fading=False)
     grid = WEBP_GRID if image.media_type == WEBP else JPEG_GRID  # a PNG may have been a JPEG
     return Degradation(
         jpeg_quality=jpeg_quality(image.luminance_table) if image.luminance_table else None,

@@ -33,15 +33,18 @@ def enlargement(grey: Image.Image, blur: float | None, grid: int) -> float | Non
     """The factor by which an `L` image was enlarged, above 1; 1.0 without a trace; None when a side is under 260 pixels.
 
     `grid` is the width of the blocks that the file was or may have been compressed in, whose edges have periods of their own. Of factors
-    with the same period (1.5 and 3) the image's `blur` tells which it was.
+    with the same period (1.5 and 3) the image's `blur` tells which it was. Without edges that have one, there is nothing that interpolation
+    would have softened: the steps of a gradient's grey levels come in periods of their own.
     """
     if min(grey.size) < WINDOW + 4:
         return None
+    if blur is None:
+        return 1.0
     power, place = max(_peak(_spectrum(grey, SECOND), UP_TO_TWO, grid), _peak(_spectrum(grey, FIRST), TWO, grid))
     if power < PEAK:
         return 1.0
     frequency = place / WINDOW
-    return 1 / frequency if (blur or 0.0) >= SOFT else 1 / (1 - frequency)
+    return 1 / frequency if blur >= SOFT else 1 / (1 - frequency)
 
 
 def _peak(power: Sequence[float], places: range, grid: int) -> tuple[float, int]:

@@ -34,7 +34,10 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """Balanced accuracy on `images` that the calibration was not fitted to, with its 95 % interval by photographs."""
+    """Balanced accuracy on `images`, with its 95 % interval by photographs. A band's own calibration was not fitted to them.
+
+    The overall one may have been, on those that came unaltered: two numbers, fitted to hundreds, which move little by any of them.
+    """
 
     value: float
     low: float

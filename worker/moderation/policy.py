@@ -255,7 +255,10 @@ def _by_band(outcome: Outcome, p_generated: float, band: Band) -> Routing:
 
 
 def _abstains(outcome: Outcome, floor: float, accuracies: Accuracies) -> str | None:
-    """Why the release does not decide on an image as degraded as this one; None where it was right often enough."""
+    """Why the release does not decide on an image as degraded as this one; None where it was right often enough.
+
+    The measured value is held against the floor, as the owner of the policy reads it in the report; the reason gives its interval too.
+    """
     band = outcome.degradation_band
     if band is None:
         return f"what the image went through was not estimated; the policy's floor is {_percent(floor)}"
@@ -264,7 +267,8 @@ def _abstains(outcome: Outcome, floor: float, accuracies: Accuracies) -> str | N
         return f"how often this release is right on {band} images was not measured; the policy's floor is {_percent(floor)}"
     if measured.value >= floor:
         return None
-    right = f"right {_percent(measured.value)} (N = {measured.images:,})"
+    interval = f"{100 * measured.low:.3g} to {_percent(measured.high)}"
+    right = f"right {_percent(measured.value)} ({interval}, N = {measured.images:,})"
     return f"on {band} images this release was {right}, below the policy's floor of {_percent(floor)}"
 
 

@@ -16,7 +16,20 @@ from worker.store.evidence import LONGEST_LOOK_DAYS
 from worker.store.models import RetentionTermRow
 
 # Steps of `prune_rows`, in their order: events only go once nothing refers to them.
-PRUNE_STEPS = ("attempts", "deliveries", "events", "claims", "row_errors", "intakes", "keys", "secrets", "jobs", "calls", "evidence")
+PRUNE_STEPS = (
+    "attempts",
+    "deliveries",
+    "events",
+    "claims",
+    "row_errors",
+    "intakes",
+    "keys",
+    "secrets",
+    "sessions",
+    "jobs",
+    "calls",
+    "evidence",
+)
 
 CLAIM_SWEEP = text(
     f"""

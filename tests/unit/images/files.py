@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterable
 from typing import Any
 
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageFilter
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY, GREY_ALPHA, COLOUR, COLOUR_ALPHA = 0, 4, 2, 6  # PNG colour types
@@ -97,3 +97,16 @@ def scans_jpeg(repeats: int) -> bytes:
     body = encoded(photo(), "JPEG", progressive=True)
     scan = body[body.rindex(b"\xff\xda") : -2]
     return body[:-2] + scan * repeats + body[-2:]
+
+
+def gradient(size: tuple[int, int]) -> Image.Image:
+    """Grey levels from left to right, in steps of one where it is wide enough."""
+    across = bytes(255 * x // (size[0] - 1) for x in range(size[0]))
+    return Image.frombytes("L", (size[0], 1), across).resize(size)
+
+
+def halves(size: tuple[int, int], sigma: float = 0.0) -> Image.Image:
+    """Dark and light, each a half."""
+    image = Image.new("L", size, 20)
+    image.paste(220, (0, 0, size[0] // 2, size[1]))
+    return image.filter(ImageFilter.GaussianBlur(sigma)) if sigma else image

@@ -8,9 +8,11 @@ import pytest
 from PIL import Image, ImageFilter, ImageOps
 
 import worker.local
-from worker.images.crossing import read_scan, scan_reply
+from tests.unit.images.files import gradient, halves
+from worker.images import blur, rescaling
+from worker.images.crossing import MOST_AMOUNT, read_scan, scan_reply
 from worker.images.decode import decode
-from worker.images.degradation import estimate, jpeg_quality
+from worker.images.degradation import SHARP_SIDE, estimate, jpeg_quality
 from worker.images.reply import Reply
 from worker.images.resize import PixelLimits
 from worker.moderation.degradation import Border, Degradation, DegradationBand, band
@@ -85,6 +87,40 @@ def test_a_plain_picture_a_tiny_one_and_a_sliver_are_told_nothing_of() -> None:
     assert plain == Degradation(rescaling=1.0)
     assert estimated(Image.new("RGB", (16, 16), "grey")) == Degradation()
     assert estimated(Image.effect_noise((3000, 16), 64).convert("RGB")).rescaling is None
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("size", [(400, 300), (120, 90)])
+def test_a_smooth_gradient_is_neither_framed_nor_enlarged(size: tuple[int, int], *, turned: bool) -> None:
+    image = gradient(size).transpose(Image.Transpose.ROTATE_90) if turned else gradient(size)
+    for file_format in ("PNG", "JPEG", "WEBP"):
+        found = estimated(image.convert("RGB"), file_format)
+        assert (found.border, found.rescaling or 1.0) == (Border(), 1.0), file_format
+
+
+def test_a_border_around_a_gradient_is_still_one() -> None:
+    framed = ImageOps.expand(gradient((400, 300)), (20, 20, 20, 20), 128)
+    assert estimated(framed).border == Border(20, 20, 20, 20)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (16, 40), (17, 300), (60, 16), (33, 33), (300, 17)])
+def test_a_picture_of_two_halves_is_estimated_whatever_its_size(size: tuple[int, int]) -> None:
+    for image in (halves(size), halves(size).transpose(Image.Transpose.ROTATE_90)):
+        found = estimated(image)
+        assert found.border.left + found.border.right <= 0.9 * image.width
+        assert found.border.top + found.border.bottom <= 0.9 * image.height
+
+
+@pytest.mark.parametrize("sigma", [100, 150])
+def test_however_soft_a_picture_is_its_estimate_crosses(sigma: float) -> None:
+    buffer = io.BytesIO()
+    halves((1200, 1024), sigma).save(buffer, "PNG", compress_level=1)
+    assert read_scan(scan_reply(buffer.getvalue(), LIMITS)).degradation == estimate(decode(buffer.getvalue()))
+
+
+def test_no_estimate_is_larger_than_what_crosses() -> None:
+    assert blur.DEVIATIONS[-1] * SHARP_SIDE / blur.LEAST_SIDE <= MOST_AMOUNT
+    assert rescaling.WINDOW / rescaling.LOWEST <= MOST_AMOUNT
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from PIL import Image
 
 from tests.unit.images import child_work, files
+from tests.unit.images.files import gradient, halves
 from worker.images.confine import ChildLimits
 from worker.images.pool import DecodePool
 from worker.images.prepare import cut_crops, prepare_scan
@@ -64,6 +66,18 @@ async def test_results_cross_unchanged(pool: DecodePool) -> None:
     crops = await pool.cut_crops(BODY, boxes, SCAN)
     for crop, cut in zip(crops, cut_crops(BODY, boxes, SCAN), strict=True):
         assert (crop.box, crop.pixels.tobytes(), crop.evidence) == (cut.box, cut.pixels.tobytes(), cut.evidence)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (17, 300), (33, 33), (260, 260), (16, 3000), (1200, 1024)])
+async def test_whatever_decodes_is_estimated_and_its_child_lives_on(pool: DecodePool, size: tuple[int, int]) -> None:
+    before = await pid_of(pool)
+    stripes = Image.frombytes("L", (size[0], 1), bytes(20 + 200 * (x % 2) for x in range(size[0]))).resize(size)
+    for image in (Image.new("L", size, 128), halves(size), halves(size, 3), halves(size, 150), gradient(size), stripes):
+        found = (await pool.prepare_scan(files.encoded(image, "PNG"), SCAN)).degradation
+        assert found is not None
+        assert found.border.left + found.border.right < size[0]
+        assert found.border.top + found.border.bottom < size[1]
+    assert await pid_of(pool) == before
 
 
 async def test_a_rejection_crosses_with_code_and_message(pool: DecodePool) -> None:

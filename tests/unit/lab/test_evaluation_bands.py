@@ -47,12 +47,24 @@ def test_where_scores_tell_nothing_the_calibrated_one_is_the_share_that_is_gener
     assert fit.accuracy.value < 0.7
 
 
-def one_real_photograph() -> list[Judged]:
-    """Enough pictures of both classes, but the real ones are all of one photograph: many a resample has none."""
+def few_of_a_class(photographs: int, *, generated: bool) -> list[Judged]:
+    """Enough pictures of both classes and enough photographs, but those of one class are all of so many."""
     return [
-        replace(picture, label=replace(picture.label, source=f"photos/{number}" if picture.generated else "photos/0"))
+        replace(
+            picture, label=replace(picture.label, source=f"photos/{number % photographs if picture.generated == generated else number}")
+        )
         for number, picture in enumerate(judged(100, BLURRED, 2.0))
     ]
+
+
+def a_class_in_one_fold() -> list[Judged]:
+    """Four photographs of very many pictures fill a fold each; the fifth takes all others, and with them all real pictures."""
+    pictures = judged(400, BLURRED, 2.0)
+    real, generated = ([picture for picture in pictures if picture.generated is said] for said in (False, True))
+    many = [replace(picture, label=replace(picture.label, source=f"many/{number % 4}")) for number, picture in enumerate(generated)]
+    few = [replace(picture, label=replace(picture.label, source=f"few/{number}")) for number, picture in enumerate(real[:40])]
+    also = [replace(picture, label=replace(picture.label, source=f"few/{number}")) for number, picture in enumerate(generated[:8])]
+    return [*many, *few, *also]
 
 
 @pytest.mark.parametrize(
@@ -62,12 +74,20 @@ def one_real_photograph() -> list[Judged]:
         judged(200, BLURRED, 2.0, sources=10),
         judged(200, None, 2.0),
         [picture for picture in judged(200, BLURRED, 2.0) if picture.generated],
-        one_real_photograph(),
+        few_of_a_class(1, generated=False),
+        few_of_a_class(9, generated=False),
+        few_of_a_class(9, generated=True),
     ],
-    ids=["few pictures", "few photographs", "not estimated", "one class", "one photograph of one class"],
+    ids=["few pictures", "few photographs", "not estimated", "one class", "one real photograph", "few real", "few generated"],
 )
 def test_of_too_few_nothing_is_claimed(pictures: list[Judged]) -> None:
     assert fit_bands(pictures, OVERALL) == {}
+
+
+def test_where_a_fold_would_leave_one_class_the_overall_calibration_holds() -> None:
+    fit = fit_bands(a_class_in_one_fold(), Calibration(1.0, -30.0))[DegradationBand.BLURRED]  # calls all real: most are generated
+    assert fit.calibration is None
+    assert fit.accuracy.value == pytest.approx(0.5)
 
 
 def test_the_table_keeps_pictures_as_they_came_and_altered_ones_apart() -> None:

@@ -68,7 +68,10 @@ MEASURED = {DegradationBand.BLURRED: Accuracy(0.71, 0.62, 0.79, 120), Degradatio
     ("band", "reason"),
     [
         (DegradationBand.CLEAN, "P(generated) ≥ 0.8"),
-        (DegradationBand.BLURRED, "abstains: on blurred images this release was right 71 % (N = 120), below the policy's floor of 80 %"),
+        (
+            DegradationBand.BLURRED,
+            "abstains: on blurred images this release was right 71 % (62 to 79 %, N = 120), below the policy's floor of 80 %",
+        ),
         (
             DegradationBand.FRAMED,
             "abstains: how often this release is right on framed images was not measured; the policy's floor is 80 %",

@@ -18,8 +18,9 @@ from worker.moderation.calibration import Accuracy, Calibration, logit
 from worker.moderation.degradation import DegradationBand
 from worker.moderation.errors import RejectedError
 
-LEAST_PICTURES = 60  # of a band, to measure it; and of both classes
+LEAST_PICTURES = 60  # of a band, to measure it
 LEAST_SOURCES = 15  # photographs: they are what intervals resample
+LEAST_OF_CLASS = 10  # photographs that the real, and that the generated pictures are of: a hundred pictures of one tell of that one
 LEAST_FOR_ECE = 90  # pictures: three bins
 FOLDS = 5
 FLAT = 1e-6  # scale of a calibration whose scores tell nothing: every score becomes the share that is generated
@@ -80,16 +81,16 @@ def _row(name: str, pictures: Sequence[Judged]) -> Row:
 
 
 def _is_enough(raw: Scores) -> bool:
-    fewest = min(int(raw.generated.sum()), int((~raw.generated).sum()))
-    return len(raw.p) >= LEAST_PICTURES and fewest >= FOLDS and len(np.unique(raw.sources)) >= LEAST_SOURCES
+    fewest = min(len(np.unique(raw.sources[raw.generated == generated])) for generated in (True, False))
+    return len(raw.p) >= LEAST_PICTURES and fewest >= LEAST_OF_CLASS and len(np.unique(raw.sources)) >= LEAST_SOURCES
 
 
 def _fit(raw: Scores, overall: Calibration) -> BandFit | None:
-    """None where too few photographs are of one class to say how often the release is right."""
+    """None where the pictures do not say how often the release is right."""
     own, shared = _cross_fitted(raw), _under(overall, raw)
-    is_better = _is_better(own, shared)
-    accuracy = _accuracy(own if is_better else shared)
-    return BandFit(_calibration(raw) if is_better else None, accuracy) if accuracy else None
+    better = own if own is not None and _is_better(own, shared) else None
+    accuracy = _accuracy(better or shared)
+    return BandFit(_calibration(raw) if better else None, accuracy) if accuracy else None
 
 
 def _calibration(raw: Scores) -> Calibration:
@@ -103,10 +104,12 @@ def _under(calibration: Calibration, raw: Scores) -> Scores:
     return Scores(raw.generated, np.array([calibration.apply(p) for p in raw.p]), raw.sources)
 
 
-def _cross_fitted(raw: Scores) -> Scores:
-    """Each photograph's pictures under a calibration fitted to other photographs."""
+def _cross_fitted(raw: Scores) -> Scores | None:
+    """Each photograph's pictures under a calibration fitted to other photographs; None where a fold leaves one class to fit to."""
     p = np.empty_like(raw.p)
     for known, held in GroupKFold(FOLDS).split(raw.p, groups=raw.sources):
+        if len(np.unique(raw.generated[known])) < 2:
+            return None  # photographs of many pictures fill the other folds, and all of a class lie in this one
         p[held] = _under(_calibration(raw.at(known)), raw.at(held)).p
     return Scores(raw.generated, p, raw.sources)
 

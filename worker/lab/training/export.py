@@ -98,7 +98,8 @@ def _tie_again(model: Any, weights: dict[str, torch.Tensor]) -> None:
 def _write_card(folder: Path, source: Path, name: str | None, training: Training) -> None:
     card = _read(source / CARD_FILE) if (source / CARD_FILE).is_file() else {}
     card = {"name": name or card.get("name") or card_name(source.resolve().name), **{k: v for k, v in card.items() if k != "name"}}
-    card.pop("calibration", None)
+    for measured in ("calibration", "bands"):  # of the source's weights
+        card.pop(measured, None)
     card["training"] = training.value
     write_whole(folder / CARD_FILE, (json.dumps(card, indent=2) + "\n").encode())
 

@@ -46,6 +46,16 @@ def test_an_earlier_calibration_is_not_passed_on(student: Student, nano_folder: 
     assert export_checkpoint(student.model, source, tmp_path / "out").calibration is None
 
 
+def test_the_accuracies_that_other_weights_reached_are_not_passed_on(student: Student, nano_folder: Path, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(nano_folder, source)
+    card = json.loads((source / CARD_FILE).read_text())
+    accuracy = {"value": 0.9, "low": 0.8, "high": 0.95, "images": 200}
+    (source / CARD_FILE).write_text(json.dumps({**card, "bands": {"blurred": {"accuracy": accuracy}}}))
+    assert read_checkpoint(source).bands
+    assert not export_checkpoint(student.model, source, tmp_path / "out").bands
+
+
 def test_a_name_set_apart_is_never_the_one_it_was_made_of() -> None:
     assert name_beside("nano", "Läuf 3!") == "nano-L-uf-3"
     assert name_beside("nano", "nano") == "nano-nano"
