@@ -16,6 +16,7 @@ from celery import Celery
 from prometheus_client import REGISTRY
 from pydantic import SecretStr
 from sqlalchemy import Engine, TextClause, text
+from structlog.testing import capture_logs
 
 from tests.integration.api_world import calling, new_key, problem
 from tests.integration.queue_world import World
@@ -186,6 +187,17 @@ def test_jobs_are_rung_on_the_queue_of_their_kind_and_again_when_redis_forgot(
     dispatcher.sweep()
     dispatcher.turn()
     assert rung(valkey, "attention") == settings.announce_ahead
+
+
+def test_a_broken_doorbell_is_told_once_and_the_jobs_wait_for_it(world: World, settings: Settings) -> None:
+    away = Doorbell(settings.model_copy(update={"broker_url": SecretStr("redis://127.0.0.1:1/0")}))
+    job_id = ask(world.engine, judged_batch(world, {0: 0.9}))
+    with capture_logs() as logs:
+        dispatcher = JobDispatcher(settings, world.engine, away, actor="dispatcher")
+        dispatcher.turn()
+        dispatcher.turn()
+    assert [entry["event"] for entry in logs] == ["jobs_not_rung"]
+    assert (row(world, job_id).state, row(world, job_id).announcements) == ("waiting", 0)
 
 
 def test_result_and_end_are_one_transaction(world: World, bench: Bench) -> None:

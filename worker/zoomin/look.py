@@ -12,6 +12,7 @@ from worker.moderation.boxes import Box
 from worker.moderation.errors import RejectedError
 from worker.moderation.looks import EarlierLook, LookAnswer
 from worker.moderation.outcomes import ItemReference, Stage, StageTrace
+from worker.vision.conversation import images
 from worker.vision.model import PROMPT_TOO_LONG, Answer, ImagePart, ModelCard, Question, Turn
 from worker.zoomin.ask import ask
 from worker.zoomin.case import Case
@@ -22,6 +23,8 @@ from worker.zoomin.regions import crop_box, in_model_coordinates
 from worker.zoomin.replies import UnreadableReplyError, ZoomReply, read_zoom, without_verdict, zoom_schema
 from worker.zoomin.score import probability_generated
 from worker.zoomin.tools import Tools
+
+TRACE_UNREADABLE = RejectedError("trace_unreadable", "The recorded scan cannot be continued: its trace is not in a form known here.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,9 +113,12 @@ class Dialogue:
 def recorded_turns(scan: RecordedScan, image: ScanImage) -> tuple[Turn, ...]:
     """The scan's turns, text for text, with the image's pixels where the trace names it. Raises RejectedError `trace_unreadable`."""
     try:
-        return tuple(Turn(turn["role"], tuple(_part(part, image) for part in turn["parts"])) for turn in scan.turns)
+        turns = tuple(Turn(turn["role"], tuple(_part(part, image) for part in turn["parts"])) for turn in scan.turns)
     except (KeyError, TypeError) as error:
-        raise RejectedError("trace_unreadable", "The recorded scan cannot be continued: its trace is not in a form known here.") from error
+        raise TRACE_UNREADABLE from error
+    if not images(turns):  # a crop would be shown beside nothing
+        raise TRACE_UNREADABLE
+    return turns
 
 
 def _part(part: Any, image: ScanImage) -> str | ImagePart:
