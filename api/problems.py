@@ -242,6 +242,7 @@ TABLE = (
         "Nothing is recorded of what was seen: no verdict at that revision, erased, or judged before there was a record.",
     ),
     _K("no_verdict", 409, "No verdict", "The item has no verdict to explain: it was not judged yet, or could not be."),
+    _K("attention_maps_waiting", 409, "Maps wait", "As many wait as a tenant may have. Ask again then.", retryable=True, speaks=True),
     _K("attention_map_missing", 404, "Map missing", "The maps explain nothing of that name, or are no longer kept."),
     # Translations
     _K("language_unsupported", 422, "Language unknown", "A translation into it could not be verified here.", speaks=True),

@@ -22,7 +22,6 @@ from worker.moderation.outcomes import OutcomeKind
 from worker.moderation.release import Training
 from worker.store import attention_maps as store
 from worker.store.batches import find_batch
-from worker.store.explanation_jobs import ask_for
 from worker.store.items import check_item, outcome_kind
 from worker.store.session import transaction
 
@@ -50,7 +49,7 @@ SHOWN = {
     response_model=bodies.AttentionAnswer,
     responses=answers(200, "They are there", links=THERE)
     | {202: {**answers(202, "They are to be drawn", links=BEGUN, headers={"Location": "The job"})[202], "model": bodies.AttentionAnswer}}
-    | problems("not_found", "no_verdict", "item_erased"),
+    | problems("not_found", "no_verdict", "item_erased", "attention_maps_waiting"),
 )
 def ask_for_attention_map(item_id: ItemId, principal: Asker, services: Services, body: bodies.AttentionAsked | None = None) -> Response:
     """Ask for the attention maps of an item's newest outcome, or of one revision. Asked again, it is one job; a failed one begins anew."""
@@ -63,11 +62,11 @@ def ask_for_attention_map(item_id: ItemId, principal: Asker, services: Services,
         if outcome is None or outcome[1] is not OutcomeKind.VERDICT:
             raise ProblemError("no_verdict")
         revision, _ = outcome
-        there = next((maps for maps in store.item_maps(session, batch_id, ordinal) if maps.row.revision == revision), None)
-        if there is not None:
-            return written(bodies.AttentionAnswer(map=_map(there), job=None))
         wanted = store.maps_job(principal.tenant, OutcomePlace(batch_id, ordinal, revision), asked_by=principal.actor)
-        job = described_job(ask_for(session, wanted).job)
+        found = store.ask_for_maps(session, wanted)
+        if isinstance(found, store.RecordedMaps):
+            return written(bodies.AttentionAnswer(map=_map(found), job=None))
+        job = described_job(found)
     answer = written(bodies.AttentionAnswer(map=None, job=job))
     answer.status_code = 202
     answer.headers["Location"] = f"/v1/explanation-jobs/{job.id}"

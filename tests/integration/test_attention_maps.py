@@ -200,6 +200,25 @@ async def test_who_may_ask_and_of_what(studio: Studio, settings: Settings) -> No
         assert problem(await client.get(f"/v1/attention-maps/{uuid4()}/layers/..%2f"))[0] in {404, 422}
 
 
+async def test_a_tenant_has_so_many_maps_waiting_and_what_a_policy_samples_takes_no_place(
+    studio: Studio, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.store.attention_maps.MOST_WAITING", 2)
+    studio.wants(1.0)
+    judged_batch(studio.world, dict.fromkeys(range(5), 0.9), tenant=studio.tenant)
+    studio.wants(0.0)
+    batch_id = judged_batch(studio.world, dict.fromkeys(range(4), 0.9), tenant=studio.tenant)
+    paths = [f"/v1/items/{item_id(batch_id, ordinal)}/attention-maps" for ordinal in range(4)]
+    async with calling(settings, new_key(studio.world.engine, tenant=studio.tenant).text) as client:
+        answers = [await client.post(path) for path in paths[:3]]
+        assert [answer.status_code for answer in answers] == [202, 202, 409]
+        assert problem(answers[2]) == (409, "attention_maps_waiting")
+        assert answers[2].json()["retryable"]
+        assert (await client.get(paths[2])).json()["jobs"] == []  # what was refused left nothing behind
+        assert (await client.post(paths[0])).status_code == 202  # what waits already may be asked for again
+    assert studio.world.value("SELECT count(*) FROM explanation_jobs WHERE batch_id = :id", id=batch_id) == 2
+
+
 def test_a_share_draws_about_that_many_verdicts_and_none_at_zero(studio: Studio) -> None:
     nothing = judged_batch(studio.world, dict.fromkeys(range(200), 0.9), tenant=studio.tenant)
     studio.wants(0.25)

@@ -24,7 +24,7 @@ from worker.forensics.overlay import layer_png, overlay_png
 from worker.forensics.reader import MEMORY_GIB, Reader, Reading
 from worker.forensics.recorded import RecordedStage, RecordedVerdict
 from worker.forensics.relevancy import logprob, relevance
-from worker.forensics.tokens import Span, box_spans, sentence_spans
+from worker.forensics.tokens import Span, box_spans, said, sentence_spans
 from worker.moderation.errors import MisconfiguredError, RejectedError
 from worker.moderation.outcomes import Stage
 from worker.moderation.release import Release
@@ -32,7 +32,7 @@ from worker.vision.checkpoint import CARD_FILE, Checkpoint, release_facts
 
 __all__ = ("METHOD", "Attended", "AttendedFile", "Attender", "AttentionFigures", "FileRole", "verdict_map")
 
-MOST_SENTENCES = 6  # of one explanation; a map each
+MOST_SENTENCES = 12  # maps of one explanation's sentences: 240 characters seldom hold more, and what does shares the last map
 
 
 class FileRole(StrEnum):
@@ -146,7 +146,7 @@ class Attender:
         gaps.append(gap)
         refuse_disagreement(stage.stage, gap, tolerance(self.reader.dtype, _engine_dtype(recorded.release)))
         yield verdict_map(reading, stage)
-        for number, span in enumerate(sentence_spans(stage.reply)[:MOST_SENTENCES], 1):
+        for number, span in enumerate(sentence_spans(stage.reply, MOST_SENTENCES), 1):
             yield _text_map(reading, stage, TargetKind.SENTENCE, number, span)
         for number, span in enumerate(box_spans(stage.reply) if stage.stage is Stage.SCAN else (), 1):
             yield _text_map(reading, stage, TargetKind.BOX, number, span)
@@ -166,7 +166,7 @@ def verdict_map(reading: Reading, stage: RecordedStage) -> AttentionMap:
 
 def _text_map(reading: Reading, stage: RecordedStage, kind: TargetKind, number: int, span: Span) -> AttentionMap:
     places = reading.reply.inside(span)
-    target = Target(stage=stage.stage, kind=kind, number=number, text=stage.reply[span.start : span.end])
+    target = Target(stage=stage.stage, kind=kind, number=number, text=said(stage.reply, span))
     return _map(reading, stage, target, relevance(reading, logprob(reading, places), places).cpu().numpy())
 
 

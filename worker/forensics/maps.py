@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from worker.moderation.boxes import Box, Size
 from worker.moderation.outcomes import Stage
 
-METHOD = "chefer-2021-1"  # how maps are computed and drawn; another name where that changes: caches ask for it
+METHOD = "chefer-2021-2"  # how maps are computed and drawn; another name where that changes: caches ask for it
 
 Grid = NDArray[np.float32]
 
@@ -19,7 +19,7 @@ class TargetKind(StrEnum):
     """What a map explains."""
 
     VERDICT = "verdict"  # the logit difference generated − real at the verdict's token
-    SENTENCE = "sentence"  # the log-probability of one sentence of the explanation
+    SENTENCE = "sentence"  # the log-probability of one sentence of the explanation; of a long one's last sentences together
     BOX = "box"  # the log-probability of the numbers of one box of the scan
 
 

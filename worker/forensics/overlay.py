@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 
 from worker.forensics.maps import AttentionMap, Target, TargetKind, over_original
 from worker.forensics.recorded import RecordedVerdict
+from worker.forensics.tokens import has_sentences
 from worker.images.lettering import Line, wrap, written
 from worker.moderation.boxes import Size
 from worker.moderation.outcomes import Stage
@@ -95,7 +96,8 @@ def _headline(target: Target, recorded: RecordedVerdict) -> str:
             said = f"the {STAGES[target.stage]} said “{target.text}”, P(generated) {stage.p_generated:.2f} (raw)"
             return f"What speaks for “generated”: {said}"
         case TargetKind.SENTENCE:
-            return f"What sentence {target.number} of the {STAGES[target.stage]}'s explanation rests on: “{target.text}”"
+            which = f"the sentences from {target.number} on" if has_sentences(target.text) else f"sentence {target.number}"
+            return f"What {which} of the {STAGES[target.stage]}'s explanation rests on: “{target.text}”"
         case TargetKind.BOX:
             return f"What box {target.number} of the scan rests on: [{target.text}]"
 

@@ -1,5 +1,6 @@
 """Where in a reply things stand: its tokens, and those of the verdict, of each sentence, and of each box. No torch."""
 
+import json
 import re
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from worker.vision.conversation import ChatFormat
 
 _VERDICT = re.compile(r'"verdict"\s*:\s*"|<verdict>\s*')
 _EXPLANATION = re.compile(r'"explanation"\s*:\s*"((?:[^"\\]|\\.)*)"')
+# As `sentences.BREAK`, in a reply that is still JSON: its line breaks may be written as escapes.
+_BREAK = re.compile(r"(?<=[.!?])(?:\s|\\[nrt])+|(?:\s|\\[rt])*(?:\n|(?<!\\)\\n)(?:\s|\\[nrt])*")
 _BOX = re.compile(r'"bbox_2d"\s*:\s*\[([^\]]*)\]|<\|box_start\|>([^<]*)<\|box_end\|>')
 
 
@@ -51,19 +54,30 @@ class ReplyTokens:
         )
 
 
-def sentence_spans(reply: str) -> tuple[Span, ...]:
-    """The sentences of the explanation in a JSON reply, in order."""
+def sentence_spans(reply: str, most: int) -> tuple[Span, ...]:
+    """The sentences of the explanation in a JSON reply, in order; what goes beyond `most` of them belongs to the last."""
     match = _EXPLANATION.search(reply)
     if match is None:
         return ()
     begin, end = match.span(1)
-    spans, start = [], begin
-    for pause in [*BREAK.finditer(reply, begin, end), None]:
-        stop = end if pause is None else pause.start()
-        if reply[start:stop].strip():
-            spans.append(Span(start, stop))
-        start = end if pause is None else pause.end()
-    return tuple(spans)
+    breaks = [pause.span() for pause in _BREAK.finditer(reply, begin, end)]
+    starts, stops = [begin, *(stop for _, stop in breaks)], [*(start for start, _ in breaks), end]
+    spans = [Span(start, stop) for start, stop in zip(starts, stops, strict=True) if reply[start:stop].strip()]
+    return tuple(spans if len(spans) <= most else [*spans[: most - 1], Span(spans[most - 1].start, spans[-1].end)])
+
+
+def has_sentences(text: str) -> bool:
+    """Whether a target's text is more than one."""
+    return any(text[pause.end() :].strip() for pause in BREAK.finditer(text))
+
+
+def said(reply: str, span: Span) -> str:
+    """What stands there, for people: without the escapes of the JSON that it is in."""
+    written = reply[span.start : span.end]
+    try:
+        return str(json.loads(f'"{written}"', strict=False))
+    except ValueError:
+        return written
 
 
 def box_spans(reply: str) -> tuple[Span, ...]:

@@ -17,7 +17,7 @@ from worker.moderation.outcomes import Outcome, OutcomeKind, RetentionClass
 from worker.moderation.policy import PolicyVersion
 from worker.store import audit
 from worker.store.evidence import keep_evidence
-from worker.store.explanation_jobs import ask_for_all
+from worker.store.explanation_jobs import ask_for, ask_for_all
 from worker.store.items import StoredEvidence
 from worker.store.models import AttentionMapRow, AttentionTargetRow, BatchRow, ExplanationJobRow, ReleaseRow
 from worker.store.outcome_rows import Place, storable
@@ -55,6 +55,13 @@ FIGURES = text(
      GROUP BY m.sampled
     """
 )
+WAITING = text(
+    """
+    -- waiting: how many maps wait that somebody of the tenant asked for, counted no further than matters; what a policy drew bars nobody
+    SELECT count(*) FROM (SELECT FROM explanation_jobs WHERE kind = :kind AND tenant_id = :tenant_id AND lane = 0 AND state = 'waiting'
+                           LIMIT :most + 1) AS waiting
+    """
+)
 OPEN = text(
     """
     -- open: a batch's jobs of the kind that are not done
@@ -62,6 +69,8 @@ OPEN = text(
       FROM explanation_jobs WHERE batch_id = :batch_id AND kind = :kind AND state <> 'done'
     """
 )
+
+MOST_WAITING = 200  # asked for by one tenant: half an hour of a worker's two cores; what a key that leaked can order at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +124,23 @@ def maps_job(tenant_id: str, place: OutcomePlace, *, asked_by: str, sampled: boo
     """The job that draws an outcome's maps."""
     where: dict[str, Any] = {"batch_id": place.batch_id, "ordinal": place.ordinal, "revision": place.revision}
     return AskedJob(tenant_id=tenant_id, kind=JobKind.ATTENTION, key=JOB_KEY, asked_by=asked_by, sampled=sampled, **where)
+
+
+def ask_for_maps(session: Session, wanted: AskedJob) -> RecordedMaps | ExplanationJobRow:
+    """The maps of an outcome, or the job that draws them. The caller has seen that the tenant has the item.
+
+    Raises RejectedError: item_erased, attention_maps_waiting.
+    """
+    there = next((maps for maps in item_maps(session, wanted.batch_id, wanted.ordinal) if maps.row.revision == wanted.revision), None)
+    if there is not None:
+        return there
+    asked = ask_for(session, wanted)
+    place = {"kind": JobKind.ATTENTION, "tenant_id": wanted.tenant_id, "most": MOST_WAITING}
+    if asked.begun and session.execute(WAITING, place).scalar_one() > MOST_WAITING:
+        raise RejectedError(
+            "attention_maps_waiting", f"{MOST_WAITING} attention maps of yours wait already. Ask again when some of them are drawn."
+        )
+    return asked.job
 
 
 def sample_maps(session: Session, place: Place, outcomes: Iterable[Outcome], live: PolicyVersion) -> None:

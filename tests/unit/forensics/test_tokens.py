@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.forensics.nano_verdict import attender
 from tests.unit.zoomin.world import SCAN, ZOOM
-from worker.forensics.tokens import ReplyTokens, Span, box_spans, sentence_spans
+from worker.forensics.tokens import ReplyTokens, Span, box_spans, has_sentences, said, sentence_spans
 from worker.moderation.errors import RejectedError
 
 
@@ -14,9 +14,9 @@ def texts(reply: str, spans: Sequence[Span]) -> list[str]:
 
 def test_sentences_end_where_readers_see_them_end() -> None:
     reply = '{"explanation":"The hand has 6 fingers, P 0.98. Box 2 says \\"real. estate\\".","verdict":"real"}'
-    assert texts(reply, sentence_spans(reply)) == ["The hand has 6 fingers, P 0.98.", 'Box 2 says \\"real.', 'estate\\".']
-    assert sentence_spans('{"explanation":"","verdict":"real"}') == ()
-    assert sentence_spans("no JSON") == ()
+    assert texts(reply, sentence_spans(reply, 9)) == ["The hand has 6 fingers, P 0.98.", 'Box 2 says \\"real.', 'estate\\".']
+    assert sentence_spans('{"explanation":"","verdict":"real"}', 9) == ()
+    assert sentence_spans("no JSON", 9) == ()
 
 
 def test_boxes_are_the_scans_numbers_in_its_order() -> None:
@@ -43,3 +43,16 @@ def test_a_reply_without_a_verdict_has_no_token_for_it() -> None:
     with pytest.raises(RejectedError) as refused:
         _ = ReplyTokens.of('{"explanation":"cut', attender().reader.chat).verdict
     assert refused.value.code == "verdict_token_missing"
+
+
+def test_sentences_beyond_the_most_belong_to_the_last_whose_text_says_so() -> None:
+    reply = '{"explanation":"One. Two.\\nThree \\"x\\". Four.","verdict":"real"}'
+    assert texts(reply, sentence_spans(reply, 4)) == ["One.", "Two.", 'Three \\"x\\".', "Four."]
+    *single, last = (said(reply, span) for span in sentence_spans(reply, 2))
+    assert (single, last) == (["One."], 'Two.\nThree "x". Four.')
+    assert has_sentences(last)
+    assert not any(map(has_sentences, ["One.", "P is 0.98 now.", "Two.\n"]))
+
+
+def test_text_that_is_no_json_stands_as_it_is() -> None:
+    assert said("a\\", Span(0, 2)) == "a\\"

@@ -66,9 +66,10 @@ class Attention {
 
 const KINDS = {
   verdict: ({ stage, text }) => `The ${stage}'s verdict: ${text}`,
-  sentence: ({ stage, number, text }) => `Sentence ${number} of the ${stage}: ${text}`,
+  sentence: ({ stage, number, text }) => `${SEVERAL.test(text) ? `Sentences from ${number} on` : `Sentence ${number}`} of the ${stage}: ${text}`,
   box: ({ number }) => `Box ${number}`,
 };
+const SEVERAL = /(?:[.!?]\s|\n)\s*\S/u; // a long explanation's last sentences have one map together
 const LONGEST = 80; // characters of a model's text in a list
 const HIDDEN = /[\p{Cc}\p{Cf}]/gu; // what is not seen, or changes how other text is
 
