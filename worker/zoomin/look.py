@@ -12,7 +12,6 @@ from worker.moderation.boxes import Box
 from worker.moderation.errors import RejectedError
 from worker.moderation.looks import EarlierLook, LookAnswer
 from worker.moderation.outcomes import ItemReference, Stage, StageTrace
-from worker.vision.conversation import images
 from worker.vision.model import PROMPT_TOO_LONG, Answer, ImagePart, ModelCard, Question, Turn
 from worker.zoomin.ask import ask
 from worker.zoomin.case import Case
@@ -116,7 +115,7 @@ def recorded_turns(scan: RecordedScan, image: ScanImage) -> tuple[Turn, ...]:
         turns = tuple(Turn(turn["role"], tuple(_part(part, image) for part in turn["parts"])) for turn in scan.turns)
     except (KeyError, TypeError) as error:
         raise TRACE_UNREADABLE from error
-    if not images(turns):  # a crop would be shown beside nothing
+    if not any(isinstance(part, ImagePart) for turn in turns for part in turn.parts):  # a crop would be shown beside nothing
         raise TRACE_UNREADABLE
     return turns
 
