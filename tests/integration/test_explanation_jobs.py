@@ -12,8 +12,11 @@ from uuid import UUID
 
 import pytest
 import redis
+from celery import Celery
 from prometheus_client import REGISTRY
+from pydantic import SecretStr
 from sqlalchemy import Engine, TextClause, text
+from structlog.testing import capture_logs
 
 from tests.integration.api_world import calling, new_key, problem
 from tests.integration.queue_world import World
@@ -25,11 +28,12 @@ from worker.intake.storage import Storage
 from worker.moderation.errors import EngineDiedError, MisconfiguredError, OutageError, RejectedError, TransientError
 from worker.moderation.explanation_jobs import MOST_ANNOUNCEMENTS, AskedJob, Job, JobKind
 from worker.moderation.settings import Settings
-from worker.queue.configuration import KEY_PREFIX
+from worker.queue.configuration import KEY_PREFIX, celery_configuration
 from worker.queue.dispatcher import run_dispatcher
 from worker.queue.doorbell import Doorbell
 from worker.queue.explaining import Bench, Ending, Explainers, Runner, explain
 from worker.queue.job_dispatcher import JobDispatcher
+from worker.queue.job_threads import THREADS, JobThreads
 from worker.retention.run import remove_let_go
 from worker.store.erasures import erase_item
 from worker.store.explanation_jobs import ask_for, claim_job
@@ -183,6 +187,17 @@ def test_jobs_are_rung_on_the_queue_of_their_kind_and_again_when_redis_forgot(
     dispatcher.sweep()
     dispatcher.turn()
     assert rung(valkey, "attention") == settings.announce_ahead
+
+
+def test_a_broken_doorbell_is_told_once_and_the_jobs_wait_for_it(world: World, settings: Settings) -> None:
+    away = Doorbell(settings.model_copy(update={"broker_url": SecretStr("redis://127.0.0.1:1/0")}))
+    job_id = ask(world.engine, judged_batch(world, {0: 0.9}))
+    with capture_logs() as logs:
+        dispatcher = JobDispatcher(settings, world.engine, away, actor="dispatcher")
+        dispatcher.turn()
+        dispatcher.turn()
+    assert [entry["event"] for entry in logs] == ["jobs_not_rung"]
+    assert (row(world, job_id).state, row(world, job_id).announcements) == ("waiting", 0)
 
 
 def test_result_and_end_are_one_transaction(world: World, bench: Bench) -> None:
@@ -406,6 +421,19 @@ def test_translations_that_hang_keep_one_thread_and_images_are_judged(
         batch_id = world.batch(20)
         assert eventually(lambda: world.value("SELECT state FROM batches WHERE id = :id", id=batch_id) == "finished")
         assert [row(world, job).state for job in jobs].count("running") == 1
+
+
+def test_a_broker_that_is_away_keeps_no_worker_from_leaving(settings: Settings) -> None:
+    app, drain = Celery("away", set_as_current=False), threading.Event()
+    app.conf.update(celery_configuration(settings.model_copy(update={"broker_url": SecretStr("redis://127.0.0.1:1/0")})))
+    threads = JobThreads(app, list(THREADS), lambda _: None, drain)
+    threads.start()
+    time.sleep(1.0)  # they have tried by then
+    drain.set()
+    closing = threading.Thread(target=threads.close, daemon=True)
+    closing.start()
+    closing.join(10)
+    assert not closing.is_alive()
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 # ruff: noqa: PLC0415  imports wait for their command, so that `--help` answers at once
 
 import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,7 +19,7 @@ from worker.moderation.errors import MisconfiguredError
 from worker.moderation.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from worker.forensics.attend import Attended
+    from worker.forensics.attend import Attended, AttendedFile
     from worker.forensics.recorded import RecordedVerdict
     from worker.vision.checkpoint import Checkpoint
 
@@ -88,15 +89,18 @@ def _attended(
 
         attender = Attender.load(checkpoint, device=device, memory_gib=memory_gib)
     with step("Drawing maps"):
+        begun = time.perf_counter()
         attended = attender.attend(recorded)
-    bodies = {f"{Path(file.name).stem}-{file.sha256[:SHOWN_DIGITS]}{Path(file.name).suffix}": file for file in attended.files}
+        files = list(attended.files())
+        seconds = time.perf_counter() - begun
+    bodies = {f"{Path(file.name).stem}-{file.sha256[:SHOWN_DIGITS]}{Path(file.name).suffix}": file for file in files}
     names = {file.sha256: name for name, file in bodies.items()}
-    entry = Entry(_figures(attended, recorded, names), {name: file.sha256 for name, file in bodies.items()})
+    entry = Entry({**_figures(attended, files, names), "seconds": round(seconds, 3)}, {name: file.sha256 for name, file in bodies.items()})
     return entry, {name: file.body for name, file in bodies.items()}
 
 
-def _figures(attended: "Attended", recorded: "RecordedVerdict", names: Mapping[str, str]) -> dict[str, Any]:
-    figures = attended.figures
+def _figures(attended: "Attended", files: "Sequence[AttendedFile]", names: Mapping[str, str]) -> dict[str, Any]:
+    figures, recorded = attended.figures, attended.recorded
     return {
         "logprob_gap": figures.logprob_gap,
         "mass_in_regions": figures.mass_in_regions,
@@ -104,7 +108,6 @@ def _figures(attended: "Attended", recorded: "RecordedVerdict", names: Mapping[s
         "mass_in_placed": figures.mass_in_placed,
         "attention_ratio": figures.attention_ratio,
         "pointing_game": figures.pointing_game,
-        "seconds": round(figures.seconds, 3),
         "release": recorded.release.id,
         "training": recorded.release.training.value,
         "verdict": recorded.verdict.value,
@@ -113,7 +116,7 @@ def _figures(attended: "Attended", recorded: "RecordedVerdict", names: Mapping[s
                 "target": attention.target.name,
                 "text": attention.target.text,
                 "on_images": attention.on_images,
-                "pictures": {file.role.value: names[file.sha256] for file in attended.files if file.target == attention.target},
+                "pictures": {file.role.value: names[file.sha256] for file in files if file.target == attention.target},
             }
             for attention in attended.maps
         ],

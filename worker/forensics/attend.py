@@ -2,7 +2,7 @@
 
     attender = Attender.load(checkpoint)                 # once; seconds for nano, minutes for 7B; on the GPU where there is one
     attended = attender.attend(recorded_verdict(outcome, release, read))
-    for file in attended.files: store(file.sha256, file.media_type, file.body)
+    for file in attended.files(): store(file.sha256, file.media_type, file.body)
 
 Nothing here changes a verdict, and nothing is written: files are values, named by the sha256 of their bytes.
 """
@@ -71,7 +71,7 @@ class AttentionFigures:
     mass_in_random: float | None  # the same inside boxes of the same sides at random places: their share of the area, see `chance`
     mass_in_placed: float | None  # stricter: inside boxes of the same sides that lie inside the image, and so more often in its middle
     pointing_game: bool | None  # whether the peak lies in a region
-    seconds: float  # loading excluded
+    seconds: float  # loading and pictures excluded
 
     @property
     def attention_ratio(self) -> float | None:
@@ -83,9 +83,16 @@ class AttentionFigures:
 class Attended:
     """Everything that was computed of one verdict. Maps: the verdict's of each stage, then sentences, then boxes."""
 
+    recorded: RecordedVerdict
     figures: AttentionFigures
     maps: tuple[AttentionMap, ...]
-    files: tuple[AttendedFile, ...]
+
+    def files(self) -> Iterator[AttendedFile]:
+        """Two pictures of each map, then the arrays of all. Each is drawn as it is taken: all together are many times the image."""
+        for attention in self.maps:
+            yield _file(FileRole.OVERLAY, attention.target, "image/png", overlay_png(attention, self.recorded))
+            yield _file(FileRole.LAYER, attention.target, "image/png", layer_png(attention, self.recorded))
+        yield _file(FileRole.ARRAYS, None, "application/x-npz", arrays_npz(self.maps, self.recorded))
 
     @property
     def verdict_map(self) -> AttentionMap:
@@ -106,13 +113,11 @@ class Attender:
         return cls(Reader.load(checkpoint, dtype=dtype, device=device, memory_gib=memory_gib), release_facts(checkpoint)["files"])
 
     def attend(self, recorded: RecordedVerdict) -> Attended:
-        """Maps, figures and files of a verdict. Raises RejectedError, and MisconfiguredError where this checkpoint did not say it."""
+        """Maps and figures of a verdict. Raises RejectedError, and MisconfiguredError where this checkpoint did not say it."""
         self.refuse_other(recorded.release)
         begun = time.perf_counter()
         gaps: list[float] = []
         maps = [attention for stage in recorded.stages for attention in self._stage_maps(stage, recorded, gaps)]
-        files = [file for attention in maps for file in _pictures(attention, recorded)]
-        files.append(_file(FileRole.ARRAYS, None, "application/x-npz", arrays_npz(maps, recorded)))
         verdict = next(m for m in maps if m.target.kind is TargetKind.VERDICT and m.target.stage is Stage.ZOOM)
         boxes = [region.box for region in recorded.regions]
         figures = AttentionFigures(
@@ -123,7 +128,7 @@ class Attender:
             pointing_game=points_inside(verdict.whole, boxes) if boxes else None,
             seconds=time.perf_counter() - begun,
         )
-        return Attended(figures=figures, maps=tuple(maps), files=tuple(files))
+        return Attended(recorded=recorded, figures=figures, maps=tuple(maps))
 
     def refuse_other(self, release: Release) -> None:
         """Returns when the release's files are the checkpoint's, but for the card. Raises MisconfiguredError."""
@@ -188,11 +193,6 @@ def _said(reading: Reading, place: int) -> str:
 
 def _engine_dtype(release: Release) -> str:
     return str((release.facts.get("model") or {}).get("dtype", ""))
-
-
-def _pictures(attention: AttentionMap, recorded: RecordedVerdict) -> Iterator[AttendedFile]:
-    yield _file(FileRole.OVERLAY, attention.target, "image/png", overlay_png(attention, recorded))
-    yield _file(FileRole.LAYER, attention.target, "image/png", layer_png(attention, recorded))
 
 
 def _file(role: FileRole, target: Target | None, media_type: str, body: bytes) -> AttendedFile:

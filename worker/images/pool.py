@@ -45,8 +45,11 @@ class DecodePool:
         return await self.run(scan_reply, body, limits, read=read_scan)
 
     async def shrink(self, body: bytes, limits: PixelLimits, mask: Mask | None = None) -> ScanImage:
-        """The same without its estimates, for images that are known. Raises as `prepare_scan`."""
-        return await self.run(shrunk_reply, body, limits, mask, read=read_scan)
+        """The same without its estimates, for images that are known. Raises as `prepare_scan`.
+
+        An image as it is goes before waiting scans: somebody wants to look at it. A masked one is a batch's own, and waits.
+        """
+        return await self.run(shrunk_reply, body, limits, mask, read=read_scan, urgent=mask is None)
 
     async def cut_crops(self, body: bytes, boxes: Sequence[Box], limits: PixelLimits, mask: Mask | None = None) -> tuple[Crop, ...]:
         """One crop per box (whole original pixels, padded, inside the image), in order. Raises as `prepare_scan`.

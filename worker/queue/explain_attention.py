@@ -1,6 +1,8 @@
 """Draws the attention maps of a recorded outcome, for a job. PyTorch and the checkpoint are loaded with the first one, and stay."""
 
 import threading
+import time
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,8 @@ from worker.store.recorded import read_recorded
 from worker.store.session import transaction
 
 if TYPE_CHECKING:
-    from worker.forensics.attend import Attended, Attender
+    from worker.forensics.attend import Attended, AttendedFile, Attender, FileRole
+    from worker.forensics.maps import Target
     from worker.vision.checkpoint import Checkpoint
 
 log = structlog.get_logger(__name__)
@@ -43,17 +46,23 @@ class _Easel:
         """Draws and stores; the rows are for the job's end. Raises ZoomInError."""
         with transaction(self._bench.engine) as session:
             recorded = read_recorded(session, job.batch_id, job.ordinal, job.revision)
-        verdict = verdict_with_pixels(recorded, self._storage, self._bench.settings)
-        with self._lock:
-            attender = self._loaded()
-            attended = attender.attend(verdict)
         bucket = self._bench.settings.evidence_bucket
-        maps = drawn_maps(attended, release_id=verdict.release.id)
-        self._bench.storing(job, maps.files)
-        for file in attended.files:
-            self._storage.put(bucket, f"{file.sha256[:2]}/{file.sha256}", file.body, file.media_type)
+        with self._lock:  # whoever waits for it holds no pixels
+            verdict = verdict_with_pixels(recorded, self._storage, self._bench.settings)
+            attender = self._loaded()
+            begun = time.perf_counter()
+            attended = attender.attend(verdict)
+            stored = {(file.role, file.target): self._store(file, job, bucket) for file in attended.files()}
+            seconds = time.perf_counter() - begun
+        maps = drawn_maps(attended, stored, seconds)
         log.info("attention_drawn", targets=len(maps.targets), seconds=round(maps.seconds, 2), logprob_gap=round(maps.logprob_gap, 4))
         return partial(record_maps, job=job, maps=maps, bucket=bucket, actor=self._bench.owner)
+
+    def _store(self, file: "AttendedFile", job: Job, bucket: str) -> EvidenceFacts:
+        facts = EvidenceFacts(sha256=file.sha256, media_type=file.media_type, byte_count=len(file.body))
+        self._bench.storing(job, [facts])
+        self._storage.put(bucket, facts.key, file.body, file.media_type)
+        return facts
 
     def _loaded(self) -> "Attender":
         if self._attender is None:
@@ -64,14 +73,10 @@ class _Easel:
         return self._attender
 
 
-def drawn_maps(attended: "Attended", *, release_id: str) -> DrawnMaps:
-    """What was computed, as it is recorded."""
+def drawn_maps(attended: "Attended", files: "Mapping[tuple[FileRole, Target | None], EvidenceFacts]", seconds: float) -> DrawnMaps:
+    """What was computed, as it is recorded. `seconds` has drawing and storing the pictures in it."""
     from worker.forensics.attend import METHOD, FileRole  # noqa: PLC0415
 
-    files = {
-        (file.role, file.target): EvidenceFacts(sha256=file.sha256, media_type=file.media_type, byte_count=len(file.body))
-        for file in attended.files
-    }
     figures = attended.figures
     targets = (
         DrawnTarget(
@@ -88,13 +93,13 @@ def drawn_maps(attended: "Attended", *, release_id: str) -> DrawnMaps:
     )
     return DrawnMaps(
         method=METHOD,
-        release_id=release_id,
+        release_id=attended.recorded.release.id,
         logprob_gap=figures.logprob_gap,
         mass_in_regions=figures.mass_in_regions,
         mass_in_random=figures.mass_in_random,
         mass_in_placed=figures.mass_in_placed,
         pointing_game=figures.pointing_game,
-        seconds=figures.seconds,
+        seconds=seconds,
         values=files[FileRole.ARRAYS, None],
         targets=tuple(targets),
     )

@@ -24,6 +24,7 @@ class JobDispatcher:
         self._engine = engine
         self._doorbell = doorbell
         self._actor = actor
+        self._doorbell_works = True
 
     def turn(self) -> None:
         """Announces what workers have room for, each kind by itself: one that nobody works on holds up no other."""
@@ -51,9 +52,11 @@ class JobDispatcher:
             return
         try:
             rung = self._doorbell.ring_jobs(queue, job_ids)
+            self._doorbell_works = True
         except TransientError as error:
-            log.warning("jobs_not_rung", queue=queue.value, error=error.message, next="they wait in Postgres; trying again every turn")
-            rung = 0
+            if self._doorbell_works:  # once, not every turn
+                log.warning("jobs_not_rung", queue=queue.value, error=error.message, next="they wait in Postgres; trying again every turn")
+            self._doorbell_works, rung = False, 0
         if unheard := job_ids[rung:]:
             with transaction(self._engine) as session:
                 unring_jobs(session, unheard)

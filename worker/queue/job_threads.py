@@ -60,8 +60,8 @@ class JobThreads:
                 self._drain.wait(RETRY_SECONDS)
 
     def _answer(self, queue: JobQueue) -> None:
-        declared = self._app.amqp.queues[queue.value]
-        with self._app.connection_for_read() as connection, connection.SimpleQueue(declared) as bell:  # type: ignore[arg-type]  # a queue, too
+        # By name: exchange and routing key are the same, as in `queue.configuration`.
+        with self._app.connection_for_read() as connection, connection.SimpleQueue(queue.value) as bell:
             bell.consumer.qos(prefetch_count=1)
             while not self._drain.is_set():
                 try:

@@ -23,6 +23,8 @@ from worker.zoomin.replies import UnreadableReplyError, ZoomReply, read_zoom, wi
 from worker.zoomin.score import probability_generated
 from worker.zoomin.tools import Tools
 
+TRACE_UNREADABLE = RejectedError("trace_unreadable", "The recorded scan cannot be continued: its trace is not in a form known here.")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedScan:
@@ -110,9 +112,12 @@ class Dialogue:
 def recorded_turns(scan: RecordedScan, image: ScanImage) -> tuple[Turn, ...]:
     """The scan's turns, text for text, with the image's pixels where the trace names it. Raises RejectedError `trace_unreadable`."""
     try:
-        return tuple(Turn(turn["role"], tuple(_part(part, image) for part in turn["parts"])) for turn in scan.turns)
+        turns = tuple(Turn(turn["role"], tuple(_part(part, image) for part in turn["parts"])) for turn in scan.turns)
     except (KeyError, TypeError) as error:
-        raise RejectedError("trace_unreadable", "The recorded scan cannot be continued: its trace is not in a form known here.") from error
+        raise TRACE_UNREADABLE from error
+    if not any(isinstance(part, ImagePart) for turn in turns for part in turn.parts):  # a crop would be shown beside nothing
+        raise TRACE_UNREADABLE
+    return turns
 
 
 def _part(part: Any, image: ScanImage) -> str | ImagePart:

@@ -97,13 +97,13 @@ def zoom_schema(limits: ReplyLimits) -> dict[str, Any]:
 
 def read_scan(text: str) -> ScanReply:
     """The scan's reply. Raises UnreadableReplyError when it holds neither regions nor a verdict."""
-    fields, complete = _fields(text)
+    fields, complete, around = _fields(text)
     entries = _list(fields.get("regions"))
     if not complete and entries and not (isinstance(entries[-1], dict) and "reason" in entries[-1]):
         entries = entries[:-1]  # cut off inside its numbers: 40 may read as 4
     proposed = [_proposed(entry) for entry in entries]
     regions = tuple(region for region in proposed if region is not None) or _tagged_regions(text)
-    verdict = _verdict(fields, text)
+    verdict = _verdict(fields, around)
     if not regions and verdict is None:
         raise UnreadableReplyError("the scan's reply holds neither regions nor a verdict")
     return ScanReply(clean(_string(fields.get("explanation"))), regions, verdict)
@@ -111,8 +111,8 @@ def read_scan(text: str) -> ScanReply:
 
 def read_zoom(text: str) -> ZoomReply:
     """The zoom's reply. Raises UnreadableReplyError without a verdict: a cut-off reply judges nothing."""
-    fields, _ = _fields(text)
-    verdict = _verdict(fields, text)
+    fields, _, around = _fields(text)
+    verdict = _verdict(fields, around)
     if verdict is None:
         raise UnreadableReplyError("the zoom's reply holds no verdict")
     findings: dict[int, str] = {}
@@ -141,16 +141,17 @@ def _object(**properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
-def _fields(text: str) -> tuple[dict[str, Any], bool]:
-    """The first JSON object in `text`, whatever prose or fence stands around it, and whether it is complete; else empty."""
+def _fields(text: str) -> tuple[dict[str, Any], bool, str]:
+    """The first JSON object in `text` and whether it is complete, else an empty one; and the prose or fence around it."""
     start = text.find("{")
     if start < 0:
-        return {}, False
+        return {}, False, text
     try:
-        value, _ = _DECODER.raw_decode(text, start)
+        value, end = _DECODER.raw_decode(text, start)
     except (ValueError, RecursionError):
-        return _cut_off_fields(text[start:]), False
-    return (value, True) if isinstance(value, dict) else ({}, False)
+        fields = _cut_off_fields(text[start:])
+        return fields, False, text[:start] if fields else text
+    return value, True, text[:start] + text[end:]
 
 
 def _cut_off_fields(text: str) -> dict[str, Any]:
@@ -161,11 +162,12 @@ def _cut_off_fields(text: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _verdict(fields: Mapping[str, Any], text: str) -> Verdict | None:
+def _verdict(fields: Mapping[str, Any], around: str) -> Verdict | None:
+    """The field's, or that of a tag around the object: inside, a tag is something quoted, say what is written on the image."""
     value = fields.get("verdict")
     if isinstance(value, str) and value.strip().lower() in tuple(Verdict):
         return Verdict(value.strip().lower())
-    tag = _VERDICT_TAG.search(text)
+    tag = _VERDICT_TAG.search(around)
     return Verdict(tag[1].lower()) if tag else None
 
 

@@ -78,14 +78,14 @@ def test_figures_compare_named_regions_with_their_area(attended: Attended) -> No
 
 
 def test_files_are_named_by_their_bytes_and_the_same_every_time(attended: Attended) -> None:
-    assert all(hashlib.sha256(file.body).hexdigest() == file.sha256 for file in attended.files)
+    assert all(hashlib.sha256(file.body).hexdigest() == file.sha256 for file in attended.files())
     again = attender().attend(said_by_nano())
-    assert [file.sha256 for file in again.files] == [file.sha256 for file in attended.files]
-    assert len({file.name for file in attended.files}) == len(attended.files)
+    assert [file.sha256 for file in again.files()] == [file.sha256 for file in attended.files()]
+    assert len({file.name for file in attended.files()}) == len(list(attended.files()))
 
 
 def test_the_arrays_file_describes_itself(attended: Attended) -> None:
-    (arrays,) = (file for file in attended.files if file.role is FileRole.ARRAYS)
+    (arrays,) = (file for file in attended.files() if file.role is FileRole.ARRAYS)
     with np.load(io.BytesIO(arrays.body)) as held:
         index = json.loads(str(held["index"]))
         assert set(index["targets"]) == {attention.target.name for attention in attended.maps}
@@ -94,7 +94,7 @@ def test_the_arrays_file_describes_itself(attended: Attended) -> None:
 
 
 def test_layers_are_transparent_and_of_the_sent_images_size(attended: Attended) -> None:
-    layer = next(file for file in attended.files if file.role is FileRole.LAYER and file.target == attended.verdict_map.target)
+    layer = next(file for file in attended.files() if file.role is FileRole.LAYER and file.target == attended.verdict_map.target)
     drawn = Image.open(io.BytesIO(layer.body))
     assert (drawn.mode, drawn.size) == ("RGBA", said_by_nano().zoom.images[0].pixels.size)
     opacity = np.asarray(drawn.getchannel("A"))

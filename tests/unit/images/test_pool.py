@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -221,6 +221,18 @@ async def test_urgent_work_goes_before_waiting_work(pool: DecodePool) -> None:
     waiting = [noted(f"scan {number}", urgent=False) for number in range(3)]
     await asyncio.gather(*waiting, noted("crops", urgent=True))
     assert order.index("crops") <= 1  # behind the one that had begun
+
+
+async def test_an_image_that_somebody_looks_at_goes_before_waiting_scans(pool: DecodePool) -> None:
+    order: list[str] = []
+
+    async def noted(name: str, work: Awaitable[object]) -> None:
+        await work
+        order.append(name)
+
+    scans = [noted("scan", pool.run(child_work.nap, 0.05, read=facts)) for _ in range(3)]
+    await asyncio.gather(*scans, noted("look", pool.shrink(BODY, SCAN)))
+    assert order.index("look") <= 1  # behind the one that had begun
 
 
 async def test_an_image_given_up_while_waiting_is_not_decoded(pool: DecodePool, tmp_path: Path) -> None:

@@ -142,6 +142,7 @@ async def test_a_look_that_cannot_be_read_says_so_with_both_traces_and_no_verdic
         ({"sent_sha256": "cd" * 32}, "look_other_sight"),
         ({"turns": [{"role": "user", "parts": [{"image": "cd" * 32}]}]}, "trace_unreadable"),
         ({"turns": ["look"]}, "trace_unreadable"),
+        ({"turns": []}, "trace_unreadable"),
     ],
 )
 async def test_what_is_no_longer_as_it_was_judged_is_never_looked_at(changes: dict[str, Any], code: str) -> None:

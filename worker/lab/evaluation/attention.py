@@ -12,10 +12,11 @@ import numpy as np
 from PIL import Image
 
 from worker.forensics.agreement import DisagreementError, logprob_gap
-from worker.forensics.attend import Attended, Attender, FileRole, verdict_map
+from worker.forensics.attend import Attender, verdict_map
 from worker.forensics.chance import mass_in_placed, mass_in_random
 from worker.forensics.curves import Curves, curves
 from worker.forensics.maps import AttentionMap, ImageMap, TargetKind, mass_inside, points_inside
+from worker.forensics.overlay import overlay_png
 from worker.forensics.randomised import Randomised, randomise, rank_correlation
 from worker.forensics.reader import MEMORY_GIB, Reader
 from worker.forensics.recorded import RecordedStage, RecordedVerdict, evidence_pixels, recorded_verdict
@@ -160,7 +161,7 @@ def _draw(one: Traced, attender: Attender, *, with_curves: bool) -> _Drawn:
         drawn,
         verdicts={stage: _placed(attention.whole, one.label.regions) for stage, attention in maps.items()},
         curves=curves(attender.reader, one.recorded.zoom, maps[Stage.ZOOM]) if with_curves else None,
-        overlay=_overlay(attended),
+        overlay=overlay_png(attended.verdict_map, one.recorded),
     )
     return _Drawn(measured, maps[Stage.ZOOM])
 
@@ -213,11 +214,6 @@ def _placed(image: ImageMap, boxes: Sequence[Box]) -> Placed | None:
     if inside is None or chance is None or placed is None or points is None:
         return None
     return Placed(inside, chance, placed, points)
-
-
-def _overlay(attended: Attended) -> bytes:
-    target = attended.verdict_map.target
-    return next(file.body for file in attended.files if file.role is FileRole.OVERLAY and file.target == target)
 
 
 def _jpeg(png: bytes) -> str:
