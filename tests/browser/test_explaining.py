@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import re
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,7 @@ from tests.browser.cases import HOSTILE, RELEASE, Case, Said
 from tests.browser.judging import Chair, sit_down
 from tests.browser.people import House
 from tests.browser.seeing import check_accessible, screenshot
+from tests.browser.watching import NO_ANSWER, Watch
 from tests.browser.world import Seeded, seed
 from worker.intake.storage import Storage
 from worker.moderation.attention import DrawnMaps, DrawnTarget
@@ -22,14 +24,18 @@ from worker.moderation.errors import RejectedError
 from worker.moderation.explanation_jobs import Job, JobKind
 from worker.moderation.faithfulness import CheckCost, Faithfulness, Fill, Masking, found
 from worker.moderation.outcomes import EvidenceFacts, Outcome, OutcomeKind, Stage
+from worker.moderation.release import Release, Training
 from worker.moderation.settings import Settings
 from worker.store.attention_maps import record_maps
 from worker.store.explanation_jobs import claim_job, fail_job, finish_job
 from worker.store.explanation_queue import announce_jobs
 from worker.store.faithfulness import write_checks
 from worker.store.outcome_rows import Place
+from worker.store.releases import ensure_release
 from worker.store.session import transaction
 
+UNTRAINED = Release("untrained", Training.UNTRAINED, {"weights": "of attention maps"})
+UNDER_WAY = "An attention map is being drawn…"
 LARGE, SMALL = "large", "small"
 TIMES = 6  # sides of a sample: nine megapixels, of which the scan saw one
 
@@ -92,7 +98,19 @@ class Easel:
             self._target("zoom-sentence-1", "sentence", HOSTILE, (700, 200)),
             self._target("scan-box-1", "box", "1", (150, 300)),
         )
-        maps = DrawnMaps(
+        self._record(job, self._maps(targets), RELEASE)
+
+    def draw_of_nothing(self, job: Job) -> None:
+        """By an untrained model that says “real”, at length, and names no box."""
+        targets = (
+            self._target("zoom-verdict", "verdict", "real", (420, 720)),
+            replace(self._target("zoom-sentence-12", "sentence", "It ends. Or not.", (700, 200)), number=12),
+        )
+        nothing = replace(self._maps(targets), mass_in_regions=None, mass_in_random=None, mass_in_placed=None, pointing_game=None)
+        self._record(job, nothing, UNTRAINED)
+
+    def _maps(self, targets: tuple[DrawnTarget, ...]) -> DrawnMaps:
+        return DrawnMaps(
             method="chefer-2021",
             release_id=RELEASE.id,
             logprob_gap=0.0031,
@@ -104,9 +122,12 @@ class Easel:
             values=self._keep(b"PK\x03\x04", "application/x-npz"),
             targets=targets,
         )
+
+    def _record(self, job: Job, maps: DrawnMaps, release: Release) -> None:
         with transaction(self.engine) as session:
+            ensure_release(session, release)
             finish_job(session, job, actor="test")
-            record_maps(session, job, maps, bucket=self.settings.evidence_bucket, actor="test")
+            record_maps(session, job, replace(maps, release_id=release.id), bucket=self.settings.evidence_bucket, actor="test")
 
     def refuse(self, job: Job) -> None:
         """It cannot be drawn."""
@@ -192,6 +213,7 @@ def test_whether_the_explanation_moves_the_score_is_told_and_what_was_not_tested
     reviewer.goto(f"/review/items/{seeded.item(LARGE)}")
     told = panel(reviewer.locator("main"), "Whether the explanation moves the score")
     expect(told.locator(".numbers")).to_contain_text("With what it cites hidden−0.420With as much hidden elsewhere−0.020")
+    expect(told).to_contain_text("What it cites takes 0.400 more of the score with it than the same area elsewhere.")
     expect(told.get_by_role("row", name="Box 1, in their mean colour")).to_contain_text("0.310")
     expect(told).to_contain_text("Tested by 28 more requests, in 9.3 s.")
     reviewer.goto(f"/review/items/{seeded.item(SMALL)}")
@@ -239,8 +261,8 @@ def test_a_map_is_asked_for_waited_for_and_laid_over_the_picture(reviewer: Page,
     chair = sit_down(reviewer)
     chair.sees(seeded.task(LARGE))
     told = panel(chair.task, "Where the model attended")
-    told.get_by_role("button", name="Draw an attention map").click()
-    expect(told.get_by_role("status")).to_have_text("An attention map is being drawn…")
+    told.get_by_role("button", name="Draw an attention map").press("Enter")
+    expect(told.get_by_role("status")).to_have_text(UNDER_WAY)
     easel.draw(easel.claim())
     expect(told.locator(".numbers")).to_contain_text("Attention inside boxes41.2 %The same area by chance11.8 %Times chance3.5")
     expect(told).to_contain_text("differ from the recorded ones by 0.0031")
@@ -248,6 +270,11 @@ def test_a_map_is_asked_for_waited_for_and_laid_over_the_picture(reviewer: Page,
     sheet = chair.task.locator("zoom-image > img.viewer-sheet")
     expect(sheet).to_be_visible()
     expect(sheet).to_have_attribute("src", re.compile("/layers/zoom-verdict$"))
+    expect(told).to_be_focused()  # the button is gone, and a list would swallow letters
+    reviewer.keyboard.press("g")
+    expect(sheet).to_be_hidden()
+    reviewer.keyboard.press("g")
+    expect(sheet).to_be_visible()
     check_accessible(reviewer)
     screenshot(reviewer, "attention")
     harmful = "Sentence 1 of the zoom: <script>window.hacked = 1</script><img src=x onerror='wi…"
@@ -267,12 +294,59 @@ def test_a_map_that_could_not_be_drawn_says_why_and_can_be_asked_for_again(
     expect(reviewer.locator("#notices")).to_contain_text("No attention map was drawn of this verdict yet.")
     told = reviewer.locator("details.panel", has_text="Where the model attended")
     told.get_by_role("button", name="Draw an attention map").click()
-    expect(told.get_by_role("status")).to_be_visible()
+    expect(told.get_by_role("status")).to_have_text(UNDER_WAY)
     easel.refuse(easel.claim())
     expect(told.get_by_role("alert")).to_contain_text("Retention has removed pixels that the model was sent.")
     told.get_by_role("button", name="Draw it again").click()
-    expect(told.get_by_role("status")).to_be_visible()
+    expect(told.get_by_role("status")).to_have_text(UNDER_WAY)
     easel.draw(easel.claim())
     expect(told.get_by_label("Attention of")).to_be_visible()
     looks_on = house.sign_in("viewer", to=f"/review/items/{seeded.item(LARGE)}")
     expect(panel(looks_on.locator("main"), "Where the model attended")).to_contain_text("No map was drawn of this verdict.")
+
+
+def test_a_map_that_means_nothing_says_so_over_the_picture_and_beside_it(reviewer: Page, seeded: Seeded, easel: Easel) -> None:
+    reviewer.set_viewport_size({"width": 820, "height": 1180})
+    reviewer.goto(f"/review/items/{seeded.item(SMALL)}")
+    main = reviewer.locator("main")
+    told = panel(main, "Where the model attended")
+    told.get_by_role("button", name="Draw an attention map").click()
+    expect(told.get_by_role("status")).to_have_text(UNDER_WAY)
+    easel.draw_of_nothing(easel.claim())
+    expect(told.locator(".honesty")).to_have_text("UNTRAINED model: what it attends to means nothing.")
+    expect(told).to_contain_text("No box was named, or none of the attention lies on the whole image: there is nothing to compare.")
+    expect(told.locator(".numbers")).to_have_count(0)
+    expect(told.get_by_label("Attention of").locator("option")).to_have_text(
+        ["What spoke for “generated”, though the zoom said real", "Sentences from 12 on of the zoom: It ends. Or not."]
+    )
+    expect(main.locator(".viewer-legend .honesty")).to_have_text("UNTRAINED model: what it attends to means nothing.")
+    check_accessible(reviewer)
+    reviewer.evaluate("scrollTo(0, 0)")
+    reviewer.emulate_media(color_scheme="dark")
+    screenshot(reviewer, "attention-untrained-dark")
+
+
+def test_what_is_refused_for_now_says_why_and_stays_until_it_is_tried_again(
+    reviewer: Page, watch: Watch, seeded: Seeded, easel: Easel
+) -> None:
+    watch.expect(409, "/attention-maps$")
+    watch.expect(NO_ANSWER, "/attention-maps$")
+    refusal = {"title": "Maps wait", "detail": "200 attention maps of yours wait already. Ask again when some of them are drawn."}
+    asked = re.compile("/attention-maps$")
+    problem = {"status": 409, "content_type": "application/problem+json", "body": json.dumps(refusal)}
+    reviewer.route(asked, lambda route: route.fulfill(**problem) if route.request.method == "POST" else route.continue_())
+    reviewer.goto(f"/review/items/{seeded.item(LARGE)}")
+    told = panel(reviewer.locator("main"), "Where the model attended")
+    told.get_by_role("button", name="Draw an attention map").click()
+    expect(told.get_by_role("alert")).to_contain_text("attention maps of yours wait already. Ask again when some of them are drawn.")
+    reviewer.context.set_offline(True)
+    told.get_by_role("button", name="Try again").click()
+    expect(told.get_by_role("alert")).not_to_contain_text("wait already")
+    expect(told.get_by_role("button", name="Try again")).to_be_visible()
+    reviewer.context.set_offline(False)
+    reviewer.unroute(asked)
+    told.get_by_role("button", name="Try again").click()
+    told.get_by_role("button", name="Draw an attention map").click()
+    expect(told.get_by_role("status")).to_have_text(UNDER_WAY)
+    easel.draw(easel.claim())
+    expect(told.get_by_label("Attention of")).to_be_visible()
