@@ -125,6 +125,7 @@ def test_whether_the_explanation_moves_the_score_is_told_and_what_was_not_tested
     expect(told.get_by_role("row", name="Box 1, in their mean colour")).to_contain_text("0.310")
     expect(told).to_contain_text("Tested by 28 more requests, in 9.3 s.")
     reviewer.goto(f"/review/items/{seeded.item(SMALL)}")
+    expect(reviewer.get_by_text("What the image went through before it came was not measured")).to_be_visible()
     expect(reviewer.get_by_text("Not tested: a share of what is called generated is")).to_be_visible()
 
 
