@@ -16,7 +16,7 @@ from worker.moderation.outcomes import EvidenceFacts, Stage
 from worker.moderation.release import Release, Training
 from worker.moderation.settings import Settings
 from worker.store.attention_maps import record_maps
-from worker.store.explanation_jobs import claim_job, fail_job, finish_job
+from worker.store.explanation_jobs import claim_job, fail_job, finish_job, put_back_job
 from worker.store.explanation_queue import announce_jobs
 from worker.store.releases import ensure_release
 from worker.store.session import transaction
@@ -77,6 +77,11 @@ class Easel:
             ensure_release(session, release)
             finish_job(session, job, actor="test")
             record_maps(session, job, replace(maps, release_id=release.id), bucket=self.settings.evidence_bucket, actor="test")
+
+    def put_back(self, job: Job) -> None:
+        """It is to be tried again later."""
+        with transaction(self.engine) as session:
+            put_back_job(session, job, charge=True, delay_seconds=0, message="The storage is away.")
 
     def refuse(self, job: Job) -> None:
         """It cannot be drawn."""

@@ -204,6 +204,8 @@ def test_a_map_that_could_not_be_drawn_says_why_and_can_be_asked_for_again(
     told = reviewer.locator("details.panel", has_text="Where the model attended")
     told.get_by_role("button", name="Draw an attention map").click()
     expect(told.get_by_role("status")).to_have_text(UNDER_WAY)
+    easel.put_back(easel.claim())
+    expect(told.get_by_role("status")).to_have_text("It is tried again: The storage is away.")
     easel.refuse(easel.claim())
     expect(told.get_by_role("alert")).to_contain_text("Retention has removed pixels that the model was sent.")
     told.get_by_role("button", name="Draw it again").click()

@@ -23,11 +23,17 @@ export async function begin(body, { item, revision, viewer }) {
   }
 
   async function show() {
-    fill(...(attention.map ? drawn() : attention.underWay ? [status("An attention map is being drawn…")] : [offer()]));
-    if (!attention.underWay) return;
-    const slow = setTimeout(() => fill(status("It still waits. Maps are drawn by a worker of their own, one after the other: is it running?")), SLOW);
-    const came = await attempt(() => attention.wait(() => !body.isConnected));
-    clearTimeout(slow);
+    if (!attention.underWay) return fill(...(attention.map ? drawn() : [offer()]));
+    const line = status(waits(attention.job, 0));
+    fill(line);
+    const since = performance.now();
+    const came = await attempt(() =>
+      attention.wait((job) => {
+        const now = waits(job, performance.now() - since);
+        if (line.textContent !== now) line.textContent = now; // it is read out: once is enough
+        return body.isConnected;
+      }),
+    );
     if (!came || !body.isConnected) return;
     if (attention.map) viewer?.toggleLayer("attention", true);
     await show();
@@ -91,6 +97,10 @@ export async function begin(body, { item, revision, viewer }) {
   }
 }
 
+const waits = (job, milliseconds) => {
+  if (job.error) return `It is tried again: ${job.error.message}`;
+  return milliseconds > SLOW ? "It still waits. Maps are drawn by a worker of their own, one after the other: is it running?" : "An attention map is being drawn…";
+};
 const share = (mass) => `${(mass * 100).toFixed(1)} %`;
 const status = (text) => Object.assign(remark(text), { role: "status" });
 const link = (href, textContent) => made("a", { href, textContent, target: "_blank", rel: "noopener" });

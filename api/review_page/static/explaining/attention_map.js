@@ -49,9 +49,9 @@ class Attention {
     this.#take(body.map, body.map ? null : body.job);
   }
 
-  /** Until the map is there, or is not to be had; or until `given up` says so. */
-  async wait(givenUp) {
-    while (this.underWay && !givenUp()) {
+  /** Until the map is there, or is not to be had; or until `goOn`, which is told the job every time, says no. */
+  async wait(goOn) {
+    while (this.underWay && goOn(this.job)) {
       await new Promise((later) => setTimeout(later, POLL));
       if (!document.hidden) await this.look();
     }
