@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from sqlalchemy import Engine
 
 from tests.browser.cases import Case, Said
@@ -244,8 +244,14 @@ def test_what_is_refused_for_now_says_why_and_stays_until_it_is_tried_again(
     watch.expect(NO_ANSWER, "/attention-maps$")
     refusal = {"title": "Maps wait", "detail": "200 attention maps of yours wait already. Ask again when some of them are drawn."}
     asked = re.compile("/attention-maps$")
-    problem = {"status": 409, "content_type": "application/problem+json", "body": json.dumps(refusal)}
-    reviewer.route(asked, lambda route: route.fulfill(**problem) if route.request.method == "POST" else route.continue_())
+
+    def refuse(route: Route) -> None:
+        if route.request.method == "POST":
+            route.fulfill(status=409, content_type="application/problem+json", body=json.dumps(refusal))
+        else:
+            route.continue_()
+
+    reviewer.route(asked, refuse)
     reviewer.goto(f"/review/items/{seeded.item(LARGE)}")
     told = panel(reviewer.locator("main"), "Where the model attended")
     told.get_by_role("button", name="Draw an attention map").click()
