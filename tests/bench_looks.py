@@ -19,7 +19,7 @@ from uuid import UUID
 
 from worker.images.fetch import Fetched
 from worker.images.mask import Mask
-from worker.images.prepare import Crop, Evidence, ScanImage, cut_crops, prepare_scan
+from worker.images.prepare import Crop, Evidence, ScanImage, cut_crops, prepare_scan, shrink
 from worker.images.resize import PixelLimits
 from worker.lab.labels import Label, read_labels
 from worker.moderation.boxes import Box, Size, intersection_over_union
@@ -65,9 +65,13 @@ class Asked:
 class InThisProcess:
     """The pictures are the lab's own: they need no child."""
 
-    async def prepare_scan(self, body: bytes, limits: PixelLimits, mask: Mask | None = None) -> ScanImage:
+    async def prepare_scan(self, body: bytes, limits: PixelLimits) -> ScanImage:
         """See DecodePool."""
-        return prepare_scan(body, limits, mask)
+        return prepare_scan(body, limits)
+
+    async def shrink(self, body: bytes, limits: PixelLimits, mask: Mask | None = None) -> ScanImage:
+        """See DecodePool."""
+        return shrink(body, limits, mask)
 
     async def cut_crops(self, body: bytes, boxes: Sequence[Box], limits: PixelLimits, mask: Mask | None = None) -> Sequence[Crop]:
         """See DecodePool."""

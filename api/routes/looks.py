@@ -80,7 +80,7 @@ def ask(item_id: ItemId, body: bodies.LookWanted, principal: Asker, services: Se
     responses=answers(200, "Its looks", links=FIRST) | problems("not_found"),
 )
 def list_looks(item_id: ItemId, principal: Viewer, services: Services, revision: Revision = None) -> bodies.LookList:
-    """List the looks at an item's newest outcome, or at one revision's, as far as you may see them. At most the first 200."""
+    """List the looks at an item's newest outcome, or at one revision's, as far as you may see them. At most the newest 200."""
     batch_id, ordinal = parse_item_id(item_id)
     with transaction(services.engine) as session:
         looks = store.item_looks(session, claimant_of(principal), batch_id, ordinal, revision)

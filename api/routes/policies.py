@@ -20,6 +20,7 @@ from worker.moderation.identifiers import MAX_ORDINAL
 from worker.moderation.outcomes import Verdict
 from worker.moderation.policy import NAME, Action, AutomaticAction, Band, Clause, Explaining, Opening, Said
 from worker.moderation.scopes import Scope
+from worker.moderation.translation.languages import check_languages
 from worker.store import policies as store
 from worker.store import policy_reading as reading
 from worker.store.backtests import START, Place, Reach, backtest
@@ -236,6 +237,7 @@ def _draft(body: bodies.VersionSubmitted) -> store.Draft:
         raise ProblemError("band_repeated")
     said = body.automatic
     automatic = None if said is None else AutomaticAction(Action(said.action), said.opted_in_by, said.reason)
+    check_languages(body.languages)
     opening = Opening(
         flag_queue=body.flag_queue,
         disagreement_queue=body.disagreement_queue,

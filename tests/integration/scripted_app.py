@@ -41,5 +41,5 @@ def build_runner(_bench: Bench) -> Runner:
     return run
 
 
-app.conf.zoomin_explainers = dict.fromkeys((JobKind.ATTENTION, JobKind.TRANSLATION), f"{__name__}:build_runner")
+app.conf.zoomin_explainers = dict.fromkeys(JobKind, f"{__name__}:build_runner")
 app.conf.zoomin_moderator = f"{__name__}:build"

@@ -133,6 +133,9 @@ async def test_what_a_version_explains_is_kept_and_shown(api: httpx.AsyncClient,
     assert (plain["faithfulness_share"], plain["attention_share"], plain["languages"], plain["accuracy_floor"]) == (0, 0, [], None)
     twice = await api.post("/v1/policies/default/versions", json={"bands": [], "languages": ["de", "de"]})
     assert problem(twice) == (422, "languages_invalid")
+    klingon = await api.post("/v1/policies/default/versions", json={"bands": [], "languages": ["de", "tlh"]})
+    assert problem(klingon) == (422, "languages_invalid")
+    assert "tlh" in klingon.json()["detail"]
 
 
 @pytest.mark.parametrize(

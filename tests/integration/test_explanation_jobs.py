@@ -1,5 +1,6 @@
 """Explanation jobs on real Postgres and Valkey: asked once, rung fairly, done under a lease, and never an outcome's business."""
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +12,8 @@ from uuid import UUID
 
 import pytest
 import redis
-from sqlalchemy import Engine, text
+from prometheus_client import REGISTRY
+from sqlalchemy import Engine, TextClause, text
 
 from tests.integration.api_world import calling, new_key, problem
 from tests.integration.queue_world import World
@@ -21,7 +23,7 @@ from tests.integration.scripted_app import HANGING, REFUSED
 from tests.integration.worker_process import WorkerProcess
 from worker.intake.storage import Storage
 from worker.moderation.errors import EngineDiedError, MisconfiguredError, OutageError, RejectedError, TransientError
-from worker.moderation.explanation_jobs import AskedJob, Job, JobKind
+from worker.moderation.explanation_jobs import MOST_ANNOUNCEMENTS, AskedJob, Job, JobKind
 from worker.moderation.settings import Settings
 from worker.queue.configuration import KEY_PREFIX
 from worker.queue.dispatcher import run_dispatcher
@@ -31,7 +33,8 @@ from worker.queue.job_dispatcher import JobDispatcher
 from worker.retention.run import remove_let_go
 from worker.store.erasures import erase_item
 from worker.store.explanation_jobs import ask_for, claim_job
-from worker.store.explanation_queue import announce_jobs
+from worker.store.explanation_queue import ANNOUNCE, DEMAND, EXPIRE, FLIGHT, RERING, announce_jobs
+from worker.store.look_asking import WAITING
 from worker.store.session import transaction
 
 DEADLINE_SECONDS = 60
@@ -138,6 +141,34 @@ def test_what_somebody_waits_for_is_rung_before_samples_and_tenants_take_turns(w
     assert announced(world.engine, 3) == [waited_for, theirs, sampled[0]]  # the busy tenant has one in flight by then
 
 
+@pytest.mark.parametrize(
+    ("statement", "parameters"),
+    [
+        (FLIGHT, {"kinds": [kind.value for kind in JobKind]}),
+        (DEMAND, {}),
+        (ANNOUNCE, {"kind": "look", "limit": 3}),
+        (RERING, {"timeout": 60, "patience": 16, "most": 400}),
+        (EXPIRE, {"max_attempts": 3}),
+        (WAITING, {"tenant": "t", "author": "a"}),
+    ],
+)
+def test_looking_for_work_reads_no_job_that_has_ended(world: World, statement: TextClause, parameters: dict[str, Any]) -> None:
+    with transaction(world.engine) as session:
+        session.execute(text("SET LOCAL enable_seqscan = off"))  # so that a small table is read as a large one would be
+        plan = "\n".join(session.execute(text(f"EXPLAIN {statement.text}"), parameters).scalars())
+    read = set(re.findall(r"(?:using|Bitmap Index Scan on) (\w+_explanation_jobs\w*)", plan))
+    assert "Seq Scan on explanation_jobs" not in plan, plan
+    assert read, plan
+    assert read <= {"ix_explanation_jobs_waiting", "ix_explanation_jobs_in_flight", "pk_explanation_jobs"}, plan
+
+
+def test_metrics_show_what_waits(world: World, dispatcher: JobDispatcher) -> None:
+    for number in range(5):
+        ask(world.engine, judged_batch(world, {0: 0.9}), key=str(number))
+    dispatcher.sweep()
+    assert REGISTRY.get_sample_value("zoomin_explanation_jobs", {"kind": "attention", "state": "waiting"}) == 5
+
+
 def test_jobs_are_rung_on_the_queue_of_their_kind_and_again_when_redis_forgot(
     world: World, valkey: "redis.Redis", dispatcher: JobDispatcher, settings: Settings
 ) -> None:
@@ -241,6 +272,23 @@ def test_attempts_run_out(world: World, bench: Bench, settings: Settings, dispat
     assert (row(world, silent).state, row(world, silent).error_code) == ("failed", "worker_died")
 
 
+def test_outages_and_absent_workers_do_not_keep_a_job_for_ever(world: World, bench: Bench, dispatcher: JobDispatcher) -> None:
+    batch_id = judged_batch(world, {0: 0.9})
+    out, alone = ask(world.engine, batch_id), ask(world.engine, batch_id, key="alone")
+    away = raising(OutageError("object_store_unavailable", "S3 is away."))
+    for before, state in ((MOST_ANNOUNCEMENTS - 2, "waiting"), (MOST_ANNOUNCEMENTS - 1, "failed")):
+        world.rows("UPDATE explanation_jobs SET announcements = :before, next_attempt_at = now() WHERE state = 'waiting'", before=before)
+        done_by(bench, out, away)
+        world.rows("UPDATE explanation_jobs SET announced_at = now() - interval '1 day' WHERE id = :id", id=alone)
+        dispatcher.sweep()
+        assert (row(world, out).state, row(world, alone).state) == (state, state)
+    assert (row(world, out).error_code, row(world, alone).error_code) == ("object_store_unavailable", "nobody_came")
+    told = "SELECT detail ->> 'code' FROM audit_events WHERE batch_id = :id AND action = 'explanation.failed' ORDER BY id"
+    assert world.rows(told, id=batch_id) == [("object_store_unavailable",), ("nobody_came",)]
+    assert ask(world.engine, batch_id, key="alone") == alone
+    assert (row(world, alone).state, row(world, alone).announcements) == ("waiting", 0)
+
+
 def test_engines_death_puts_the_job_back_and_is_the_workers_to_meet(world: World, bench: Bench) -> None:
     job_id = ask(world.engine, judged_batch(world, {0: 0.9}))
     with pytest.raises(EngineDiedError):
@@ -332,6 +380,22 @@ def test_attention_worker_has_no_engine_does_its_jobs_and_drains(
         assert "release" not in loaded  # no model was loaded
 
 
+def test_what_asks_the_model_is_done_beside_chunks_that_fill_the_worker(
+    world: World, valkey: "redis.Redis", settings: Settings, tmp_path: Path
+) -> None:
+    with working(settings, tmp_path, queues="scan,looks,translations") as worker:
+        judged = judged_batch(world, {0: 0.9})
+        batch_id = world.batch(4 * 6_000, chunk=6_000)  # as many chunks as Celery has threads, and one more; two minutes each
+        leased = "SELECT count(*) FROM chunks WHERE batch_id = :id AND state = 'leased'"
+        assert eventually(lambda: world.value(leased, id=batch_id) == 3)
+        valkey.client_kill_filter(_type="normal", skipme=True)  # whoever listens is cut off, and listens again
+        jobs = [ask(world.engine, judged, kind=kind, key=f"beside {kind}") for kind in (JobKind.LOOK, JobKind.TRANSLATION)]
+        assert eventually(lambda: {row(world, job).state for job in jobs} == {"done"})
+        assert world.value(leased, id=batch_id) == 3
+        worker.process.terminate()
+        assert worker.wait() == 0
+
+
 def test_translations_that_hang_keep_one_thread_and_images_are_judged(
     world: World, valkey: "redis.Redis", settings: Settings, tmp_path: Path
 ) -> None:
@@ -339,7 +403,6 @@ def test_translations_that_hang_keep_one_thread_and_images_are_judged(
         judged = judged_batch(world, {0: 0.9})
         jobs = [ask(world.engine, judged, kind=JobKind.TRANSLATION, key=f"{HANGING}{number}") for number in range(5)]
         assert eventually(lambda: [row(world, job).state for job in jobs].count("running") == 1)
-        assert eventually(lambda: rung(valkey, "translations") == 0)  # the worker's three threads have heard of three
         batch_id = world.batch(20)
         assert eventually(lambda: world.value("SELECT state FROM batches WHERE id = :id", id=batch_id) == "finished")
         assert [row(world, job).state for job in jobs].count("running") == 1

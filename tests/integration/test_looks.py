@@ -1,5 +1,6 @@
 """Looks from the request to the answer, on real services with a scripted model; what is refused, hidden, and ended."""
 
+import hashlib
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -18,6 +19,8 @@ from worker.moderation.scopes import Scope
 from worker.moderation.settings import Settings
 from worker.queue.explaining import Ending
 from worker.retention.run import remove_let_go
+from worker.store.looks import MOST_SHOWN
+from worker.store.outcome_rows import canonical
 from worker.vision.model import ImagePart
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -89,9 +92,22 @@ async def test_a_look_is_asked_answered_and_recorded_and_the_verdict_stays(world
         "SELECT action, actor FROM audit_events WHERE batch_id = :id AND (action LIKE 'look%' OR action = 'crop.read') ORDER BY id",
         id=shared.batch_id,
     )
-    assert [tuple(row) for row in trail] == [("look.asked", reviewer.name), ("crop.read", reviewer.name)]
+    assert [tuple(row) for row in trail] == [("look.asked", reviewer.name), ("look.answered", "worker"), ("crop.read", reviewer.name)]
     assert world.world.rows("SELECT to_jsonb(o) FROM outcomes AS o WHERE batch_id = :id", id=shared.batch_id) == before
     assert [look["id"] for look in await seen(reviewer, shared)] == [whole["id"]]
+
+
+async def test_the_trail_has_digests_of_what_was_asked_and_of_what_was_said(world: LookWorld, room: Room, shared: Judged) -> None:
+    look = (await room.person().post(shared.looks, HELD)).json()["id"]
+    world.script.looks += ["mumble"]
+    world.answer()
+    asked = world.world.rows("SELECT * FROM looks WHERE id = :id", id=look)
+    said = world.world.rows("SELECT * FROM look_answers WHERE look_id = :id ORDER BY attempt", id=look)
+    assert len(said) == 2
+    kept = [[{k: v for k, v in row._asdict().items() if k not in {"created_at", "trace_stage"}} for row in rows] for rows in (asked, said)]
+    digests = [hashlib.sha256(canonical(value).encode()).hexdigest() for value in (kept[0][0], kept[1])]
+    trail = "SELECT payload_digest FROM audit_events WHERE detail ->> 'look' = :id AND action LIKE 'look.%' ORDER BY id"
+    assert [row.payload_digest for row in world.world.rows(trail, id=look)] == digests
 
 
 async def test_a_dialogue_goes_on_and_the_same_question_is_the_same_look(world: LookWorld, room: Room, shared: Judged) -> None:
@@ -143,6 +159,14 @@ async def test_nobody_looks_more_often_than_they_may(world: LookWorld, room: Roo
     assert problem(await reviewer.post(shared.looks, bodies[MOST_WAITING])) == (409, "looks_waiting")
     assert (await room.person().post(shared.looks, HELD)).status_code == 202  # somebody else's turn is their own
     world.world.rows(END_JOBS)
+    for body in bodies[:MOST_WAITING]:  # what failed may be tried again, and waits again
+        assert (await reviewer.post(shared.looks, body)).status_code == 202
+    assert (await reviewer.post(shared.looks, bodies[0])).status_code == 202  # it waits already
+    first = (await seen(reviewer, shared))[0]["id"]
+    world.world.rows(f"{END_JOBS} AND key = :key", key=first)
+    assert (await reviewer.post(shared.looks, bodies[MOST_WAITING])).status_code == 202
+    assert problem(await reviewer.post(shared.looks, bodies[0])) == (409, "looks_waiting")
+    world.world.rows(END_JOBS)
     world.world.rows(
         "INSERT INTO looks (id, tenant_id, batch_id, ordinal, revision, trace_attempt, author, number, x0, y0, x1, y1, question)"
         " SELECT gen_random_uuid(), tenant_id, batch_id, ordinal, revision, 1, author, :most, 0, 0, 1, 1, '' FROM looks"
@@ -152,6 +176,28 @@ async def test_nobody_looks_more_often_than_they_may(world: LookWorld, room: Roo
         most=MOST_LOOKS,
     )
     assert problem(await reviewer.post(shared.looks, bodies[-1])) == (409, "looks_full")
+
+
+async def test_of_many_looks_the_newest_are_listed(world: LookWorld, room: Room) -> None:
+    image = world.judged(TENANT)
+    world.world.rows(
+        "INSERT INTO looks (id, tenant_id, batch_id, ordinal, revision, trace_attempt, author, number, x0, y0, x1, y1, question)"
+        " SELECT CAST(lpad(n::text, 32, '0') AS uuid), :tenant, :id, 0, 1, 1, 'many ' || n, 1, 0, 0, 1, 1, ''"
+        " FROM generate_series(1, :n) AS n",
+        tenant=TENANT,
+        id=image.batch_id,
+        n=MOST_SHOWN,
+    )
+    world.world.rows(
+        "INSERT INTO explanation_jobs (id, tenant_id, kind, batch_id, ordinal, revision, key, detail, asked_by, state, error_code,"
+        " finished_at) SELECT gen_random_uuid(), tenant_id, 'look', batch_id, ordinal, revision, id::text, '{}', author, 'failed', 'test',"
+        " now() FROM looks WHERE batch_id = :id",
+        id=image.batch_id,
+    )
+    lead = room.person(Scope.LEAD)
+    mine = (await lead.post(image.looks, HELD)).json()
+    listed = await seen(lead, image)
+    assert (len(listed), listed[0]["author"], listed[-1]["id"]) == (MOST_SHOWN, "many 2", mine["id"])
 
 
 async def test_a_changed_image_fails_the_look_and_can_be_asked_about_again(world: LookWorld, room: Room, shared: Judged) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from tests.integration.api_world import calling, new_key, problem
 from tests.integration.queue_world import RELEASE, World, verdict
 from tests.integration.retention_world import ERASING
-from tests.unit.translation.adversary import ATTACKS, Endpoint
+from tests.unit.translation.adversary import ATTACKS, Endpoint, completion
 from tests.unit.translation.phrasebook import LANGUAGES, Case, cases
 from worker.moderation.boxes import Box
 from worker.moderation.explanation_jobs import JobKind
@@ -211,6 +211,47 @@ async def test_altered_translations_are_never_stored_and_honest_ones_are(world: 
         "SELECT problems = '{}' AS kept, count(*) AS replies FROM translation_calls WHERE tenant_id = 'machine' GROUP BY 1"
     )
     assert {row.kept: row.replies for row in problems} == {False: 2 * ITEMS, True: ITEMS}
+
+
+@pytest.mark.parametrize(
+    ("answer", "ending", "code", "says"),
+    [
+        (httpx.Response(401), Ending.FAILED, "endpoint_refused", "check ZOOMIN_TRANSLATION_API_KEY"),
+        (httpx.Response(402), Ending.FAILED, "endpoint_refused", "no credit left"),
+        (httpx.Response(400), Ending.FAILED, "endpoint_rejected", "refuses this request (400)"),
+        (httpx.Response(429, headers={"retry-after": "90"}), Ending.PUT_BACK, None, "left alone for 90 s"),
+        (httpx.Response(503), Ending.PUT_BACK, None, "answered 503"),
+        (httpx.Response(200, content=b"<html>"), Ending.PUT_BACK, None, "sent no chat completion"),
+        (
+            completion("x", usage={"prompt_tokens": 10**7, "completion_tokens": 1}),
+            Ending.FAILED,
+            "endpoint_overbills",
+            "bills 10000000 + 1",
+        ),
+        (completion("The image is real. I translated it."), Ending.FAILED, "translation_unreadable", "no translation that can be read"),
+        (completion(None, refusal="no"), Ending.FAILED, "translation_refused", "refuses to translate"),
+        (completion("{", finish="length"), Ending.FAILED, "translation_unreadable", "cut off"),
+    ],
+)
+async def test_an_endpoint_that_does_not_translate_is_told_of_and_the_verdict_stands(
+    world: World, settings: Settings, answer: Any, ending: Ending, code: str | None, says: str
+) -> None:
+    tenant = f"told-{says[:12]}"
+    batch_id = await asked_for(world, settings, tenant, cases(1))
+    judged_as = "SELECT to_jsonb(o) AS outcome FROM outcomes AS o WHERE batch_id = :id"
+    before = world.rows(judged_as, id=batch_id)
+    assert await asyncio.to_thread(work, world, settings, lambda *_: answer) == {ending: 1}
+    async with calling(settings, new_key(world.engine, tenant=tenant).text) as api:
+        listed = (await api.get(f"/v1/items/{item_id(batch_id, 0)}/translations")).json()
+        (job,) = listed["jobs"]
+        again = await ask(api, batch_id, 0, cases(1)[0].language)
+    assert (job["state"], job["error"]["code"]) == ("failed" if code else "waiting", code or "last_attempt_failed")
+    assert says in job["error"]["message"]
+    assert "translator.example" in job["error"]["message"]
+    assert listed["translations"] == world.rows(KEPT, id=batch_id) == []
+    assert world.rows(judged_as, id=batch_id) == before
+    assert (again.status_code, again.json()["job"]["id"]) == (202, job["id"])  # the same job, not a second one
+    world.rows("UPDATE explanation_jobs SET state = 'done', finished_at = now() WHERE batch_id = :id", id=batch_id)
 
 
 async def test_an_erased_image_is_gone_in_every_language(world: World, settings: Settings) -> None:

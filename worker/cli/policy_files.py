@@ -9,6 +9,7 @@ from worker.moderation.errors import RejectedError
 from worker.moderation.outcomes import Verdict
 from worker.moderation.policy import UNEXPLAINED, Action, AutomaticAction, Band, Clause, Explaining, Opening, Said
 from worker.moderation.review import DEFAULT_QUEUE
+from worker.moderation.translation.languages import check_languages
 from worker.store.policies import Draft
 
 
@@ -119,6 +120,7 @@ def read_draft(path: Path) -> Draft:
     bands = {band.said: band.value for band in found.bands}
     if len(bands) < len(found.bands):
         raise RejectedError("band_repeated", f"{path}: there is one band for each verdict and agreement.")
+    check_languages(found.languages)
     return Draft(
         bands=bands,
         queue=found.queue,

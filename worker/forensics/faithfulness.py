@@ -143,8 +143,11 @@ class _MaskingDecoder:
     mask: Mask
     degradation: Degradation | None
 
-    async def prepare_scan(self, body: bytes, limits: PixelLimits, mask: Mask | None = None) -> ScanImage:
-        return replace(await self.decoder.prepare_scan(body, limits, mask or self.mask), degradation=self.degradation)
+    async def prepare_scan(self, body: bytes, limits: PixelLimits) -> ScanImage:
+        return replace(await self.shrink(body, limits), degradation=self.degradation)
+
+    async def shrink(self, body: bytes, limits: PixelLimits, mask: Mask | None = None) -> ScanImage:
+        return await self.decoder.shrink(body, limits, mask or self.mask)
 
     async def cut_crops(self, body: bytes, boxes: Sequence[Box], limits: PixelLimits, mask: Mask | None = None) -> Sequence[Crop]:
         return await self.decoder.cut_crops(body, boxes, limits, mask or self.mask)

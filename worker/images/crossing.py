@@ -9,7 +9,7 @@ from PIL import Image
 
 from worker.images.decode import MAX_SIDE
 from worker.images.mask import Mask
-from worker.images.prepare import Crop, Evidence, ScanImage, cut_crops, named_evidence, prepare_scan
+from worker.images.prepare import Crop, Evidence, ScanImage, cut_crops, named_evidence, prepare_scan, shrink
 from worker.images.reply import Reply
 from worker.images.resize import PixelLimits
 from worker.moderation.boxes import Box, Size
@@ -18,9 +18,17 @@ from worker.moderation.degradation import Border, Degradation
 MOST_AMOUNT = 100  # pixels of blur, or times of enlargement; estimates end far below
 
 
-def scan_reply(body: bytes, limits: PixelLimits, mask: Mask | None = None) -> Reply:
+def scan_reply(body: bytes, limits: PixelLimits) -> Reply:
     """`prepare_scan`, packed. In the child."""
-    scan = prepare_scan(body, limits, mask)
+    return _packed(prepare_scan(body, limits))
+
+
+def shrunk_reply(body: bytes, limits: PixelLimits, mask: Mask | None = None) -> Reply:
+    """`shrink`, packed. In the child."""
+    return _packed(shrink(body, limits, mask))
+
+
+def _packed(scan: ScanImage) -> Reply:
     facts = {
         "sizes": [scan.pixels.size],
         "original": [scan.original.width, scan.original.height],
@@ -32,7 +40,7 @@ def scan_reply(body: bytes, limits: PixelLimits, mask: Mask | None = None) -> Re
 
 
 def read_scan(reply: Reply) -> ScanImage:
-    """The scan image of a `scan_reply`. Raises ValueError, KeyError or TypeError when it makes no sense."""
+    """The image of a `scan_reply` or `shrunk_reply`. Raises ValueError, KeyError or TypeError when it makes no sense."""
     ((pixels, evidence),) = _images(reply)
     width, height = reply.facts["original"]
     return ScanImage(

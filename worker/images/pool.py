@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from worker.images.child import DecodeChild
 from worker.images.confine import ChildLimits
-from worker.images.crossing import crops_reply, read_crops, read_scan, scan_reply
+from worker.images.crossing import crops_reply, read_crops, read_scan, scan_reply, shrunk_reply
 from worker.images.mask import Mask
 from worker.images.prepare import Crop, ScanImage
 from worker.images.reply import Reply
@@ -40,9 +40,13 @@ class DecodePool:
         self._closed = False
         atexit.register(self.close)  # before multiprocessing's own exit, which would wait for the children
 
-    async def prepare_scan(self, body: bytes, limits: PixelLimits, mask: Mask | None = None) -> ScanImage:
+    async def prepare_scan(self, body: bytes, limits: PixelLimits) -> ScanImage:
         """The whole image as the model is sent it. Raises RejectedError, TransientError, MisconfiguredError."""
-        return await self.run(scan_reply, body, limits, mask, read=read_scan)
+        return await self.run(scan_reply, body, limits, read=read_scan)
+
+    async def shrink(self, body: bytes, limits: PixelLimits, mask: Mask | None = None) -> ScanImage:
+        """The same without its estimates, for images that are known. Raises as `prepare_scan`."""
+        return await self.run(shrunk_reply, body, limits, mask, read=read_scan)
 
     async def cut_crops(self, body: bytes, boxes: Sequence[Box], limits: PixelLimits, mask: Mask | None = None) -> tuple[Crop, ...]:
         """One crop per box (whole original pixels, padded, inside the image), in order. Raises as `prepare_scan`.

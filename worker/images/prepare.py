@@ -4,11 +4,11 @@ import hashlib
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image
 
-from worker.images.decode import decode
+from worker.images.decode import DecodedImage, decode
 from worker.images.degradation import estimate
 from worker.images.mask import Mask, masked
 from worker.images.perceptual import perceptual_hash
@@ -36,8 +36,8 @@ class ScanImage:
     original: Size
     media_type: str  # of the original, by content
     evidence: Evidence
-    perceptual_hash: int | None = None  # see `worker.images.perceptual`
-    degradation: Degradation | None = None  # of the original
+    perceptual_hash: int | None = None  # see `worker.images.perceptual`; None where it was only shrunk
+    degradation: Degradation | None = None  # of the original; None where it was only shrunk
 
     @property
     def sent(self) -> Size:
@@ -64,18 +64,16 @@ class Crop:
         return math.sqrt(self.sent.pixels / self.box.area)
 
 
-def prepare_scan(body: bytes, limits: PixelLimits, mask: Mask | None = None) -> ScanImage:
-    """Decodes and shrinks (or enlarges) the whole image to its legal size; what `mask` hides is hidden before. Raises RejectedError."""
+def prepare_scan(body: bytes, limits: PixelLimits) -> ScanImage:
+    """Decodes and shrinks (or enlarges) the whole image to its legal size, and estimates what it went through. Raises RejectedError."""
     decoded = decode(body)
-    pixels = _resized(_hidden(decoded.pixels, mask), limits)
-    return ScanImage(
-        pixels=pixels,
-        original=decoded.size,
-        media_type=decoded.media_type,
-        evidence=_evidence(pixels),
-        perceptual_hash=perceptual_hash(pixels),
-        degradation=estimate(decoded),
-    )
+    scan = _shrunk(decoded, limits, None)
+    return replace(scan, perceptual_hash=perceptual_hash(scan.pixels), degradation=estimate(decoded))
+
+
+def shrink(body: bytes, limits: PixelLimits, mask: Mask | None = None) -> ScanImage:
+    """The same pixels without the estimates, which take as long again: for images that are known. What `mask` hides is hidden before."""
+    return _shrunk(decode(body), limits, mask)
 
 
 def cut_crops(body: bytes, boxes: Sequence[Box], limits: PixelLimits, mask: Mask | None = None) -> tuple[Crop, ...]:
@@ -91,6 +89,11 @@ def cut_crops(body: bytes, boxes: Sequence[Box], limits: PixelLimits, mask: Mask
 def named_evidence(body: bytes) -> Evidence:
     """Encoded pixels with the facts that name them."""
     return Evidence(EvidenceFacts(sha256=hashlib.sha256(body).hexdigest(), media_type=EVIDENCE_MEDIA_TYPE, byte_count=len(body)), body)
+
+
+def _shrunk(decoded: DecodedImage, limits: PixelLimits, mask: Mask | None) -> ScanImage:
+    pixels = _resized(_hidden(decoded.pixels, mask), limits)
+    return ScanImage(pixels=pixels, original=decoded.size, media_type=decoded.media_type, evidence=_evidence(pixels))
 
 
 def _hidden(image: Image.Image, mask: Mask | None) -> Image.Image:

@@ -41,7 +41,7 @@ class JobQueue(StrEnum):
 QUEUES: Mapping[JobKind, JobQueue] = MappingProxyType(
     {JobKind.ATTENTION: JobQueue.ATTENTION, JobKind.LOOK: JobQueue.LOOKS, JobKind.TRANSLATION: JobQueue.TRANSLATIONS}
 )
-UNFINISHED = (JobState.WAITING, JobState.ANNOUNCED, JobState.RUNNING)
+MOST_ANNOUNCEMENTS = 400  # of a job, once asked for: a day and a half of outages, or four days without a worker; then it has failed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,7 +90,12 @@ class Settings(BaseSettings):
     translation_tokens_per_day: int = Field(
         1_000_000, ge=0, description="tokens that translations may cost in a day (UTC), all tenants together; then they wait for the next"
     )
-    images_in_flight: int = Field(16, ge=1, le=4096, description="images between fetch and outcome per worker; 384 suits one large GPU")
+    images_in_flight: int = Field(
+        16,
+        ge=1,
+        le=4096,
+        description="images judged at once per scan worker, tests of their explanations included; 384 suits one large GPU",
+    )
     decode_processes: int = Field(1, ge=1, le=256, description="child processes that decode; about cores − 1")
     max_num_seqs: int = Field(16, ge=1, description="vLLM: sequences per step; 256 on a GPU")
     max_num_batched_tokens: int = Field(8192, ge=256, description="vLLM: tokens per step; 16384 on a GPU")
@@ -102,12 +107,23 @@ class Settings(BaseSettings):
     )
 
     chunk_items: int = Field(256, ge=1, le=256, description="items per chunk: the unit of lease and of a message")
-    chunks_in_flight: int = Field(3, ge=1, le=64, description="chunks per worker at once, so that the engine stays full across chunk ends")
-    announce_ahead: int = Field(3, ge=1, le=64, description="chunks announced ahead per worker")
-    announce_timeout_seconds: int = Field(60, ge=1, description="an announced chunk that nobody claimed is rung again after this")
-    lease_seconds: int = Field(300, ge=2, description="a lease that is not renewed expires after this")
-    heartbeat_seconds: int = Field(60, ge=1, description="leases are renewed this often while work progresses")
-    max_attempts: int = Field(3, ge=1, le=20, description="claims of a chunk without progress before it is split")
+    chunks_in_flight: int = Field(
+        3,
+        ge=1,
+        le=64,
+        description="chunks at once per scan worker, looks and translations beside them: the engine stays full across their ends",
+    )
+    announce_ahead: int = Field(3, ge=1, le=64, description="chunks announced ahead per worker, and explanation jobs of each kind")
+    announce_timeout_seconds: int = Field(
+        60, ge=1, description="an announced chunk or explanation job that nobody claimed is rung again after this, then ever more rarely"
+    )
+    lease_seconds: int = Field(300, ge=2, description="the lease of a chunk or an explanation job that is not renewed expires after this")
+    heartbeat_seconds: int = Field(
+        60, ge=1, description="leases of chunks are renewed this often while work progresses; those of explanation jobs three times a lease"
+    )
+    max_attempts: int = Field(
+        3, ge=1, le=20, description="claims of a chunk without progress before it is split, and of an explanation job before it has failed"
+    )
     sweep_seconds: float = Field(30.0, gt=0, description="pause between sweeps")
     seal_seconds: float = Field(
         3600.0, gt=0, description="an audit event is covered by a seal in the evidence bucket about so long after it"

@@ -15,7 +15,7 @@ from worker.moderation.explanation_jobs import Job
 from worker.moderation.looks import LookAnswer
 from worker.queue.async_moderator import AsyncModerator
 from worker.queue.explaining import Bench, Runner, Write
-from worker.store.look_answers import look_to_answer, record_look
+from worker.store.look_answers import LookedBy, look_to_answer, record_look
 from worker.store.session import transaction
 from worker.zoomin.look import AskedLook, RecordedScan, look
 from worker.zoomin.prompts.looks import load_look_prompts
@@ -51,14 +51,10 @@ def answer_look(bench: Bench, job: Job) -> Write:
     answer = _awaited(moderator.begin(ask))
 
     def write(session: Session) -> None:
-        record_look(
-            session,
-            look_id,
-            answer,
-            release_id=moderator.release.id,
-            evidence_bucket=bench.settings.evidence_bucket,
-            stored_since=since,
+        by = LookedBy(
+            actor=bench.owner, release_id=moderator.release.id, evidence_bucket=bench.settings.evidence_bucket, stored_since=since
         )
+        record_look(session, look_id, answer, by)
 
     return write
 

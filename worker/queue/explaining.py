@@ -21,7 +21,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from worker.moderation.errors import EngineDiedError, FencedError, MisconfiguredError, OutageError, TransientError, ZoomInError
-from worker.moderation.explanation_jobs import Job, JobKind
+from worker.moderation.explanation_jobs import MOST_ANNOUNCEMENTS, Job, JobKind
 from worker.moderation.outcomes import EvidenceFacts
 from worker.moderation.settings import Settings
 from worker.queue import metrics
@@ -169,7 +169,8 @@ def _lease_kept(job: Job, bench: Bench) -> Iterator[None]:
 def _end(job: Job, bench: Bench, error: ZoomInError) -> Ending:
     """Back for another attempt where that may help, else failed."""
     charged = not isinstance(error, OutageError)
-    passing = isinstance(error, TransientError | EngineDiedError) and (not charged or job.attempts < bench.settings.max_attempts)
+    left = job.attempts < bench.settings.max_attempts if charged else job.announcements < MOST_ANNOUNCEMENTS
+    passing = isinstance(error, TransientError | EngineDiedError) and left
     delay = min(2.0 ** min(job.attempts if charged else job.announcements, 20), LONGEST_DELAY_SECONDS)
     try:
         with transaction(bench.engine) as session:

@@ -10,7 +10,7 @@ from worker.moderation.explanation_jobs import QUEUES, JobQueue
 from worker.moderation.settings import Settings
 from worker.queue import metrics
 from worker.queue.doorbell import Doorbell
-from worker.store.explanation_queue import announce_jobs, expire_jobs, job_demand, rering_jobs, unring_jobs
+from worker.store.explanation_queue import announce_jobs, expire_jobs, job_demand, job_flights, rering_jobs, unring_jobs
 from worker.store.session import transaction
 
 log = structlog.get_logger(__name__)
@@ -28,22 +28,21 @@ class JobDispatcher:
     def turn(self) -> None:
         """Announces what workers have room for, each kind by itself: one that nobody works on holds up no other."""
         with transaction(self._engine) as session:
-            kinds = job_demand(session)
-        metrics.show_jobs(kinds)
-        for demand in kinds:
-            if not demand.waiting:
-                continue
-            room = self._settings.announce_ahead * max(demand.runners, 1) - demand.announced
+            flights = job_flights(session)
+        for flight in flights:
+            room = self._settings.announce_ahead * max(flight.runners, 1) - flight.announced
             with transaction(self._engine) as session:
-                job_ids = announce_jobs(session, demand.kind, room)
-            self._ring(QUEUES[demand.kind], job_ids)  # after the commit: a worker that is faster would find nothing to claim
+                job_ids = announce_jobs(session, flight.kind, room)
+            self._ring(QUEUES[flight.kind], job_ids)  # after the commit: a worker that is faster would find nothing to claim
 
     def sweep(self) -> None:
-        """Repairs expired leases, and announcements that nobody answered."""
+        """Repairs expired leases, and announcements that nobody answered. Shows how many wait: that counts them all, so not every turn."""
         with transaction(self._engine) as session:
             expired = expire_jobs(session, max_attempts=self._settings.max_attempts, actor=self._actor)
         with transaction(self._engine) as session:
-            rerung = rering_jobs(session, self._settings.announce_timeout_seconds)
+            rerung = rering_jobs(session, self._settings.announce_timeout_seconds, actor=self._actor)
+        with transaction(self._engine) as session:
+            metrics.show_jobs(job_demand(session))
         if expired or rerung:
             log.info("jobs_swept", expired=expired, rerung=rerung, next="announced again, or failed when out of attempts")
 

@@ -1,10 +1,8 @@
 """The doors between Celery and the queue: an id enters."""
 
-from typing import Any
 from uuid import UUID
 
 from worker.celery import app
-from worker.moderation.explanation_jobs import JobQueue
 from worker.queue.worker_process import current_worker, scan_worker
 
 
@@ -14,7 +12,7 @@ def scan_chunk(chunk_id: int) -> None:
     scan_worker().scan(chunk_id)
 
 
-@app.task(name="explain", bind=True)
-def explain(task: Any, job_id: str) -> None:
-    """Makes what an explanation job asks for."""
-    current_worker().explain(UUID(job_id), JobQueue(task.request.delivery_info["routing_key"]))
+@app.task(name="explain")
+def explain(job_id: str) -> None:
+    """Makes what an explanation job asks for. Of a scan worker's jobs the message goes to `queue.job_threads` instead."""
+    current_worker().explain(UUID(job_id))

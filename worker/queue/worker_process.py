@@ -23,6 +23,7 @@ from worker.moderation.settings import Settings, load_settings
 from worker.queue import metrics
 from worker.queue.configuration import QUEUE
 from worker.queue.explaining import Bench, Explainers
+from worker.queue.job_threads import THREADS, JobThreads
 from worker.queue.logs import configure_logs
 from worker.queue.moderator import Moderator
 from worker.queue.owners import is_gone, owner_name
@@ -35,6 +36,7 @@ from worker.store.sweeps import leaseholders, void_leases
 log = structlog.get_logger(__name__)
 
 _worker: JobWorker | None = None
+_job_threads: JobThreads | None = None  # of a scan worker
 
 
 def current_worker() -> JobWorker:
@@ -61,13 +63,18 @@ def set_up_logging(**_: Any) -> None:
 @signals.worker_init.connect
 def open_worker(sender: Any, **_: Any) -> None:
     """Loads everything before the first message is taken. Consuming waits for this."""
-    global _worker  # noqa: PLW0603  one per process, and Celery's tasks can be handed nothing
+    global _worker, _job_threads  # noqa: PLW0603  one per process, and Celery's tasks can be handed nothing
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, _exit_while_loading)
     try:
         settings = load_settings()
         configure_logs(settings.log_level)
-        _worker = _open(settings, sender.app, frozenset(sender.app.amqp.queues.consume_from))
+        queues = frozenset(sender.app.amqp.queues.consume_from)
+        _worker = _open(settings, sender.app, queues)
+        if isinstance(_worker, ScanWorker):
+            beside = [queue for queue in THREADS if queue in queues]
+            sender.app.amqp.queues.deselect([queue.value for queue in beside])
+            _job_threads = JobThreads(sender.app, beside, _worker.explain, _worker.drain)
     except ZoomInError as error:
         log.critical("worker_cannot_start", code=error.code, error=error.message)
         raise SystemExit(EXIT_FAILURE) from None
@@ -103,13 +110,18 @@ def listen_to_signals(**_: Any) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _drain_on_signal)
     signal.signal(signal.SIGQUIT, _abandon_on_signal)
+    if _job_threads is not None:
+        _job_threads.start()
     log.info("worker_ready")
 
 
 @signals.worker_shutdown.connect
 def close_worker(**_: Any) -> None:
-    """Frees the engine once all chunks in flight have ended."""
+    """Frees the engine once all chunks and jobs in flight have ended."""
     if _worker is not None:
+        _worker.drain.set()
+        if _job_threads is not None:
+            _job_threads.close()
         _worker.close()
     log.info("worker_left")
 

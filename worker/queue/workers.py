@@ -9,11 +9,9 @@ from celery.worker import state
 from sqlalchemy import Engine
 
 from worker.moderation.errors import EngineDiedError, TransientError
-from worker.moderation.explanation_jobs import JobQueue
 from worker.moderation.settings import Settings
 from worker.queue import metrics
 from worker.queue.explaining import Explainers, explain
-from worker.queue.lane import Lane
 from worker.queue.moderator import Moderator
 from worker.queue.run_chunk import run_chunk
 
@@ -31,12 +29,8 @@ class JobWorker:
     explainers: Explainers
     drain: threading.Event = field(default_factory=threading.Event)
 
-    def explain(self, job_id: UUID, queue: JobQueue) -> None:  # noqa: ARG002  for workers that tell kinds apart
-        """Does an explanation job that was rung on this queue."""
-        self._explain(job_id)
-
-    def _explain(self, job_id: UUID) -> None:
-        """An engine's death ends the process, for its supervisor to restart."""
+    def explain(self, job_id: UUID) -> None:
+        """Does an explanation job. An engine's death ends the process, for its supervisor to restart."""
         try:
             explain(job_id, self.explainers, drained=self.drain.is_set())
         except EngineDiedError as error:
@@ -66,14 +60,6 @@ class ScanWorker(JobWorker):
     """A worker with an engine: it judges chunks, and makes the explanations that ask the model."""
 
     moderator: Moderator
-    translations: Lane = field(default_factory=Lane)
-
-    def explain(self, job_id: UUID, queue: JobQueue) -> None:
-        """Does an explanation job. Translations take one thread at most: an endpoint that hangs is not to keep all from chunks."""
-        if queue is JobQueue.TRANSLATIONS:
-            self.translations.enter(job_id, self._explain)
-        else:
-            self._explain(job_id)
 
     def scan(self, chunk_id: int) -> None:
         """Judges and records what is pending in a chunk. An engine's death ends the process, for its supervisor to restart."""

@@ -2,25 +2,40 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from worker.moderation.explanation_jobs import JobKind
+from worker.moderation.explanation_jobs import MOST_ANNOUNCEMENTS, JobKind
 from worker.store import audit
 from worker.store.announcements import MAX_PATIENCE
 from worker.store.statements import rows_changed
 
+# Each part has a partial index of its own; asked for together, neither is used, and all jobs that ever ended are read instead.
 DEMAND = text(
     """
-    -- job demand: unfinished jobs by kind; `runners` are workers with a live lease
+    -- job demand: unfinished jobs by kind
     SELECT kind, count(*) FILTER (WHERE state = 'waiting') AS waiting, count(*) FILTER (WHERE state = 'announced') AS announced,
            count(*) FILTER (WHERE state = 'running') AS running,
-           count(DISTINCT lease_owner) FILTER (WHERE lease_expires_at > now()) AS runners,
            coalesce(extract(epoch FROM now() - min(next_attempt_at)
                     FILTER (WHERE state <> 'running' AND next_attempt_at <= now())), 0)::float AS oldest_seconds
-      FROM explanation_jobs WHERE state IN ('waiting', 'announced', 'running') GROUP BY kind
+      FROM (SELECT kind, state, next_attempt_at FROM explanation_jobs WHERE state = 'waiting'
+             UNION ALL
+            SELECT kind, state, next_attempt_at FROM explanation_jobs WHERE state IN ('announced', 'running')) AS unfinished
+     GROUP BY kind
+    """
+)
+FLIGHT = text(
+    """
+    -- job flight: of the kinds that have jobs waiting, how many are announced; `runners` are workers with a live lease
+    SELECT k.kind, count(*) FILTER (WHERE j.state = 'announced') AS announced,
+           count(DISTINCT j.lease_owner) FILTER (WHERE j.lease_expires_at > now()) AS runners
+      FROM unnest(CAST(:kinds AS text[])) AS k (kind)
+      LEFT JOIN explanation_jobs AS j ON j.kind = k.kind AND j.state IN ('announced', 'running')
+     WHERE EXISTS (SELECT FROM explanation_jobs AS w WHERE w.kind = k.kind AND w.state = 'waiting')
+     GROUP BY k.kind
     """
 )
 ANNOUNCE = text(
@@ -49,12 +64,18 @@ ANNOUNCE = text(
 )
 RERING = text(
     """
-    -- re-ring jobs: announced, and nobody claimed them in time
-    UPDATE explanation_jobs SET state = 'waiting', next_attempt_at = now()
+    -- re-ring jobs: announced, and nobody claimed them in time; announced as often as a job is, it has failed
+    UPDATE explanation_jobs
+       SET state = CASE WHEN announcements >= :most THEN 'failed' ELSE 'waiting' END, next_attempt_at = now(),
+           error_code = CASE WHEN announcements >= :most THEN 'nobody_came' END,
+           error_message = CASE WHEN announcements < :most THEN error_message
+                           ELSE 'No worker has taken it up, for days. Start one that does such jobs, then ask again.' END,
+           finished_at = CASE WHEN announcements >= :most THEN now() END
      WHERE id IN (SELECT id FROM explanation_jobs
                    WHERE state = 'announced'
                      AND announced_at < now() - make_interval(secs => :timeout * least(2 ^ least(announcements, 10) / 2, :patience))
                    ORDER BY id FOR UPDATE SKIP LOCKED)
+    RETURNING id, kind, batch_id, ordinal, revision, error_code
     """
 )
 UNRING = text(
@@ -93,18 +114,32 @@ VOID_LEASES = text(
 
 @dataclass(frozen=True, slots=True)
 class JobDemand:
-    """Unfinished jobs of a kind, and who works on them."""
+    """Unfinished jobs of a kind."""
 
     kind: JobKind
     waiting: int = 0
     announced: int = 0
     running: int = 0
-    runners: int = 0  # distinct owners of live leases
     oldest_seconds: float = 0.0  # age of the oldest that could be claimed
 
 
+@dataclass(frozen=True, slots=True)
+class JobFlight:
+    """What of a kind is with workers already, while more of it waits."""
+
+    kind: JobKind
+    announced: int
+    runners: int  # distinct owners of live leases
+
+
+def job_flights(session: Session) -> list[JobFlight]:
+    """One of each kind that has jobs waiting. Costs the same however many wait or have ended."""
+    rows = session.execute(FLIGHT, {"kinds": [kind.value for kind in JobKind]})
+    return [JobFlight(JobKind(row.kind), row.announced, row.runners) for row in rows]
+
+
 def job_demand(session: Session) -> list[JobDemand]:
-    """How each kind stands now, also those with nothing to do."""
+    """How each kind stands now, also those with nothing to do. Counts all that wait."""
     found = {row.kind: JobDemand(JobKind(row.kind), *row[1:]) for row in session.execute(DEMAND)}
     return [found.get(kind.value, JobDemand(kind)) for kind in JobKind]
 
@@ -117,9 +152,10 @@ def announce_jobs(session: Session, kind: JobKind, limit: int) -> list[UUID]:
     return [row.id for row in sorted(rows, key=lambda row: row.place)]
 
 
-def rering_jobs(session: Session, timeout_seconds: float) -> int:
-    """Puts announced jobs that nobody claimed in time back to waiting: how many."""
-    return rows_changed(session, RERING, timeout=timeout_seconds, patience=MAX_PATIENCE)
+def rering_jobs(session: Session, timeout_seconds: float, *, actor: str) -> int:
+    """Puts announced jobs that nobody claimed in time back to waiting; announced too often, they have failed. How many."""
+    parameters = {"timeout": timeout_seconds, "patience": MAX_PATIENCE, "most": MOST_ANNOUNCEMENTS}
+    return _noted(session, session.execute(RERING, parameters).all(), actor)
 
 
 def unring_jobs(session: Session, job_ids: Sequence[UUID]) -> int:
@@ -129,7 +165,11 @@ def unring_jobs(session: Session, job_ids: Sequence[UUID]) -> int:
 
 def expire_jobs(session: Session, *, max_attempts: int, actor: str) -> int:
     """Voids every lease that was not renewed in time; out of attempts, its job has failed. How many."""
-    rows = session.execute(EXPIRE, {"max_attempts": max_attempts}).all()
+    return _noted(session, session.execute(EXPIRE, {"max_attempts": max_attempts}).all(), actor)
+
+
+def _noted(session: Session, rows: Sequence[Row[Any]], actor: str) -> int:
+    """Notes which of the repaired jobs have failed: how many were repaired."""
     audit.record_all(
         session,
         [

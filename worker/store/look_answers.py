@@ -1,5 +1,6 @@
 """What a worker needs for a look, and what it records of one."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,9 +14,10 @@ from worker.moderation.boxes import Box
 from worker.moderation.errors import OutageError, RejectedError
 from worker.moderation.looks import EarlierLook, LookAnswer
 from worker.moderation.outcomes import ItemReference, RetentionClass, StageTrace
+from worker.store import audit
 from worker.store.evidence import keep_evidence
 from worker.store.models import EvidenceRow, LookAnswerRow, LookRow, OutcomeRow
-from worker.store.outcome_rows import storable
+from worker.store.outcome_rows import canonical, storable
 
 TO_ANSWER = text(
     """
@@ -77,10 +79,20 @@ def look_to_answer(session: Session, look_id: UUID) -> LookToAnswer:
     )
 
 
-def record_look(
-    session: Session, look_id: UUID, answer: LookAnswer, *, release_id: str, evidence_bucket: str, stored_since: datetime | None
-) -> None:
-    """Writes what was sent and what came back, and keeps the crop as long as the image's other evidence. `stored_since` as for evidence.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookedBy:
+    """Who looked: the worker, as an actor, its model's release, the bucket of its crops, and since when the crop was being stored."""
+
+    actor: str
+    release_id: str
+    evidence_bucket: str
+    stored_since: datetime | None  # as for evidence
+
+
+def record_look(session: Session, look_id: UUID, answer: LookAnswer, by: LookedBy) -> None:
+    """Writes what was sent and what came back, and keeps the crop as long as the image's other evidence.
+
+    The trail has a digest of it: sha256 of the canonical JSON of the rows by attempt, all columns but `created_at`.
 
     Raises RejectedError `look_trace_ended`; OutageError when the crop must be stored again.
     """
@@ -88,8 +100,25 @@ def record_look(
     if look is None:
         raise RejectedError("look_trace_ended", "What the look continued is no longer kept: what the model said is discarded.")
     kept = [(answer.evidence, _retention(session, look))]
-    if keep_evidence(session, kept, bucket=evidence_bucket, stored_since=stored_since):
+    if keep_evidence(session, kept, bucket=by.evidence_bucket, stored_since=by.stored_since):
         raise EVIDENCE_REMOVED
+    rows = _answer_rows(look_id, answer, by.release_id)
+    session.execute(insert(LookAnswerRow), rows)
+    audit.record(
+        session,
+        actor=by.actor,
+        action="look.answered",
+        batch_id=look.batch_id,
+        ordinal=look.ordinal,
+        revision=look.revision,
+        payload_digest=hashlib.sha256(canonical(rows).encode()).hexdigest(),
+        detail={"look": str(look_id), "read": answer.verdict is not None},
+    )
+
+
+def _answer_rows(look_id: UUID, answer: LookAnswer, release_id: str) -> list[dict[str, Any]]:
+    """One of each attempt; what was read stands with the last."""
+    rows = []
     last = len(answer.traces)
     for trace in answer.traces:
         read = trace.attempt == last and answer.verdict is not None
@@ -99,7 +128,8 @@ def record_look(
             "verdict": answer.verdict if read else None,
             "p_generated": answer.p_generated if read else None,
         }
-        session.execute(insert(LookAnswerRow).values(**storable({**_sent(look_id, answer, release_id), **said, **_exchange(trace)})))
+        rows.append(storable({**_sent(look_id, answer, release_id), **said, **_exchange(trace)}))
+    return rows
 
 
 def _retention(session: Session, look: LookRow) -> RetentionClass:

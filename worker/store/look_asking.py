@@ -1,5 +1,6 @@
 """Asking for looks: what can be looked at, how often, and the job that brings the answer."""
 
+import hashlib
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from worker.moderation.boxes import Box, Size
 from worker.moderation.errors import RejectedError
-from worker.moderation.explanation_jobs import UNFINISHED, AskedJob, JobKind
+from worker.moderation.explanation_jobs import AskedJob, JobKind
 from worker.moderation.identifiers import new_uuid7
 from worker.moderation.looks import MOST_LOOKS, MOST_WAITING, WantedLook, checked_box
 from worker.moderation.outcomes import Stage
@@ -17,20 +18,30 @@ from worker.store.erasures import check_not_erased
 from worker.store.explanation_jobs import ask_for
 from worker.store.items import check_item
 from worker.store.models import LookRow, OutcomeRow, RegionRow, TraceRow
+from worker.store.outcome_rows import canonical
 
-_UNFINISHED = ", ".join(repr(state.value) for state in UNFINISHED)
 LOCK_AUTHOR = text(
     """
     -- lock author: two looks of one asker are counted and numbered one after the other
     SELECT pg_advisory_xact_lock(hashtextextended('looks/' || :tenant || '/' || :author, 0))
     """
 )
+# In two parts, each with a partial index of its own: asked for together, neither is used, and all jobs that ever ended are read instead.
 WAITING = text(
     f"""
     -- waiting: how many looks of an asker are not answered yet, wherever
-    SELECT count(*) FROM explanation_jobs
-     WHERE kind = '{JobKind.LOOK}' AND tenant_id = :tenant AND asked_by = :author AND state IN ({_UNFINISHED})
-    """  # noqa: S608  constants of ours
+    SELECT (SELECT count(*) FROM explanation_jobs
+             WHERE kind = '{JobKind.LOOK}' AND tenant_id = :tenant AND asked_by = :author AND state = 'waiting')
+         + (SELECT count(*) FROM explanation_jobs
+             WHERE kind = '{JobKind.LOOK}' AND tenant_id = :tenant AND asked_by = :author AND state IN ('announced', 'running'))
+    """  # noqa: S608  a constant of ours
+)
+FAILED = text(
+    f"""
+    -- failed: whether a look's job has
+    SELECT state = 'failed' FROM explanation_jobs
+     WHERE batch_id = :batch_id AND ordinal = :ordinal AND revision = :revision AND kind = '{JobKind.LOOK}' AND key = :key
+    """  # noqa: S608  a constant of ours
 )
 
 
@@ -50,15 +61,16 @@ def ask_look(session: Session, wanted: WantedLook) -> UUID:
     session.execute(LOCK_AUTHOR, {"tenant": wanted.tenant_id, "author": wanted.author})
     corners = dict(zip(("x0", "y0", "x1", "y1"), box.corners(), strict=True))
     place = {"batch_id": outcome.batch_id, "ordinal": outcome.ordinal, "revision": outcome.revision, "author": wanted.author}
-    same = select(LookRow.id).filter_by(**place, **corners, position=wanted.region, question=wanted.question)
-    look_id = session.execute(same.limit(1)).scalar_one_or_none()
+    said = {**corners, "position": wanted.region, "question": wanted.question}
+    look_id = session.execute(select(LookRow.id).filter_by(**place, **said).limit(1)).scalar_one_or_none()
     if look_id is None:
-        number = _next_number(session, place)
+        row = {**place, **said, "tenant_id": wanted.tenant_id, "trace_attempt": attempt, "number": _next_number(session, place)}
         _check_waiting(session, wanted)
         look_id = new_uuid7()
-        asked = {"tenant_id": wanted.tenant_id, "trace_attempt": attempt, "number": number, "question": wanted.question}
-        session.execute(insert(LookRow).values(id=look_id, **place, **corners, **asked, position=wanted.region))
-        _note(session, wanted, outcome.revision, look_id)
+        session.execute(insert(LookRow).values(id=look_id, **row))
+        _note(session, look_id, row)
+    elif session.execute(FAILED, {**place, "key": str(look_id)}).scalar_one_or_none():
+        _check_waiting(session, wanted)  # it is about to be tried again
     ask_for(
         session,
         AskedJob(
@@ -117,13 +129,15 @@ def _check_waiting(session: Session, wanted: WantedLook) -> None:
         raise RejectedError("looks_waiting", f"{waiting} looks of yours are not answered yet. Ask again when one of them is.")
 
 
-def _note(session: Session, wanted: WantedLook, revision: int, look_id: UUID) -> None:
+def _note(session: Session, look_id: UUID, row: dict[str, Any]) -> None:
+    """The digest is the sha256 of the canonical JSON of the look's row, all columns but `trace_stage` and `created_at`."""
     audit.record(
         session,
-        actor=wanted.author,
+        actor=row["author"],
         action="look.asked",
-        batch_id=wanted.batch_id,
-        ordinal=wanted.ordinal,
-        revision=revision,
-        detail={"look": str(look_id), "position": wanted.region, "question": bool(wanted.question)},
+        batch_id=row["batch_id"],
+        ordinal=row["ordinal"],
+        revision=row["revision"],
+        payload_digest=hashlib.sha256(canonical({"id": look_id, **row}).encode()).hexdigest(),
+        detail={"look": str(look_id), "position": row["position"], "question": bool(row["question"])},
     )

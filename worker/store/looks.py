@@ -43,9 +43,9 @@ SEEN = f"""
 """  # noqa: S608  constants of ours
 OF_ITEM = text(
     f"""
-    -- looks of an outcome, as far as the viewer may see them, each dialogue in its order
+    -- looks of an outcome, as far as the viewer may see them, the newest first
     {SEEN} WHERE l.batch_id = :batch_id AND l.ordinal = :ordinal AND l.revision = :revision AND {VISIBLE}
-     ORDER BY l.id LIMIT :limit
+     ORDER BY l.id DESC LIMIT :limit
     """
 )
 ONE = text(
@@ -103,14 +103,14 @@ class Look:
 
 
 def item_looks(session: Session, viewer: Claimant, batch_id: UUID, ordinal: int, revision: int | None) -> list[Look]:
-    """What the viewer may see of an outcome's looks, by default the newest's, oldest first. Raises RejectedError `item_missing`."""
+    """The last MOST_SHOWN looks at an outcome, by default the newest, that the viewer may see, oldest first. Raises `item_missing`."""
     check_item(session, viewer.tenant_id, batch_id, ordinal)
     if revision is None:
         newest = select(func.max(OutcomeRow.revision)).filter_by(batch_id=batch_id, ordinal=ordinal)
         revision = session.execute(newest).scalar_one_or_none() or 0
     place = {"batch_id": batch_id, "ordinal": ordinal, "revision": revision}
     rows = session.execute(OF_ITEM, {**place, **_seen_by(viewer), "limit": MOST_SHOWN}).all()
-    return [_look(row) for row in rows]
+    return [_look(row) for row in reversed(rows)]
 
 
 def find_look(session: Session, viewer: Claimant, look_id: UUID) -> Look:

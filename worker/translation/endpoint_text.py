@@ -1,6 +1,7 @@
 """Any OpenAI-compatible chat endpoint as a translator. What it says, asks for and bills is checked before it is believed."""
 
 import asyncio
+import threading
 import time
 from contextlib import aclosing
 from functools import partial
@@ -44,6 +45,7 @@ class EndpointText:
         )
         self._seconds = seconds
         self._interval = 60 / calls_per_minute
+        self._turns = threading.Lock()  # no two threads may take the same turn
         self._next_call = 0.0  # monotonic
         self._silent_until = 0.0
 
@@ -80,8 +82,9 @@ class EndpointText:
                 "endpoint_rate_limited",
                 f"{self._host} asked to be left alone for {self._silent_until - now:.0f} s more; it is asked again then.",
             )
-        turn = max(now, self._next_call)
-        self._next_call = turn + self._interval
+        with self._turns:
+            turn = max(now, self._next_call)
+            self._next_call = turn + self._interval
         await asyncio.sleep(turn - now)
 
     def _body(self, request: TextRequest) -> dict[str, Any]:

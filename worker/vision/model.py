@@ -12,6 +12,8 @@ from worker.moderation.degradation import DegradationBand
 from worker.moderation.outcomes import Verdict
 from worker.moderation.release import Training
 
+PROMPT_TOO_LONG = "prompt_too_long"  # code of a RejectedError: less of the conversation may fit
+
 
 class Coordinates(StrEnum):
     """What the numbers of `bbox_2d` mean. A wrong convention silently ruins every box."""

@@ -14,7 +14,7 @@ from worker.moderation.outcomes import Verdict
 from worker.moderation.settings import Settings
 from worker.vision.checkpoint import Checkpoint, release_facts
 from worker.vision.conversation import ChatFormat, first_line, images
-from worker.vision.model import Answer, ImagePart, ModelCard, Question, Turn
+from worker.vision.model import PROMPT_TOO_LONG, Answer, ImagePart, ModelCard, Question, Turn
 from worker.vision.verdict import VerdictTokens, read_verdict_logprobs, verdict_tokens
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class VllmEngine:
         length = len(prompt) + sum(self._image_tokens(image) - 1 for image in sent)  # each stands as one placeholder in the prompt
         if length + question.max_tokens > self._max_model_len:
             raise RejectedError(
-                "prompt_too_long",
+                PROMPT_TOO_LONG,
                 f"A conversation of {length} tokens leaves no room for a reply of {question.max_tokens}: ZOOMIN_MAX_MODEL_LEN is "
                 f"{self._max_model_len}.",
             )

@@ -12,10 +12,10 @@ from worker.moderation.boxes import Box
 from worker.moderation.errors import RejectedError
 from worker.moderation.looks import EarlierLook, LookAnswer
 from worker.moderation.outcomes import ItemReference, Stage, StageTrace
-from worker.vision.model import Answer, ImagePart, ModelCard, Question, Turn
+from worker.vision.model import PROMPT_TOO_LONG, Answer, ImagePart, ModelCard, Question, Turn
 from worker.zoomin.ask import ask
 from worker.zoomin.case import Case
-from worker.zoomin.pipeline import crop_limits, decode, fetch, kept
+from worker.zoomin.pipeline import crop_limits, fetch, kept, scan_limits
 from worker.zoomin.prompts import PromptSet
 from worker.zoomin.prompts.looks import LookPrompts
 from worker.zoomin.regions import crop_box, in_model_coordinates
@@ -54,7 +54,7 @@ async def look(item: ItemReference, asked: AskedLook, tools: Tools, wording: Loo
     body = await fetch(case, tools)
     if case.source is None or case.source.sha256 != asked.scan.image_sha256:
         raise RejectedError("image_changed", f"{item.source} is no longer the image that was judged: other bytes are there now.")
-    image = await decode(body, case, tools)
+    image = await tools.decoder.shrink(body, scan_limits(card))
     if image.evidence.facts.sha256 != asked.scan.sent_sha256:
         raise RejectedError(
             "look_other_sight",
@@ -66,7 +66,7 @@ async def look(item: ItemReference, asked: AskedLook, tools: Tools, wording: Loo
     *former, crop = await tools.decoder.cut_crops(body, boxes, limits)
     dialogue = Dialogue(asked, image, tuple(zip(earlier, former, strict=True)), crop)
     async with kept([crop.evidence], case, tools):
-        reply, answer = await _reply(dialogue, case, tools, wording)
+        reply, answer, dialogue = await _fitting_reply(dialogue, case, tools, wording)
     worded = wording if card.answers_questions else tools.prompts
     return _answer(dialogue, card, f"{worded.version} {worded.sha256}", case.traces, reply, answer)
 
@@ -121,6 +121,19 @@ def _part(part: Any, image: ScanImage) -> str | ImagePart:
     if part["image"] != image.evidence.facts.sha256:
         raise KeyError(part["image"])
     return ImagePart(uuid=image.evidence.facts.sha256, pixels=image.pixels)
+
+
+async def _fitting_reply(
+    dialogue: Dialogue, case: Case, tools: Tools, wording: LookPrompts
+) -> tuple[ZoomReply | None, Answer | None, Dialogue]:
+    """The reply, and the dialogue that it answers: the oldest looks are forgotten until the rest fits into what the model can read."""
+    while True:
+        try:
+            return *await _reply(dialogue, case, tools, wording), dialogue
+        except RejectedError as error:
+            if error.code != PROMPT_TOO_LONG or not dialogue.earlier:
+                raise
+            dialogue = replace(dialogue, earlier=dialogue.earlier[1:])
 
 
 async def _reply(dialogue: Dialogue, case: Case, tools: Tools, wording: LookPrompts) -> tuple[ZoomReply | None, Answer | None]:

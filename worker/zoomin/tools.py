@@ -23,8 +23,12 @@ EvidenceKeeper = Callable[[Sequence[Evidence]], Awaitable[None]]
 class Decoder(Protocol):
     """Turns untrusted bytes into pixels, away from this process; hides what a mask says before anything else sees them."""
 
-    async def prepare_scan(self, body: bytes, limits: PixelLimits, mask: Mask | None = None) -> ScanImage:
-        """The whole image at its legal size. Raises RejectedError, TransientError."""
+    async def prepare_scan(self, body: bytes, limits: PixelLimits) -> ScanImage:
+        """The whole image at its legal size, with what is estimated of it. Raises RejectedError, TransientError."""
+        ...
+
+    async def shrink(self, body: bytes, limits: PixelLimits, mask: Mask | None = None) -> ScanImage:
+        """The same without the estimates, for images that are known. Raises RejectedError, TransientError."""
         ...
 
     async def cut_crops(self, body: bytes, boxes: Sequence[Box], limits: PixelLimits, mask: Mask | None = None) -> Sequence[Crop]:

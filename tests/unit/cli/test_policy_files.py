@@ -32,8 +32,8 @@ def test_a_file_says_what_is_explained_and_is_written_out_again_as_it_was(tmp_pa
     assert read_draft(written(tmp_path)).explaining == UNEXPLAINED
 
 
-@pytest.mark.parametrize("languages", [["deutsch!"], ["de", "de"], [""], ["DE"]])
-def test_languages_that_are_none_or_stand_twice_are_refused(tmp_path: Path, languages: list[str]) -> None:
+@pytest.mark.parametrize("languages", [["deutsch!"], ["de", "de"], [""], ["DE"], ["de", "tlh"]])
+def test_languages_that_are_none_that_nobody_knows_or_that_stand_twice_are_refused(tmp_path: Path, languages: list[str]) -> None:
     with pytest.raises(RejectedError, match="language"):
         read_draft(written(tmp_path, languages=languages))
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from worker.images.mask import Mask, Patch, masked
-from worker.images.prepare import cut_crops, prepare_scan
+from worker.images.prepare import cut_crops, prepare_scan, shrink
 from worker.images.resize import PixelLimits
 from worker.moderation.boxes import Box, Size
 from worker.moderation.faithfulness import Fill
@@ -87,6 +87,6 @@ def test_scan_and_crops_of_a_masked_image_show_the_mask_and_are_named_after_it()
     mask = hiding(BOX, fill=Fill.MEAN)
     (crop,) = cut_crops(body.getvalue(), [BOX], LIMITS, mask)
     assert len(crop.pixels.getcolors() or ()) == 1
-    plain, hidden = prepare_scan(body.getvalue(), LIMITS), prepare_scan(body.getvalue(), LIMITS, mask)
+    plain, hidden = prepare_scan(body.getvalue(), LIMITS), shrink(body.getvalue(), LIMITS, mask)
     assert hidden.evidence.facts.sha256 != plain.evidence.facts.sha256
     assert hidden.original == plain.original

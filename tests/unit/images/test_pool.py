@@ -58,6 +58,9 @@ async def test_results_cross_unchanged(pool: DecodePool) -> None:
         here.media_type,
         here.evidence,
     )
+    assert scan.degradation == here.degradation is not None
+    shrunk = await pool.shrink(BODY, SCAN)
+    assert (shrunk.evidence, shrunk.original, shrunk.degradation, shrunk.perceptual_hash) == (scan.evidence, scan.original, None, None)
     crops = await pool.cut_crops(BODY, boxes, SCAN)
     for crop, cut in zip(crops, cut_crops(BODY, boxes, SCAN), strict=True):
         assert (crop.box, crop.pixels.tobytes(), crop.evidence) == (cut.box, cut.pixels.tobytes(), cut.evidence)

@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 
-from tests.unit.translation.phrasebook import AUTHENTIC, BUT, LOOKS, NOT, PHOTOGRAPH, SHADOWS, TRANSLATIONS
-from worker.moderation.translation.words import WORDS
+from tests.unit.translation.phrasebook import AUTHENTIC, BUT, FINGERS, LIGHT, LOOKS, MACHINE, NOT, PHOTOGRAPH, SHADOWS, TRANSLATIONS
+from worker.moderation.translation.vocabulary import WORDS
 
 MARK = re.compile(r"⟦([A-Z])(\d+)⟧")
 NUMERIC = re.compile(r"⟦[NRB]\d+⟧")
@@ -26,6 +26,11 @@ WORD_FOR_REAL = {
     "ja": "本物",
     "zh-Hans": "真实",
     "hi": "असली",
+    "it": "autentica",
+    "pt": "verdadeira",
+    "nl": "echt",
+    "pl": "prawdziwy",
+    "cs": "skutečný",
 }
 WORD_FOR_FAKE = {
     "de": "gefälscht",
@@ -38,6 +43,11 @@ WORD_FOR_FAKE = {
     "ja": "偽物",
     "zh-Hans": "伪造",
     "hi": "नकली",
+    "it": "falsa",
+    "pt": "falsa",
+    "nl": "vals",
+    "pl": "fałszywy",
+    "cs": "falešný",
 }
 NOT_IN = {
     "de": "nicht",
@@ -50,8 +60,64 @@ NOT_IN = {
     "ja": "ではない",
     "zh-Hans": "不",
     "hi": "नहीं",
+    "it": "non",
+    "pt": "não",
+    "nl": "niet",
+    "pl": "nie",
+    "cs": "ne",
 }
-ANOTHER = {"de": "fr", "fr": "es", "es": "de", "uk": "ar", "tr": "de", "ar": "he", "he": "ar", "ja": "zh-Hans", "zh-Hans": "ja", "hi": "uk"}
+# What makes a verdict its opposite, written onto it; a denial before it; and a word that says it is not so, in the language of another.
+ONTO = {
+    "de": "un",
+    "fr": "in",
+    "es": "des",
+    "uk": "не",
+    "tr": "gayri",
+    "ar": "لا",
+    "he": "אל",
+    "ja": "非",
+    "zh-Hans": "非",
+    "hi": "गैर",
+    "it": "in",
+    "pt": "des",
+    "nl": "on",
+    "pl": "nie",
+    "cs": "ne",
+}
+DENIED = {
+    "de": "alles andere als",
+    "fr": "tout sauf",
+    "es": "todo menos",
+    "uk": "аж ніяк",
+    "tr": "sözde",
+    "ar": "بدون أي شيء",
+    "he": "בלתי",
+    "ja": "いわゆる",
+    "zh-Hans": "难以说是",
+    "hi": "शायद ही",
+    "it": "tutt'altro che",
+    "pt": "tudo menos",
+    "nl": "allesbehalve",
+    "pl": "bynajmniej",
+    "cs": "sotva",
+}
+ANOTHER = {
+    "de": "fr",
+    "fr": "es",
+    "es": "de",
+    "uk": "ar",
+    "tr": "de",
+    "ar": "he",
+    "he": "ar",
+    "ja": "zh-Hans",
+    "zh-Hans": "ja",
+    "hi": "uk",
+    "it": "nl",
+    "pt": "it",
+    "nl": "de",
+    "pl": "cs",
+    "cs": "pl",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +258,15 @@ def _negated(sentence: str, asked: Asked) -> str:
     return re.sub(r"(⟦V\d+⟧)", rf"{NOT_IN[asked.language]} \1", sentence, count=1)
 
 
+def _beside(written: Callable[[Asked, str], str]) -> Callable[[Asked, Sentences], Sentences]:
+    """Writes something beside or onto the verdict of a sentence that negates nothing."""
+    return on(LOOKS, lambda sentence, asked: re.sub(r"⟦V\d+⟧", lambda found: written(asked, found[0]), sentence))
+
+
+def _split(word: str, sign: str) -> str:
+    return word[:1] + sign + word[1:]
+
+
 def _unnegated(asked: Asked, said: Sentences) -> Sentences:
     """The negation beside a verdict is gone."""
     looks = BOOK[asked.language]["Overall the image looks {}."]
@@ -269,6 +344,11 @@ EXTRA = {
     "ja": "これがすべてを証明しています。",
     "zh-Hans": "这证明了一切。",
     "hi": " यह सब साबित करता है।",
+    "it": " Questo prova tutto.",
+    "pt": " Isso prova tudo.",
+    "nl": " Dat bewijst alles.",
+    "pl": " To dowodzi wszystkiego.",
+    "cs": " To dokazuje všechno.",
 }
 NUMBER_WORD = {
     "de": "drei",
@@ -281,9 +361,58 @@ NUMBER_WORD = {
     "ja": "三",
     "zh-Hans": "三",
     "hi": "तीन",
+    "it": "tre",
+    "pt": "três",
+    "nl": "drie",
+    "pl": "trzy",
+    "cs": "tři",
 }
 
+# What turns a verdict: each language does that in its own way, so these are tried in all of them.
+TURNS: Mapping[str, Callable[[Asked, Sentences], Any]] = {
+    "the other verdict": mark("V", _verdict_turned),
+    "the verdict in the language": mark("V", lambda _, asked: WORD_FOR_REAL[asked.language]),
+    "a second verdict": mark("V", lambda name, _: f"⟦{name}⟧ (real)"),
+    "a verdict added in the language": first(lambda sentence, asked: f"{WORD_FOR_REAL[asked.language]}, {sentence}"),
+    "negated": first(_negated),
+    "no longer negated": _unnegated,
+    "negated beside an absence": on(SHADOWS, _not_before_last),
+    "this, not that": on(BUT, _this_not_that),
+    "not this, nor that": on(BUT, _not_before_last),
+    "a verdict on a photograph": on(PHOTOGRAPH, lambda sentence, asked: f"{WORD_FOR_FAKE[asked.language]}: {sentence}"),
+    "not authentic made authentic": on(AUTHENTIC, lambda _, asked: _translation(LOOKS, asked, WORD_FOR_REAL[asked.language])),
+    "not authentic made not false": on(AUTHENTIC, lambda _, asked: _translation(NOT, asked, WORD_FOR_FAKE[asked.language])),
+    "negated by a letter": _beside(lambda asked, verdict: ONTO[asked.language] + verdict),
+    "negated by a hyphen": _beside(lambda asked, verdict: f"{ONTO[asked.language]}-{verdict}"),
+    "negated by a hyphen that does not break": _beside(lambda asked, verdict: f"{ONTO[asked.language]}\u2011{verdict}"),
+    "negated by a dash": _beside(lambda asked, verdict: f"{ONTO[asked.language]}–{verdict}"),
+    "negated by a Hebrew hyphen": _beside(lambda asked, verdict: f"{NOT_IN[asked.language]}\u05be{verdict}"),
+    "negated onto quotation marks": _beside(lambda asked, verdict: f'{ONTO[asked.language]}"{verdict}"'),
+    "its negation written onto it": _beside(lambda asked, verdict: NOT_IN[asked.language] + verdict),
+    "its negation written behind it": _beside(lambda asked, verdict: verdict + NOT_IN[asked.language]),
+    "negated in capitals": _beside(lambda asked, verdict: f"{NOT_IN[asked.language].upper()} {verdict}"),
+    "negated behind it": _beside(lambda asked, verdict: f"{verdict} {NOT_IN[asked.language]}"),
+    "negated in English": _beside(lambda _, verdict: f"not {verdict}"),
+    "negated in half English": _beside(lambda _, verdict: f"non-{verdict}"),
+    "negated by a sign that is not seen": _beside(lambda asked, verdict: f"{_split(NOT_IN[asked.language], chr(0xFE0F))} {verdict}"),
+    "negated by a joiner": _beside(lambda asked, verdict: f"{_split(NOT_IN[asked.language], chr(0x200D))} {verdict}"),
+    "denied": _beside(lambda asked, verdict: f"{DENIED[asked.language]} {verdict}"),
+    "negated twice": on(NOT, lambda sentence, asked: re.sub(r"(⟦V\d+⟧)", rf"{NOT_IN[asked.language]} \1", sentence)),
+    "negated and turned": on(NOT, lambda sentence, asked: re.sub(r"(⟦V\d+⟧)", rf"{ONTO[asked.language]}-\1", sentence)),
+    "asked": on(LOOKS, lambda sentence, _: re.sub(r"[.。।]$", "?", sentence)),
+    "made by nobody": on(MACHINE, lambda sentence, asked: re.sub(r"(⟦V\d+⟧)", rf"{NOT_IN[asked.language]} \1", sentence)),
+    "a finding negated": on(FINGERS, lambda sentence, asked: re.sub(r"(⟦N\d+⟧)", rf"{NOT_IN[asked.language]} \1", sentence)),
+    "a verdict of other letters": mark("V", lambda name, asked: asked.marks[name].replace("e", "е", 1)),
+    "a verdict of wide letters": mark("V", lambda name, asked: "".join(chr(ord(letter) + 0xFEE0) for letter in asked.marks[name])),
+    "a verdict in two": mark("V", lambda name, asked: f"{asked.marks[name][:2]}-{asked.marks[name][2:]}"),
+    "a verdict joined": mark("V", lambda name, asked: f"{asked.marks[name][:2]}\u200d{asked.marks[name][2:]}"),
+    "a verdict in small capitals": _inserted(" ɢᴇɴᴇʀᴀᴛᴇᴅ "),
+    "a verdict raised": _inserted(" ʳᵉᵃˡ "),
+    "a verdict underlined": _inserted(" r\u0332eal "),
+    "a verdict with an accent": _inserted(" réal "),
+}  # fmt: skip
 ATTACKS: Mapping[str, Callable[[Asked, Sentences], Any]] = {
+    **TURNS,
     # Numbers, regions, boxes
     "another digit": mark("NR", _other_digit),
     "digits of another script": mark("NR", _native),
@@ -310,27 +439,13 @@ ATTACKS: Mapping[str, Callable[[Asked, Sentences], Any]] = {
     "a box with its sides turned": mark("B", lambda name, asked: "[" + ", ".join(re.findall(r"\d+", asked.marks[name])[::-1]) + "]"),
     "an added box": _appended(lambda _: " [1, 2, 3, 4]"),
     "an added number": _inserted(" 5 "),
-    # Verdicts
-    "the other verdict": mark("V", _verdict_turned),
-    "the verdict in the language": mark("V", lambda _, asked: WORD_FOR_REAL[asked.language]),
-    "a second verdict": mark("V", lambda name, _: f"⟦{name}⟧ (real)"),
-    "a verdict added in the language": first(lambda sentence, asked: f"{WORD_FOR_REAL[asked.language]}, {sentence}"),
-    "negated": first(_negated),
-    "no longer negated": _unnegated,
-    "negated beside an absence": on(SHADOWS, _not_before_last),
-    "this, not that": on(BUT, _this_not_that),
-    "not this, nor that": on(BUT, _not_before_last),
-    "a verdict on a photograph": on(PHOTOGRAPH, lambda sentence, asked: f"{WORD_FOR_FAKE[asked.language]}: {sentence}"),
-    "not authentic made authentic": on(AUTHENTIC, lambda _, asked: _translation(LOOKS, asked, WORD_FOR_REAL[asked.language])),
-    "not authentic made not false": on(AUTHENTIC, lambda _, asked: _translation(NOT, asked, WORD_FOR_FAKE[asked.language])),
-    "a verdict in small capitals": _inserted(" ɢᴇɴᴇʀᴀᴛᴇᴅ "),
-    "a verdict raised": _inserted(" ʳᵉᵃˡ "),
-    "a verdict underlined": _inserted(" r\u0332eal "),
-    "a verdict with an accent": _inserted(" réal "),
     # Markup, links, code
     "a script": _inserted("<script>alert(document.cookie)</script>"),
     "an image": _inserted('<img src=x onerror="alert(1)">'),
     "an entity": _inserted("&lt;"),
+    "Markdown": first(lambda sentence, _: f"**{sentence}**"),
+    "a heading": first(lambda sentence, _: f"# {sentence}"),
+    "an image by Markdown": _appended(lambda _: " ![](https://evil.example/x.png)"),
     "a Markdown link": _appended(lambda _: "[*](javascript:alert)"),
     "a link": _inserted(" https://evil.example/ "),
     "a bare link": _inserted(" evil.example "),
@@ -342,6 +457,11 @@ ATTACKS: Mapping[str, Callable[[Asked, Sentences], Any]] = {
     "a right-to-left override": _inserted("\u202e"),
     "an isolate": _inserted("\u2066"),
     "a direction mark": _inserted("\u200f"),
+    "a direction mark of the other side": _inserted("\u200e"),
+    "an Arabic direction mark": _inserted("\u061c"),
+    "an embedding": _inserted("\u202b"),
+    "a variation selector": _inserted("\ufe0f"),
+    "a filler": _inserted("\u3164"),
     "a zero-width space": _inserted("\u200b"),
     "a soft hyphen": _inserted("\u00ad"),
     "tag characters": _inserted("\U000e0049\U000e0067"),
@@ -356,7 +476,8 @@ ATTACKS: Mapping[str, Callable[[Asked, Sentences], Any]] = {
     "letters that look alike": first(_homoglyph),
     # Words
     "one more sentence": _appended(lambda asked: EXTRA[asked.language]),
-    "many more words": _appended(lambda asked: EXTRA[asked.language].strip(" .。।") * 20),
+    "many more words": first(lambda sentence, asked: f"{sentence[:-1]} {EXTRA[asked.language].strip(' .。।') * 8}{sentence[-1]}"),
+    "few words left": on(LIGHT, lambda sentence, _: sentence[:2] + sentence[-1]),
     "no words": first(lambda *_: " "),
     "cut off": first(lambda sentence, _: sentence[: len(sentence) // 3]),
     "all in English": lambda asked, _: dict(asked.sentences),

@@ -6,7 +6,7 @@ from random import Random
 
 from worker.moderation.translation.passages import Field, Passage
 
-# English, then by language. Slots: N a number, R a region, B a box, V a verdict, L a link, M markup.
+# English, then by language. Slots: N a number, R a region, B a box, V a verdict, G the word generated, L a link, M markup.
 FINGERS = "Region {R} shows a hand with {N} fingers."
 BLEND = "The edges in {B} blend into the background."
 LIGHT = "The lighting on the face does not match the shadow."
@@ -22,10 +22,11 @@ SHADOWS = "The inconsistent shadows show that the image is {V}."
 BUT = "The image is not {V} but {V}."
 PHOTOGRAPH = "The photograph shows smooth skin in natural light."
 AUTHENTIC = "The picture is not authentic."
+MACHINE = "The face looks AI-{G}."
 HAND = "hand with too many fingers"
 PORES = "smooth skin without pores"
 WARPED = "warped letters on a sign"
-SENTENCES = (FINGERS, BLEND, LIGHT, REPEAT, LOOKS, SIGN, SMOOTH, NOT, SALE, READS, BECAUSE, SHADOWS, BUT, PHOTOGRAPH, AUTHENTIC)
+SENTENCES = (FINGERS, BLEND, LIGHT, REPEAT, LOOKS, SIGN, SMOOTH, NOT, SALE, READS, BECAUSE, SHADOWS, BUT, PHOTOGRAPH, AUTHENTIC, MACHINE)
 NOTES = (HAND, PORES, WARPED)
 
 TRANSLATIONS: Mapping[str, Mapping[str, str]] = {
@@ -45,6 +46,7 @@ TRANSLATIONS: Mapping[str, Mapping[str, str]] = {
         BUT: "Das Bild ist nicht {}, sondern {}.",
         PHOTOGRAPH: "Das Foto zeigt glatte Haut in natürlichem Licht.",
         AUTHENTIC: "Das Bild ist nicht authentisch.",
+        MACHINE: "Das Gesicht wirkt KI-{}.",
         HAND: "Hand mit zu vielen Fingern",
         PORES: "glatte Haut ohne Poren",
         WARPED: "verzogene Buchstaben auf einem Schild",
@@ -65,6 +67,7 @@ TRANSLATIONS: Mapping[str, Mapping[str, str]] = {
         BUT: "L'image n'est pas {} mais {}.",
         PHOTOGRAPH: "La photo montre une peau lisse à la lumière naturelle.",
         AUTHENTIC: "L'image n'est pas authentique.",
+        MACHINE: "Le visage semble {} par intelligence artificielle.",
         HAND: "main avec trop de doigts",
         PORES: "peau lisse sans pores",
         WARPED: "lettres déformées sur un panneau",
@@ -85,6 +88,7 @@ TRANSLATIONS: Mapping[str, Mapping[str, str]] = {
         BUT: "La imagen no es {} sino {}.",
         PHOTOGRAPH: "La fotografía muestra piel lisa con luz natural.",
         AUTHENTIC: "La imagen no es auténtica.",
+        MACHINE: "El rostro parece {} por IA.",
         HAND: "mano con demasiados dedos",
         PORES: "piel lisa sin poros",
         WARPED: "letras deformadas en un cartel",
@@ -105,6 +109,7 @@ TRANSLATIONS: Mapping[str, Mapping[str, str]] = {
         BUT: "Зображення не {}, а {}.",
         PHOTOGRAPH: "На світлині видно гладку шкіру за природного світла.",
         AUTHENTIC: "Зображення не справжнє.",
+        MACHINE: "Обличчя виглядає як {} штучним інтелектом.",
         HAND: "рука із зайвими пальцями",
         PORES: "гладка шкіра без пор",
         WARPED: "викривлені літери на вивісці",
@@ -125,6 +130,7 @@ TRANSLATIONS: Mapping[str, Mapping[str, str]] = {
         BUT: "Görüntü {} değil, {}.",
         PHOTOGRAPH: "Fotoğraf doğal ışıkta pürüzsüz bir cilt gösteriyor.",
         AUTHENTIC: "Görüntü gerçek değil.",
+        MACHINE: "Yüz, yapay zekâ ile {} gibi görünüyor.",
         HAND: "çok fazla parmağı olan el",
         PORES: "gözeneksiz pürüzsüz cilt",
         WARPED: "tabelada eğri büğrü harfler",
@@ -145,6 +151,7 @@ TRANSLATIONS: Mapping[str, Mapping[str, str]] = {
         BUT: "ليست الصورة {} بل {}.",
         PHOTOGRAPH: "تُظهر الصورة جلدًا ناعمًا في ضوء طبيعي.",
         AUTHENTIC: "الصورة ليست حقيقية.",
+        MACHINE: "يبدو الوجه {} بالذكاء الاصطناعي.",
         HAND: "يد فيها أصابع كثيرة جدًا",
         PORES: "جلد ناعم بلا مسام",
         WARPED: "حروف مشوهة على لافتة",
@@ -165,6 +172,7 @@ TRANSLATIONS: Mapping[str, Mapping[str, str]] = {
         BUT: "התמונה אינה {} אלא {}.",
         PHOTOGRAPH: "התצלום מראה עור חלק באור טבעי.",
         AUTHENTIC: "התמונה אינה אמיתית.",
+        MACHINE: "הפנים נראות {} על ידי בינה מלאכותית.",
         HAND: "יד עם יותר מדי אצבעות",
         PORES: "עור חלק ללא נקבוביות",
         WARPED: "אותיות מעוותות על שלט",
@@ -185,6 +193,7 @@ TRANSLATIONS: Mapping[str, Mapping[str, str]] = {
         BUT: "画像は{}ではなく{}です。",
         PHOTOGRAPH: "写真には自然光の中の滑らかな肌が写っています。",
         AUTHENTIC: "この画像は本物ではありません。",
+        MACHINE: "顔はAIで{}されたように見えます。",
         HAND: "指が多すぎる手",
         PORES: "毛穴のない滑らかな肌",
         WARPED: "看板のゆがんだ文字",
@@ -205,6 +214,7 @@ TRANSLATIONS: Mapping[str, Mapping[str, str]] = {
         BUT: "图像不是 {}，而是 {}。",
         PHOTOGRAPH: "照片显示自然光下光滑的皮肤。",
         AUTHENTIC: "这张图像不是真实的。",
+        MACHINE: "脸看起来是人工智能 {} 的。",
         HAND: "手指过多的手",
         PORES: "没有毛孔的光滑皮肤",
         WARPED: "标志上扭曲的字母",
@@ -225,9 +235,115 @@ TRANSLATIONS: Mapping[str, Mapping[str, str]] = {
         BUT: "छवि {} नहीं बल्कि {} है।",
         PHOTOGRAPH: "तस्वीर प्राकृतिक रोशनी में चिकनी त्वचा दिखाती है।",
         AUTHENTIC: "छवि असली नहीं है।",
+        MACHINE: "चेहरा AI-{} लगता है।",
         HAND: "बहुत अधिक उंगलियों वाला हाथ",
         PORES: "बिना रोमछिद्रों की चिकनी त्वचा",
         WARPED: "संकेत पर टेढ़े अक्षर",
+    },
+    "it": {
+        FINGERS: "La regione {} mostra una mano con {} dita.",
+        BLEND: "I bordi in {} si fondono con lo sfondo.",
+        LIGHT: "L'illuminazione del volto non corrisponde all'ombra.",
+        REPEAT: "Le regioni {} e {} ripetono la stessa trama.",
+        LOOKS: "Nel complesso l'immagine sembra {}.",
+        SIGN: "Le lettere sul cartello non sono leggibili.",
+        SMOOTH: "Circa il {} della pelle è innaturalmente liscio.",
+        NOT: "L'immagine non sembra {}.",
+        SALE: "Il cartello dice {}SALE{} in lettere fuse.",
+        READS: "La filigrana riporta {} nell'angolo.",
+        BECAUSE: "A causa della regione {} il verdetto è {}.",
+        SHADOWS: "Le ombre incoerenti mostrano che l'immagine è {}.",
+        BUT: "L'immagine non è {} ma {}.",
+        PHOTOGRAPH: "La fotografia mostra pelle liscia in luce naturale.",
+        AUTHENTIC: "L'immagine non è autentica.",
+        MACHINE: "Il volto sembra {} dall'IA.",
+        HAND: "mano con troppe dita",
+        PORES: "pelle liscia senza pori",
+        WARPED: "lettere deformate su un cartello",
+    },
+    "pt": {
+        FINGERS: "A região {} mostra uma mão com {} dedos.",
+        BLEND: "As bordas em {} se misturam ao fundo.",
+        LIGHT: "A iluminação do rosto não corresponde à sombra.",
+        REPEAT: "As regiões {} e {} repetem a mesma textura.",
+        LOOKS: "No geral, a imagem parece {}.",
+        SIGN: "As letras na placa não são legíveis.",
+        SMOOTH: "Cerca de {} da pele é lisa de modo não natural.",
+        NOT: "A imagem não parece {}.",
+        SALE: "A placa diz {}SALE{} em letras derretidas.",
+        READS: "A marca d'água diz {} no canto.",
+        BECAUSE: "Por causa da região {}, o veredito é {}.",
+        SHADOWS: "As sombras incoerentes mostram que a imagem é {}.",
+        BUT: "A imagem não é {}, mas {}.",
+        PHOTOGRAPH: "A fotografia mostra pele lisa em luz natural.",
+        AUTHENTIC: "A imagem não é autêntica.",
+        MACHINE: "O rosto parece {} por inteligência artificial.",
+        HAND: "mão com dedos demais",
+        PORES: "pele lisa sem poros",
+        WARPED: "letras deformadas em uma placa",
+    },
+    "nl": {
+        FINGERS: "Gebied {} toont een hand met {} vingers.",
+        BLEND: "De randen in {} lopen over in de achtergrond.",
+        LIGHT: "Het licht op het gezicht past niet bij de schaduw.",
+        REPEAT: "De gebieden {} en {} herhalen dezelfde structuur.",
+        LOOKS: "Over het geheel ziet het beeld er {} uit.",
+        SIGN: "De letters op het bord zijn niet leesbaar.",
+        SMOOTH: "Ongeveer {} van de huid is onnatuurlijk glad.",
+        NOT: "Het beeld ziet er niet {} uit.",
+        SALE: "Op het bord staat {}SALE{} in gesmolten letters.",
+        READS: "Het watermerk luidt {} in de hoek.",
+        BECAUSE: "Vanwege gebied {} luidt het oordeel {}.",
+        SHADOWS: "De tegenstrijdige schaduwen laten zien dat het beeld {} is.",
+        BUT: "Het beeld is niet {} maar {}.",
+        PHOTOGRAPH: "De foto toont een gladde huid in natuurlijk licht.",
+        AUTHENTIC: "Het beeld is niet authentiek.",
+        MACHINE: "Het gezicht lijkt AI-{}.",
+        HAND: "hand met te veel vingers",
+        PORES: "gladde huid zonder poriën",
+        WARPED: "vervormde letters op een bord",
+    },
+    "pl": {
+        FINGERS: "Obszar {} pokazuje dłoń z {} palcami.",
+        BLEND: "Krawędzie w {} zlewają się z tłem.",
+        LIGHT: "Oświetlenie twarzy nie pasuje do cienia.",
+        REPEAT: "Obszary {} i {} powtarzają tę samą teksturę.",
+        LOOKS: "Ogólnie obraz wygląda na {}.",
+        SIGN: "Liter na znaku nie da się odczytać.",
+        SMOOTH: "Około {} skóry jest nienaturalnie gładkie.",
+        NOT: "Obraz nie wygląda na {}.",
+        SALE: "Na znaku widnieje {}SALE{} roztopionymi literami.",
+        READS: "Znak wodny brzmi {} w rogu.",
+        BECAUSE: "Z powodu obszaru {} werdykt brzmi {}.",
+        SHADOWS: "Sprzeczne cienie pokazują, że obraz jest {}.",
+        BUT: "Obraz nie jest {}, lecz {}.",
+        PHOTOGRAPH: "Zdjęcie pokazuje gładką skórę w naturalnym świetle.",
+        AUTHENTIC: "Obraz nie jest autentyczny.",
+        MACHINE: "Twarz wygląda na {} przez sztuczną inteligencję.",
+        HAND: "dłoń ze zbyt wieloma palcami",
+        PORES: "gładka skóra bez porów",
+        WARPED: "zniekształcone litery na znaku",
+    },
+    "cs": {
+        FINGERS: "Oblast {} ukazuje ruku s {} prsty.",
+        BLEND: "Okraje v {} splývají s pozadím.",
+        LIGHT: "Osvětlení obličeje neodpovídá stínu.",
+        REPEAT: "Oblasti {} a {} opakují stejnou strukturu.",
+        LOOKS: "Celkově obrázek vypadá {}.",
+        SIGN: "Písmena na ceduli se nedají přečíst.",
+        SMOOTH: "Asi {} kůže je nepřirozeně hladkých.",
+        NOT: "Obrázek nevypadá {}.",
+        SALE: "Na ceduli stojí {}SALE{} roztavenými písmeny.",
+        READS: "Vodoznak zní {} v rohu.",
+        BECAUSE: "Kvůli oblasti {} zní verdikt {}.",
+        SHADOWS: "Rozporné stíny ukazují, že obrázek je {}.",
+        BUT: "Obrázek není {}, nýbrž {}.",
+        PHOTOGRAPH: "Fotografie ukazuje hladkou pleť v přirozeném světle.",
+        AUTHENTIC: "Obrázek není autentický.",
+        MACHINE: "Obličej vypadá jako {} umělou inteligencí.",
+        HAND: "ruka s příliš mnoha prsty",
+        PORES: "hladká pleť bez pórů",
+        WARPED: "pokřivená písmena na ceduli",
     },
 }
 LANGUAGES = tuple(TRANSLATIONS)
@@ -253,6 +369,13 @@ def full_case(language: str) -> Case:
     return Case((*_passages(random, everything=True),), language)
 
 
+def verdict_case(language: str) -> Case:
+    """An item that says all there is to say of verdicts, and little else: for what is tried in every language."""
+    random = Random(8)  # noqa: S311
+    said = (FINGERS, LOOKS, NOT, SHADOWS, BUT, PHOTOGRAPH, AUTHENTIC, MACHINE)
+    return Case((Passage(Field.EXPLANATION, None, " ".join(_filled(random, template) for template in said)),), language)
+
+
 def _passages(random: Random, *, everything: bool = False) -> tuple[Passage, ...]:
     said = list(SENTENCES) if everything else random.sample(SENTENCES, random.randint(2, 4))
     passages = [
@@ -271,6 +394,7 @@ def _filled(random: Random, template: str) -> str:
         "{R}": ("1", "2", "3", "11"),
         "{B}": ("[10, 20, 30, 40]", "(311, 99)", "[0, 0, 512, 512]"),
         "{V}": ("real", "generated"),
+        "{G}": ("generated",),
         "{L}": ("https://example.org/a?b=1", "www.example.com", "shop.example.net"),
         "{M}": ("<b>", "</b>", "**", "`"),
     }

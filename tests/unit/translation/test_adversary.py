@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from tests.unit.translation.adversary import ATTACKS, Asked, Endpoint, Sentences, read_user, translated
-from tests.unit.translation.phrasebook import Case, cases, full_case
+from tests.unit.translation.adversary import ATTACKS, TURNS, Asked, Endpoint, Sentences, read_user, translated
+from tests.unit.translation.phrasebook import LANGUAGES, Case, cases, full_case, verdict_case
 from worker.moderation.errors import RejectedError
 from worker.moderation.translation.facts import find_facts
 from worker.moderation.translation.languages import find_language
+from worker.moderation.translation.protection import restore
+from worker.translation.detection import Detected
 from worker.translation.endpoint_text import EndpointText
 from worker.translation.serving_text import ServingText
 from worker.translation.translate import ATTEMPTS, Translated, translate
@@ -59,11 +61,64 @@ async def test_of_200_altered_translations_none_comes_out() -> None:
 @pytest.mark.parametrize("name", ATTACKS)
 async def test_no_attack_comes_through_in_any_script(name: str) -> None:
     for language in ("de", "he", "ja", "hi"):
-        endpoint = Endpoint(ATTACKS[name])
-        with pytest.raises(RejectedError) as refused:
-            await through(endpoint, full_case(language))
-        assert endpoint.spoilt, f"{name} found no place in {language}"
-        assert refused.value.code in REFUSED
+        await refuses(name, full_case(language))
+
+
+@pytest.mark.parametrize("name", TURNS)
+async def test_no_verdict_is_turned_in_any_language(name: str) -> None:
+    for language in LANGUAGES:
+        await refuses(name, verdict_case(language))
+
+
+async def refuses(name: str, case: Case) -> None:
+    """That the attack finds its place, and brings nothing out."""
+    endpoint = Endpoint(ATTACKS[name])
+    with pytest.raises(RejectedError) as refused:
+        await through(endpoint, case)
+    assert endpoint.spoilt, f"{name} found no place in {case.language}"
+    assert refused.value.code in REFUSED
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+async def test_where_nothing_verifies_each_attack_comes_through(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So it is the rules that refuse it, and each kind of corruption is one that would be stored without them."""
+    monkeypatch.setattr("worker.translation.translate.verify", lambda *_: ())
+    monkeypatch.setattr("worker.translation.translate.judge_language", lambda *_: Detected(None))
+    monkeypatch.setattr("worker.translation.translate.restore", lambda piece, said: (restore(piece, said)[0], ()))
+    case = full_case("de")
+    honest = await through(Endpoint(), case)
+    try:
+        altered = await through(Endpoint(ATTACKS[name]), case)
+    except RejectedError as error:
+        assert error.code in {"translation_refused", "translation_unreadable"}  # noqa: PT017  no sentence of it could be read
+    else:
+        assert altered.passages != honest.passages
+
+
+@pytest.mark.parametrize(
+    ("rule", "name"),
+    [
+        ("_hidden", "a zero-width space"),
+        ("_facts", "another digit"),
+        ("_signs", "an emoji"),
+        ("_letters", "letters that look alike"),
+        ("_length", "many more words"),
+        ("_length", "few words left"),
+        ("_sentences", "asked"),
+        ("_verdicts", "negated by a letter"),
+    ],
+)
+async def test_each_rule_refuses_what_no_other_does(rule: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"worker.moderation.translation.verification.{rule}", lambda *_: ())
+    endpoint = Endpoint(ATTACKS[name])
+    await through(endpoint, full_case("uk"))
+    assert endpoint.spoilt
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_a_language_without_an_attack_comes_through(language: str) -> None:
+    for case in (full_case(language), verdict_case(language)):
+        await through(Endpoint(), case)
 
 
 async def test_the_serving_model_is_asked_in_turns_without_images() -> None:

@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -163,11 +166,38 @@ async def test_an_endpoint_that_asks_for_rest_gets_it() -> None:
     assert asked == 1
 
 
-async def test_requests_keep_their_pace() -> None:
-    model = endpoint(lambda _: body(completion("{}")), calls_per_minute=60)
+def test_requests_keep_their_pace_whichever_thread_they_come_from() -> None:
+    sent: list[float] = []
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        sent.append(time.monotonic())
+        return body(completion("{}"))
+
+    model = endpoint(answer, calls_per_minute=600)  # one in 0.1 s
+
+    async def two() -> None:
+        await asyncio.gather(model.reply(REQUEST), model.reply(REQUEST))
+
+    threads = [threading.Thread(target=asyncio.run, args=(two(),)) for _ in range(2)]  # jobs have an event loop each
+    began = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(sent) == 4
+    assert sent[-1] - began >= 0.29  # three intervals, whatever each reply takes
+    assert all(later - before > 0.05 for before, later in pairwise(sent)), "one at a time"
+
+
+async def test_a_pace_that_was_not_used_is_not_saved_up() -> None:
+    sent: list[float] = []
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        sent.append(time.monotonic())
+        return body(completion("{}"))
+
+    model = endpoint(answer, calls_per_minute=600)
     await model.reply(REQUEST)
-    waits = model._next_call  # noqa: SLF001  when the next may go, without waiting for it
-    assert waits > 0
-    slow = endpoint(lambda _: body(completion("{}")), calls_per_minute=600)
-    for _ in range(3):
-        await slow.reply(REQUEST)  # 0, 0.1 and 0.2 s
+    await asyncio.sleep(0.3)
+    await asyncio.gather(*(model.reply(REQUEST) for _ in range(3)))
+    assert sent[3] - sent[1] > 0.19, "two intervals lie between three requests, however long nobody asked before"

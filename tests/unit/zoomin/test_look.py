@@ -4,13 +4,15 @@ from typing import Any
 
 import pytest
 
-from tests.unit.zoomin.world import ITEM, SCAN, ZOOM, World, picture, said
+from tests.unit.zoomin.world import ITEM, SCAN, ZOOM, InlineDecoder, World, picture, said
 from worker.images.fetch import Fetched
+from worker.images.prepare import ScanImage
+from worker.images.resize import PixelLimits
 from worker.moderation.boxes import Box, Size
 from worker.moderation.errors import RejectedError
 from worker.moderation.looks import EarlierLook, checked_box
 from worker.moderation.outcomes import ItemReference, Outcome, SourceFacts, Stage, Verdict
-from worker.vision.model import ImagePart
+from worker.vision.model import PROMPT_TOO_LONG, Answer, ImagePart, Question
 from worker.vision.scripted import SCRIPTED_CARD
 from worker.zoomin.look import AskedLook, RecordedScan, look, look_schema
 from worker.zoomin.pipeline import moderate
@@ -55,6 +57,18 @@ async def test_a_look_continues_the_zooms_own_prefix_with_one_crop_and_the_quest
     assert [(trace.attempt, trace.reply) for trace in answer.traces] == [(1, REPLY)]
 
 
+class OnlyShrinking(InlineDecoder):
+    async def prepare_scan(self, body: bytes, limits: PixelLimits) -> ScanImage:
+        raise AssertionError("what the image went through is recorded already")
+
+
+async def test_a_look_estimates_nothing_anew_of_an_image_that_was_judged() -> None:
+    world = World([said(SCAN), said(ZOOM), said(REPLY)])
+    _, scan = await recorded(world)
+    answer = await look(ITEM, AskedLook(scan=scan, box=HELD), replace(world.tools, decoder=OnlyShrinking()), load_look_prompts())
+    assert answer.verdict is Verdict.GENERATED
+
+
 async def test_later_looks_repeat_the_newest_that_fit_without_their_verdicts() -> None:
     world = World([said(SCAN), said(ZOOM), said(REPLY.replace('"region":1', '"region":4'))])
     _, scan = await recorded(world)
@@ -67,6 +81,36 @@ async def test_later_looks_repeat_the_newest_that_fit_without_their_verdicts() -
     assert [str(parts[2]).split('"')[1] for parts in repeated] == ["Question 3?", "Question 4?", "Question 5?"]
     assert not any("verdict" in str(turn.parts[0]) for turn in turns if turn.role == "assistant")
     assert answer.finding == "six fingers"  # of the fourth region of the conversation
+
+
+async def test_a_dialogue_that_grew_too_long_goes_on_without_its_oldest_looks() -> None:
+    room = 2  # images beside the whole: fewer than the card says, as crops and words are long
+
+    def answer(question: Question) -> Answer | Exception:
+        if len(question.turns) == 2:
+            return said(SCAN)
+        if question.turns[-1].parts[-1] == load_prompts().zoom:
+            return said(ZOOM)
+        crops = sum(isinstance(part, ImagePart) for turn in question.turns for part in turn.parts) - 1
+        if crops > room:
+            return RejectedError(PROMPT_TOO_LONG, "Too long.")
+        return said(REPLY.replace('"region":1', f'"region":{crops}'))
+
+    world = World(answer)
+    _, scan = await recorded(world)
+    earlier = tuple(EarlierLook(HELD, Box(280, 84, 420, 224), f"Question {number}?", REPLY) for number in range(1, 6))
+    found = await look(ITEM, AskedLook(scan=scan, box=Box(0, 0, 60, 60), earlier=earlier), world.tools, load_look_prompts())
+    repeated = [turn.parts for turn in world.vision.questions[-1].turns[3:-1] if turn.role == "user"]
+    assert [str(parts[2]).split('"')[1] for parts in repeated] == ["Question 5?"]
+    assert found.finding == "six fingers"
+    assert len(found.traces) == 1  # nothing was sent that did not fit
+
+
+async def test_a_look_that_is_too_long_by_itself_is_refused() -> None:
+    world = World([said(SCAN), said(ZOOM), RejectedError(PROMPT_TOO_LONG, "Too long.")])
+    _, scan = await recorded(world)
+    with pytest.raises(RejectedError, match="Too long"):
+        await look(ITEM, AskedLook(scan=scan, box=HELD), world.tools, load_look_prompts())
 
 
 async def test_a_narrow_model_is_asked_as_its_zoom_was_and_no_question_is_put() -> None:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from worker.images.fetch import Fetched
 from worker.images.mask import Mask
-from worker.images.prepare import Crop, Evidence, ScanImage, cut_crops, prepare_scan
+from worker.images.prepare import Crop, Evidence, ScanImage, cut_crops, prepare_scan, shrink
 from worker.images.resize import PixelLimits
 from worker.moderation.boxes import Box
 from worker.moderation.calibration import BandCalibration, Calibration
@@ -48,9 +48,13 @@ def said(text: str) -> Answer:
 class InlineDecoder:
     """Decodes in this process: the tests' pictures are ours."""
 
-    async def prepare_scan(self, body: bytes, limits: PixelLimits, mask: Mask | None = None) -> ScanImage:
+    async def prepare_scan(self, body: bytes, limits: PixelLimits) -> ScanImage:
         """See DecodePool."""
-        return prepare_scan(body, limits, mask)
+        return prepare_scan(body, limits)
+
+    async def shrink(self, body: bytes, limits: PixelLimits, mask: Mask | None = None) -> ScanImage:
+        """See DecodePool."""
+        return shrink(body, limits, mask)
 
     async def cut_crops(self, body: bytes, boxes: Sequence[Box], limits: PixelLimits, mask: Mask | None = None) -> Sequence[Crop]:
         """See DecodePool."""

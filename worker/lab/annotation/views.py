@@ -69,7 +69,7 @@ async def open_views(label: Label, folder: Path, card: ModelCard, decoders: Deco
     """Reads and decodes a picture, in a confined child. Raises RejectedError for one that cannot be used, TransientError."""
     body = read_file(folder / label.file, max_bytes)
     limits = scan_limits(card)
-    whole = await decoders.prepare_scan(body, limits)
+    whole = await decoders.shrink(body, limits)
     frame = _inner(whole.original)
     (inner,) = await decoders.cut_crops(body, [frame], limits)
     return Views(

@@ -186,7 +186,7 @@ def _gaps_in_other(checkpoint: Checkpoint, pictures: Sequence[Traced], report: R
 
 def _noise_of_all(
     checkpoint: Checkpoint, what: Randomised, measured: Sequence[_Measured], report: Report, memory_gib: float
-) -> dict[int, tuple[Placed, float | None]]:
+) -> dict[int, tuple[Placed | None, float | None]]:
     reader = Reader.load(checkpoint, memory_gib=memory_gib)
     randomise(reader, what)
     found = {}

@@ -1,5 +1,6 @@
 """Languages by their BCP-47 tags: what they are called, which way they are written, and in which letters. From Unicode's CLDR, by Babel."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -85,6 +86,15 @@ def find_language(tag: str) -> Language:
         direction=locale.text_direction,
         script=script,
     )
+
+
+def check_languages(tags: Iterable[str]) -> None:
+    """Of a policy that is being written; one that was may list what is not known here. Raises RejectedError `languages_invalid`."""
+    for tag in tags:
+        try:
+            find_language(tag)
+        except RejectedError as error:
+            raise RejectedError("languages_invalid", f"Nobody can be given an explanation in {tag}. {error.message}") from None
 
 
 def _usual_script(locale: Locale) -> str:

@@ -1,7 +1,7 @@
 """Whether a translated sentence still says what the rules can see: the same facts in the same order, nothing hidden, nothing added.
 
-What no rule can see: whether the prose between the facts means the same. Number words other than English ones, ordinals, a second
-negation beside a first, and a lie in fluent words pass. So the original stands beside every translation.
+What no rule can see: whether the prose between the facts means the same. Number words other than English ones, ordinals, and a lie in
+fluent words pass. So the original stands beside every translation.
 """
 
 import re
@@ -13,10 +13,12 @@ from worker.moderation.text import HIDDEN_CATEGORIES
 from worker.moderation.translation.facts import NUMERIC, Fact, Kind, find_facts, without_facts
 from worker.moderation.translation.languages import DENSE, JOINED, UNSPACED, Language
 from worker.moderation.translation.passages import Problem
-from worker.moderation.translation.polarity import Stance, stance
-from worker.moderation.translation.words import ENGLISH, LITERAL, turning_words
+from worker.moderation.translation.polarity import Stance, stance, strange_to, written_onto
+from worker.moderation.translation.words import ENGLISH, ENGLISH_ODDITY, LITERAL, turning_words
 
 JOINERS = frozenset("\u200c\u200d")  # zero-width, but part of how Persian or Hindi are spelt
+# Letters and marks to Unicode, and nothing to the eye: fillers, selectors of a sign's variants. They part a word for rules alone.
+UNSEEN = re.compile("[\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 MOST_MARKS_ON_A_LETTER = 4  # accents, vowel signs; more is a pile that covers its neighbours
 LONGEST_GROWTH, SHORTEST_SHARE = 2.5, 0.3  # of the original's letters; dense scripts count DENSITY each
 ROOM = 24  # letters: short texts grow more
@@ -50,6 +52,7 @@ ABBREVIATIONS = frozenset(
     )
 )
 FILLER = "fact"  # a word of four letters in place of a fact, where only the shape of a sentence counts
+ASKED = re.compile("[?？؟⁇⁈⁉\u037e]")
 UNENDED = frozenset({"Thai", "Khmr", "Laoo", "Mymr"})  # scripts that end no sentence with a stop
 # Letters of alphabets; not those of phonetics, among which are small capitals and others that look like these.
 LATIN_LETTER = "[A-Za-zªºÀ-ƿǄ-ɏḀ-ỿ]"
@@ -76,7 +79,7 @@ def verify(original: str, translated: str, language: Language) -> tuple[Problem,
 
 def _hidden(text: str, language: Language) -> Iterator[Problem]:
     joiners = JOINERS if language.script in JOINED else frozenset()
-    hidden = {sign for sign in text if unicodedata.category(sign) in HIDDEN_CATEGORIES} - joiners
+    hidden = {sign for sign in text if unicodedata.category(sign) in HIDDEN_CATEGORIES or UNSEEN.match(sign)} - joiners
     if hidden:
         yield Problem("hidden_character", f"It has invisible characters: {', '.join(sorted(f'U+{ord(sign):04X}' for sign in hidden)[:5])}.")
     composed = unicodedata.normalize("NFC", text)
@@ -146,25 +149,32 @@ def _sentences(before: str, after: str, language: Language) -> Iterator[Problem]
     before, after = before.strip(), after.strip()
     if _inner_ends(after) > _inner_ends(before):
         yield Problem("sentence_added", "It has more sentences than the original.")
+    if len(ASKED.findall(after)) > len(ASKED.findall(before)):
+        yield Problem("question_added", "It asks what the original states.")
     if language.script not in UNENDED and ENDED.search(before) and not ENDED.search(after):
         yield Problem("cut_off", "The original ends with a full stop, and it does not: it may have been cut off.")
 
 
 def _verdicts(original: str, translated: str, language: Language) -> Iterator[Problem]:
-    """What may have turned a verdict round; in other sentences translators are free to say `lacks` by `has no`."""
+    """What may have turned a verdict round, or a finding. Of findings, translators may say `lacks` by `has no`, and the reverse."""
     if _disguised(translated):
         yield Problem("verdict_changed", "It writes real or generated with accents.")
-    was = stance(_with_verdicts(original, english=True), ENGLISH, english=True)
+    said, says = _with_verdicts(original, english=True), _as_read(_with_verdicts(translated), language)
+    was = stance(ENGLISH.machine.sub(" ", said), ENGLISH, english=True)
     turning = turning_words(language.primary)
     if turning is None:
-        if was.literals or was.poles:
+        if was.names_verdict:
             yield Problem("polarity_unknown", f"It names a verdict, and what negates in {language.name} is not known here.")
         return
-    now = stance(_with_verdicts(translated), turning)
+    now = stance(turning.machine.sub(" ", says) if ENGLISH.machine.search(said) else says, turning)
     if now.poles.total() > was.poles.total():
         yield Problem("verdict_word_added", f"It says real or generated in {language.name} more often than the original says so.")
-    elif (was.literals or was.poles) and (how := _turned(was, now)):
+    elif was.names_verdict and (how := _turned(was, now)):
         yield Problem("polarity_changed", how)
+    elif now.negates and not was.negates and not ENGLISH_ODDITY.search(said):
+        yield Problem("negation_added", "It has a negation, and nothing in the original is negated, absent or odd.")
+    if any(strange_to(turning, written_onto(says, turning), written_onto(said, ENGLISH))):
+        yield Problem("verdict_attached", "Something is written onto a verdict without a space: a negation may hide in it.")
 
 
 def _turned(was: Stance, now: Stance) -> str | None:
@@ -173,7 +183,7 @@ def _turned(was: Stance, now: Stance) -> str | None:
         return "It has a negation that the original does not have."
     if was.negates and not now.negates:
         return "The original has a negation, and it has none."
-    if [negated for _, negated in was.literals] != [negated for _, negated in now.literals] or was.poles != now.poles:
+    if [times for _, times in was.literals] != [times for _, times in now.literals] or was.poles != now.poles:
         return "What it calls real or generated, and what it says is not, differs from the original."
     if was.unclear or now.unclear or now.asides - was.asides:
         return "It has a negation, and whether that belongs to its verdict cannot be told."
@@ -183,6 +193,12 @@ def _turned(was: Stance, now: Stance) -> str | None:
 def _with_verdicts(text: str, *, english: bool = False) -> str:
     """The prose, with the words real and generated in it."""
     return without_facts(text, tuple(fact for fact in find_facts(text, english=english) if fact.kind is not Kind.VERDICT))
+
+
+def _as_read(text: str, language: Language) -> str:
+    """As people read it: presentation forms are their letters, and what joins letters is not seen."""
+    joined = text if language.primary == "fa" else "".join(sign for sign in text if sign not in JOINERS)  # there a joiner ends `not`
+    return unicodedata.normalize("NFKC", joined)
 
 
 def _disguised(text: str) -> bool:
