@@ -18,12 +18,12 @@ TITLES = {
     Field.FINDING: "Box {}, zoom",
 }
 COUNTED = {
-    Kind.NUMBER: "numbers",
-    Kind.REGION: "region references",
-    Kind.BOX: "boxes",
-    Kind.VERDICT: "verdict words",
-    Kind.LINK: "links",
-    Kind.MARKUP: "signs of markup",
+    Kind.NUMBER: ("number", "numbers"),
+    Kind.REGION: ("region reference", "region references"),
+    Kind.BOX: ("box", "boxes"),
+    Kind.VERDICT: ("verdict word", "verdict words"),
+    Kind.LINK: ("link", "links"),
+    Kind.MARKUP: ("sign of markup", "signs of markup"),
 }
 
 
@@ -55,7 +55,7 @@ class TranslationView:
     @property
     def kept(self) -> str:
         """What was verified to be unchanged, in words."""
-        counted = [f"{count} {COUNTED[Kind(kind)]}" for kind, count in self.row.verified["facts"].items()]
+        counted = [f"{count} {COUNTED[Kind(kind)][count != 1]}" for kind, count in self.row.verified["facts"].items()]
         return ", ".join(counted) or "there was nothing to keep"
 
 

@@ -1,35 +1,30 @@
 """How far an explanation holds, beside the picture and over it: what the model looked at."""
 
-import hashlib
-import io
+import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
-from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from sqlalchemy import Engine
 
-from tests.browser.cases import HOSTILE, RELEASE, Case, Said
+from tests.browser.cases import Case, Said
+from tests.browser.easel import Easel
 from tests.browser.judging import Chair, sit_down
 from tests.browser.people import House
 from tests.browser.seeing import check_accessible, screenshot
+from tests.browser.watching import NO_ANSWER, Watch
 from tests.browser.world import Seeded, seed
 from worker.intake.storage import Storage
-from worker.moderation.attention import DrawnMaps, DrawnTarget
 from worker.moderation.boxes import Box
-from worker.moderation.errors import RejectedError
-from worker.moderation.explanation_jobs import Job, JobKind
 from worker.moderation.faithfulness import CheckCost, Faithfulness, Fill, Masking, found
-from worker.moderation.outcomes import EvidenceFacts, Outcome, OutcomeKind, Stage
+from worker.moderation.outcomes import Outcome, OutcomeKind
 from worker.moderation.settings import Settings
-from worker.store.attention_maps import record_maps
-from worker.store.explanation_jobs import claim_job, fail_job, finish_job
-from worker.store.explanation_queue import announce_jobs
 from worker.store.faithfulness import write_checks
 from worker.store.outcome_rows import Place
 from worker.store.session import transaction
 
+UNDER_WAY = "An attention map is being drawn…"
 LARGE, SMALL = "large", "small"
 TIMES = 6  # sides of a sample: nine megapixels, of which the scan saw one
 
@@ -67,72 +62,6 @@ def checked(seeded: Seeded, engine: Engine, case: str, found: Faithfulness) -> N
     outcome = Outcome(ordinal=seeded.ordinal(case), kind=OutcomeKind.VERDICT, faithfulness=found)
     with transaction(engine) as session:
         write_checks(session, place, [outcome])
-
-
-@dataclass(frozen=True)
-class Easel:
-    """The worker that draws attention maps, but for the drawing."""
-
-    engine: Engine
-    storage: Storage
-    settings: Settings
-
-    def claim(self) -> Job:
-        """What somebody has asked for, announced and taken."""
-        with transaction(self.engine) as session:
-            (job_id,) = announce_jobs(session, JobKind.ATTENTION, 10)
-            job = claim_job(session, job_id, "test", 60)
-        assert job is not None
-        return job
-
-    def draw(self, job: Job) -> None:
-        """Three maps: of the verdict, where the letters are; elsewhere, of a sentence that means harm, and of a box."""
-        targets = (
-            self._target("zoom-verdict", "verdict", "generated", (420, 720)),
-            self._target("zoom-sentence-1", "sentence", HOSTILE, (700, 200)),
-            self._target("scan-box-1", "box", "1", (150, 300)),
-        )
-        maps = DrawnMaps(
-            method="chefer-2021",
-            release_id=RELEASE.id,
-            logprob_gap=0.0031,
-            mass_in_regions=0.412,
-            mass_in_random=0.118,
-            mass_in_placed=0.12,
-            pointing_game=True,
-            seconds=4.2,
-            values=self._keep(b"PK\x03\x04", "application/x-npz"),
-            targets=targets,
-        )
-        with transaction(self.engine) as session:
-            finish_job(session, job, actor="test")
-            record_maps(session, job, maps, bucket=self.settings.evidence_bucket, actor="test")
-
-    def refuse(self, job: Job) -> None:
-        """It cannot be drawn."""
-        error = RejectedError("evidence_removed", "Retention has removed pixels that the model was sent.")
-        with transaction(self.engine) as session:
-            fail_job(session, job, error, actor="test")
-
-    def _target(self, name: str, kind: str, text: str, peak: tuple[int, int]) -> DrawnTarget:
-        stage = Stage(name.partition("-")[0])
-        heat = Image.new("L", (980, 980))
-        spot = Image.radial_gradient("L").point(lambda value: max(180 - value, 0))
-        heat.paste(spot.resize((320, 320)), (peak[0] - 160, peak[1] - 160))
-        red, green, blue = (heat.point(lambda value, most=most: value * most // 255) for most in (252, 172, 60))
-        shown = self._keep(_png(Image.merge("RGBA", (red, green, blue, heat))), "image/png")
-        return DrawnTarget(name=name, stage=stage, kind=kind, number=1, text=text, on_images=0.4, layer=shown, overlay=shown)
-
-    def _keep(self, body: bytes, media_type: str) -> EvidenceFacts:
-        facts = EvidenceFacts(sha256=hashlib.sha256(body).hexdigest(), media_type=media_type, byte_count=len(body))
-        self.storage.put(self.settings.evidence_bucket, facts.key, body, media_type)
-        return facts
-
-
-def _png(picture: Image.Image) -> bytes:
-    kept = io.BytesIO()
-    picture.save(kept, "PNG")
-    return kept.getvalue()
 
 
 @pytest.fixture
@@ -192,9 +121,11 @@ def test_whether_the_explanation_moves_the_score_is_told_and_what_was_not_tested
     reviewer.goto(f"/review/items/{seeded.item(LARGE)}")
     told = panel(reviewer.locator("main"), "Whether the explanation moves the score")
     expect(told.locator(".numbers")).to_contain_text("With what it cites hidden−0.420With as much hidden elsewhere−0.020")
+    expect(told).to_contain_text("What it cites takes 0.400 more of the score with it than the same area elsewhere.")
     expect(told.get_by_role("row", name="Box 1, in their mean colour")).to_contain_text("0.310")
     expect(told).to_contain_text("Tested by 28 more requests, in 9.3 s.")
     reviewer.goto(f"/review/items/{seeded.item(SMALL)}")
+    expect(reviewer.get_by_text("What the image went through before it came was not measured")).to_be_visible()
     expect(reviewer.get_by_text("Not tested: a share of what is called generated is")).to_be_visible()
 
 
@@ -239,8 +170,8 @@ def test_a_map_is_asked_for_waited_for_and_laid_over_the_picture(reviewer: Page,
     chair = sit_down(reviewer)
     chair.sees(seeded.task(LARGE))
     told = panel(chair.task, "Where the model attended")
-    told.get_by_role("button", name="Draw an attention map").click()
-    expect(told.get_by_role("status")).to_have_text("An attention map is being drawn…")
+    told.get_by_role("button", name="Draw an attention map").press("Enter")
+    expect(told.get_by_role("status")).to_have_text(UNDER_WAY)
     easel.draw(easel.claim())
     expect(told.locator(".numbers")).to_contain_text("Attention inside boxes41.2 %The same area by chance11.8 %Times chance3.5")
     expect(told).to_contain_text("differ from the recorded ones by 0.0031")
@@ -248,6 +179,11 @@ def test_a_map_is_asked_for_waited_for_and_laid_over_the_picture(reviewer: Page,
     sheet = chair.task.locator("zoom-image > img.viewer-sheet")
     expect(sheet).to_be_visible()
     expect(sheet).to_have_attribute("src", re.compile("/layers/zoom-verdict$"))
+    expect(told).to_be_focused()  # the button is gone, and a list would swallow letters
+    reviewer.keyboard.press("g")
+    expect(sheet).to_be_hidden()
+    reviewer.keyboard.press("g")
+    expect(sheet).to_be_visible()
     check_accessible(reviewer)
     screenshot(reviewer, "attention")
     harmful = "Sentence 1 of the zoom: <script>window.hacked = 1</script><img src=x onerror='wi…"
@@ -267,12 +203,67 @@ def test_a_map_that_could_not_be_drawn_says_why_and_can_be_asked_for_again(
     expect(reviewer.locator("#notices")).to_contain_text("No attention map was drawn of this verdict yet.")
     told = reviewer.locator("details.panel", has_text="Where the model attended")
     told.get_by_role("button", name="Draw an attention map").click()
-    expect(told.get_by_role("status")).to_be_visible()
+    expect(told.get_by_role("status")).to_have_text(UNDER_WAY)
+    easel.put_back(easel.claim())
+    expect(told.get_by_role("status")).to_have_text("It is tried again: The storage is away.")
     easel.refuse(easel.claim())
     expect(told.get_by_role("alert")).to_contain_text("Retention has removed pixels that the model was sent.")
     told.get_by_role("button", name="Draw it again").click()
-    expect(told.get_by_role("status")).to_be_visible()
+    expect(told.get_by_role("status")).to_have_text(UNDER_WAY)
     easel.draw(easel.claim())
     expect(told.get_by_label("Attention of")).to_be_visible()
     looks_on = house.sign_in("viewer", to=f"/review/items/{seeded.item(LARGE)}")
     expect(panel(looks_on.locator("main"), "Where the model attended")).to_contain_text("No map was drawn of this verdict.")
+
+
+def test_a_map_that_means_nothing_says_so_over_the_picture_and_beside_it(reviewer: Page, seeded: Seeded, easel: Easel) -> None:
+    reviewer.set_viewport_size({"width": 820, "height": 1180})
+    reviewer.goto(f"/review/items/{seeded.item(SMALL)}")
+    main = reviewer.locator("main")
+    told = panel(main, "Where the model attended")
+    told.get_by_role("button", name="Draw an attention map").click()
+    expect(told.get_by_role("status")).to_have_text(UNDER_WAY)
+    easel.draw_of_nothing(easel.claim())
+    expect(told.locator(".honesty")).to_have_text("UNTRAINED model: what it attends to means nothing.")
+    expect(told).to_contain_text("No box was named, or none of the attention lies on the whole image: there is nothing to compare.")
+    expect(told.locator(".numbers")).to_have_count(0)
+    expect(told.get_by_label("Attention of").locator("option")).to_have_text(
+        ["What spoke for “generated”, though the zoom said real", "Sentences from 12 on of the zoom: It ends. Or not."]
+    )
+    expect(main.locator(".viewer-legend .honesty")).to_have_text("UNTRAINED model: what it attends to means nothing.")
+    check_accessible(reviewer)
+    reviewer.evaluate("scrollTo(0, 0)")
+    reviewer.emulate_media(color_scheme="dark")
+    screenshot(reviewer, "attention-untrained-dark")
+
+
+def test_what_is_refused_for_now_says_why_and_stays_until_it_is_tried_again(
+    reviewer: Page, watch: Watch, seeded: Seeded, easel: Easel
+) -> None:
+    watch.expect(409, "/attention-maps$")
+    watch.expect(NO_ANSWER, "/attention-maps$")
+    refusal = {"title": "Maps wait", "detail": "200 attention maps of yours wait already. Ask again when some of them are drawn."}
+    asked = re.compile("/attention-maps$")
+
+    def refuse(route: Route) -> None:
+        if route.request.method == "POST":
+            route.fulfill(status=409, content_type="application/problem+json", body=json.dumps(refusal))
+        else:
+            route.continue_()
+
+    reviewer.route(asked, refuse)
+    reviewer.goto(f"/review/items/{seeded.item(LARGE)}")
+    told = panel(reviewer.locator("main"), "Where the model attended")
+    told.get_by_role("button", name="Draw an attention map").click()
+    expect(told.get_by_role("alert")).to_contain_text("attention maps of yours wait already. Ask again when some of them are drawn.")
+    reviewer.context.set_offline(True)
+    told.get_by_role("button", name="Try again").click()
+    expect(told.get_by_role("alert")).not_to_contain_text("wait already")
+    expect(told.get_by_role("button", name="Try again")).to_be_visible()
+    reviewer.context.set_offline(False)
+    reviewer.unroute(asked)
+    told.get_by_role("button", name="Try again").click()
+    told.get_by_role("button", name="Draw an attention map").click()
+    expect(told.get_by_role("status")).to_have_text(UNDER_WAY)
+    easel.draw(easel.claim())
+    expect(told.get_by_label("Attention of")).to_be_visible()

@@ -27,7 +27,7 @@ from worker.store.outcomes import Judgement, insert_outcomes
 from worker.store.session import transaction
 
 SAMPLES = Path(__file__).parents[2] / "worker" / "local" / "samples"
-ENGINE_SECONDS = 280  # loading it twice as slow as on two idle cores
+ENGINE_SECONDS = 420  # loading it, and PyTorch five times, twice as slow as on two idle cores
 WITH_INTERVALS = (
     "balanced_accuracy",
     "auroc",
@@ -42,6 +42,8 @@ WITH_INTERVALS = (
     "no_crop_accuracy",
     "unreadable_rate",
 )
+
+EXPLAINED = ("attention_ratio", "pointing_game", "faithfulness_drop", "faithfulness_control")
 
 
 @pytest.fixture
@@ -77,8 +79,10 @@ def evaluated_in(engine: Engine, folder: Path, labels: tuple[Label, ...], *, lea
     return str(batch_id)
 
 
+@pytest.mark.timeout(ENGINE_SECONDS + 30)
 def test_pictures_are_judged_through_vllm_and_told_in_json_and_in_one_page(folder: Path, tmp_path: Path) -> None:
     arguments = [str(folder), "--labels", str(folder / "labels.jsonl"), "--json", "--no-robustness", "--output", str(tmp_path / "out")]
+    arguments += ["--attention", "--attention-pictures", "2", "--faithfulness", "--faithfulness-pictures", "1"]
     command = [sys.executable, "-m", "worker.cli", "evaluate", *arguments]
     variables = {**os.environ, "ZOOMIN_HOME": str(tmp_path / "home")}
     ended = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=ENGINE_SECONDS, check=False)
@@ -92,12 +96,18 @@ def test_pictures_are_judged_through_vllm_and_told_in_json_and_in_one_page(folde
         assert 0 <= told[name]["value"] <= 1, name
     assert told["throughput"]["completion_tokens"] > 0
     assert {row["name"] for row in told["tables"]["stages"]} >= {"scan alone", "no crop", "random crops", "largest 3"}
+    for name in EXPLAINED:
+        assert told[name].keys() == {"value", "low", "high"}, name
+    as_drawn = next(row for row in told["tables"]["attention_agreement"] if row["name"] == "as maps are drawn")
+    assert as_drawn["n"] == 2
+    assert as_drawn["logprobs_agree"]["value"] == 1.0  # within 0.05 nats, float32 on both sides
+    assert as_drawn["logprob_gap"]["value"] < 0.05
     page = (tmp_path / "out" / "report.html").read_text()
     assert told["honesty"] in page
     assert page.count("data:image/jpeg;base64,") >= 4
     assert not re.search(r"""(?:src|href)=["'](?!data:|#)""", page)
     assert "<script" not in page
-    assert len((tmp_path / "out" / "outcomes.jsonl").read_text().splitlines()) == 1 + 4 * 4
+    assert len((tmp_path / "out" / "outcomes.jsonl").read_text().splitlines()) == 1 + 4 * 4 + 2  # tested: one photograph's two pictures
 
 
 def test_a_finished_batch_is_scored_without_judging_again(folder: Path, engine: Engine, settings: Settings, tmp_path: Path) -> None:

@@ -4,8 +4,10 @@
 import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -83,7 +85,7 @@ def evaluate(
         )
     settings = load_settings()
     plan = Plan(controls=controls, robustness=grid_pictures if robustness else 0, faithfulness=faithfulness_pictures if faithfulness else 0)
-    with _shown(output) as show:
+    with _shown(output) as show, TemporaryDirectory(prefix="zoomin-evaluate-") as sent:
         pictures = open_set(folder, labels, limit)
         if pictures.unlabelled:
             say(f"{pictures.unlabelled:,} pictures in {folder} have no label and are left out.")
@@ -92,8 +94,9 @@ def evaluate(
         opened = _opened_baselines(baselines, pictures) if baselines else None
         seen = _seen_before(settings, pictures) if batch is None else NOTHING_SEEN  # a batch does not tell where its model lies
         recorded: list[Traced] = []
+        tracing = partial(_traced, pictures=pictures, most=attention_pictures, show=show, folder=Path(sent)) if attention else None
         if batch is None:
-            judgements, recorded = _judge_now(settings, pictures, plan, output, show, attention_pictures if attention else 0)
+            judgements, recorded = _judge_now(settings, pictures, plan, output, show, tracing)
             by = "this command, through the deployed path"
         else:
             judgements, by = _judged_in(batch, pictures), f"batch {batch}"
@@ -227,7 +230,7 @@ def _judge_now(
     plan: "Plan",
     output: Path | None,
     show: Callable[[PartProgress], None],
-    most_traced: int = 0,
+    tracing: "Callable[[Examiner], list[Traced]] | None" = None,
 ) -> "tuple[Judgements, list[Traced]]":
     from worker.lab.evaluation.examiner import opened_examiner
     from worker.lab.evaluation.judgements import EvaluationProgress, judge_runs
@@ -236,13 +239,15 @@ def _judge_now(
     show(EvaluationProgress("loading the model", 0, 1))
     with opened_examiner(settings, pictures.folder) as examiner, opened_records(output, pictures, examiner.release.id) as records:
         judgements = judge_runs(examiner, pictures.labels, plan, records, show)
-        return judgements, _traced(examiner, pictures, most_traced, show) if most_traced else []
+        return judgements, tracing(examiner) if tracing else []
 
 
-def _traced(examiner: "Examiner", pictures: "PictureSet", most: int, show: Callable[[PartProgress], None]) -> "list[Traced]":
+def _traced(
+    examiner: "Examiner", *, pictures: "PictureSet", most: int, show: Callable[[PartProgress], None], folder: Path
+) -> "list[Traced]":
     from worker.lab.evaluation.attention import traced  # loads torch
 
-    return traced(examiner, pictures.labels, most, show)
+    return traced(examiner, pictures.labels, most, show, folder)
 
 
 def _explained_by_attention(

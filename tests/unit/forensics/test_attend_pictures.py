@@ -27,7 +27,7 @@ def ignore(_: object) -> None:
 def traced(name: str, recorded: RecordedVerdict) -> Traced:
     """A generated picture, called so."""
     of = label(name, "x4plus")
-    return Traced(of, judged_as(of, 0.9), recorded)
+    return Traced(of, judged_as(of, 0.9), lambda: recorded)
 
 
 def with_zoom(**changes: Any) -> RecordedVerdict:

@@ -3,10 +3,12 @@
 import base64
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -19,7 +21,7 @@ from worker.forensics.maps import AttentionMap, ImageMap, TargetKind, mass_insid
 from worker.forensics.overlay import overlay_png
 from worker.forensics.randomised import Randomised, randomise, rank_correlation
 from worker.forensics.reader import MEMORY_GIB, Reader
-from worker.forensics.recorded import RecordedStage, RecordedVerdict, evidence_pixels, recorded_verdict
+from worker.forensics.recorded import RecordedVerdict, evidence_pixels, recorded_verdict
 from worker.images.prepare import Evidence
 from worker.lab.evaluation.examiner import Examiner
 from worker.lab.evaluation.gallery import MOST as MOST_SHOWN
@@ -56,7 +58,7 @@ class AttendedPicture:
     judged: Judged
     gap: float  # NaN where PyTorch does not read it
     gap_in_other: float = math.nan  # read in OTHER_DTYPE
-    seconds: float | None = None  # of all its maps and pictures, loading excluded; None where none were drawn
+    seconds: float | None = None  # of all its maps, loading and drawing excluded; None where none were drawn
     named_ratio: float | None = None  # mass in the named regions over chance, whether the verdict is right or not
     verdicts: Mapping[Stage, Placed | None] = field(default_factory=dict)
     noise: Mapping[Randomised, tuple[Placed | None, float | None]] = field(
@@ -72,19 +74,27 @@ class Traced:
 
     label: Label
     judged: Judged
-    recorded: RecordedVerdict
+    read: Callable[[], RecordedVerdict]  # its pixels are decoded anew each time: those of a thousand pictures are gigabytes
 
 
-def traced(examiner: Examiner, labels: Sequence[Label], most: int, report: Report) -> list[Traced]:
-    """At most about `most` of the pictures, of whole photographs, judged anew for their traces. Those without a verdict are left out."""
-    chosen, kept, found = sample_by_source(labels, most), dict[str, bytes](), list[Traced]()
+def traced(examiner: Examiner, labels: Sequence[Label], most: int, report: Report, folder: Path) -> list[Traced]:
+    """At most about `most` of the pictures, of whole photographs, judged anew for their traces. Those without a verdict are left out.
+
+    `folder` keeps what the model was sent, for as long as the pictures are read.
+    """
+    chosen, found = sample_by_source(labels, most), list[Traced]()
 
     async def keep(sent: Sequence[Evidence]) -> None:
-        kept.update({evidence.facts.sha256: evidence.body for evidence in sent})
+        for evidence in sent:
+            (folder / evidence.facts.sha256).write_bytes(evidence.body)
+
+    def pixels(sha256: str) -> Image.Image:
+        return evidence_pixels((folder / sha256).read_bytes(), sha256)
 
     for number, (label, outcome) in enumerate(examiner.outcomes(chosen, MAIN, keep), 1):
+        read = partial(recorded_verdict, outcome, examiner.release, pixels)
         with suppress(RejectedError):
-            read = recorded_verdict(outcome, examiner.release, lambda sha256: evidence_pixels(kept[sha256], sha256))
+            read()
             found.append(Traced(label, judged(label, outcome), read))
         report(EvaluationProgress("judging for maps", number, len(chosen)))
     return sorted(found, key=lambda one: chosen.index(one.label))
@@ -100,7 +110,7 @@ def attend_pictures(
     drawn = _draw_all(checkpoint, pictures, report, memory_gib)
     gaps = _gaps_in_other(checkpoint, pictures, report, memory_gib)
     counted = [(number, one, drawn[number].verdict) for number, one in enumerate(pictures)]
-    measured = [_Measured(number, one.recorded.zoom, true, one.label.regions) for number, one, true in counted if true is not None]
+    measured = [_Measured(number, one, true) for number, one, true in counted if true is not None]
     noise = {what: _noise_of_all(checkpoint, what, measured, report, memory_gib) for what in Randomised if measured}
     return tuple(
         replace(
@@ -130,9 +140,8 @@ class _Measured:
     """A picture, by its place among all, with what the maps of noise are held against."""
 
     number: int
-    zoom: RecordedStage
+    one: Traced
     true: AttentionMap
-    boxes: Sequence[Box]
 
 
 def _draw_all(checkpoint: Checkpoint, pictures: Sequence[Traced], report: Report, memory_gib: float) -> list[_Drawn]:
@@ -146,8 +155,9 @@ def _draw_all(checkpoint: Checkpoint, pictures: Sequence[Traced], report: Report
 
 
 def _draw(one: Traced, attender: Attender, *, with_curves: bool) -> _Drawn:
+    recorded = one.read()
     try:
-        attended = attender.attend(one.recorded)
+        attended = attender.attend(recorded)
     except DisagreementError as error:  # counted, where a map is refused
         return _Drawn(AttendedPicture(judged=one.judged, gap=error.gap))
     except RejectedError:
@@ -160,8 +170,8 @@ def _draw(one: Traced, attender: Attender, *, with_curves: bool) -> _Drawn:
     measured = replace(
         drawn,
         verdicts={stage: _placed(attention.whole, one.label.regions) for stage, attention in maps.items()},
-        curves=curves(attender.reader, one.recorded.zoom, maps[Stage.ZOOM]) if with_curves else None,
-        overlay=overlay_png(attended.verdict_map, one.recorded),
+        curves=curves(attender.reader, recorded.zoom, maps[Stage.ZOOM]) if with_curves else None,
+        overlay=overlay_png(attended.verdict_map, recorded),
     )
     return _Drawn(measured, maps[Stage.ZOOM])
 
@@ -170,7 +180,7 @@ def _gaps_in_other(checkpoint: Checkpoint, pictures: Sequence[Traced], report: R
     reader = Reader.load(checkpoint, dtype=OTHER_DTYPE, memory_gib=memory_gib)
     found = []
     for number, one in enumerate(pictures, 1):
-        found.append(_gap(one.recorded, reader))
+        found.append(_gap(one.read(), reader))
         report(EvaluationProgress(f"reading in {OTHER_DTYPE}", number, len(pictures)))
     return found
 
@@ -182,18 +192,19 @@ def _noise_of_all(
     randomise(reader, what)
     found = {}
     for done, one in enumerate(measured, 1):
-        found[one.number] = _noise(reader, one)
+        found[one.number] = _noise(reader, one.one, one.true)
         report(EvaluationProgress(f"noise for {what}", done, len(measured)))
     return found
 
 
-def _noise(reader: Reader, one: _Measured) -> tuple[Placed | None, float | None]:
+def _noise(reader: Reader, one: Traced, true: AttentionMap) -> tuple[Placed | None, float | None]:
     """What is no map is left out and counted: taken for one that lies elsewhere, it would pass the sanity check for it."""
     try:
-        noise = verdict_map(reader.read(one.zoom), one.zoom).whole
+        zoom = one.read().zoom
+        noise = verdict_map(reader.read(zoom), zoom).whole
     except RejectedError:
         return None, None
-    return _placed(noise, one.boxes), rank_correlation(one.true.whole, noise)
+    return _placed(noise, one.label.regions), rank_correlation(true.whole, noise)
 
 
 def _gap(recorded: RecordedVerdict, reader: Reader) -> float:

@@ -1,27 +1,39 @@
 // Where the model attended: a map of the verdict is asked for and waited for here, and its figures told.
-import { attentionOf, nameOf } from "./attention_map.js";
+import { attentionOf, HONESTY, nameOf } from "./attention_map.js";
 import { made, numbers, remark } from "./elements.js";
 
 const SLOW = 20_000; // milliseconds; after that, why it takes so long may interest
-const HONESTY = {
-  untrained: "UNTRAINED model: what it attends to means nothing.",
-  zero_shot: "ZERO-SHOT model: it was never trained to tell generated images, and this is where it looked all the same.",
-};
 
 export async function begin(body, { item, revision, viewer }) {
   const attention = attentionOf({ item, revision });
-  const mayAsk = "mayAsk" in body.closest("details").dataset;
+  const panel = body.closest("details");
+  const mayAsk = "mayAsk" in panel.dataset;
   await attention.look();
   const place = made("div", { className: "stack" });
   body.append(place);
   await show();
 
+  /** What is shown now. A focus on what goes is left at the panel: from there Tab goes on, and no list swallows letters. */
+  function fill(...parts) {
+    const here = place.contains(document.activeElement);
+    place.replaceChildren(...parts);
+    if (!here) return;
+    panel.tabIndex = -1;
+    panel.focus({ preventScroll: true });
+  }
+
   async function show() {
-    place.replaceChildren(...(attention.map ? drawn() : attention.underWay ? [status("An attention map is being drawn…")] : [offer()]));
-    if (!attention.underWay) return;
-    const slow = setTimeout(() => place.replaceChildren(status("It still waits. Maps are drawn by a worker of their own, one after the other: is it running?")), SLOW);
-    const came = await attempt(() => attention.wait(() => !body.isConnected));
-    clearTimeout(slow);
+    if (!attention.underWay) return fill(...(attention.map ? drawn() : [offer()]));
+    const line = status(waits(attention.job, 0));
+    fill(line);
+    const since = performance.now();
+    const came = await attempt(() =>
+      attention.wait((job) => {
+        const now = waits(job, performance.now() - since);
+        if (line.textContent !== now) line.textContent = now; // it is read out: once is enough
+        return body.isConnected;
+      }),
+    );
     if (!came || !body.isConnected) return;
     if (attention.map) viewer?.toggleLayer("attention", true);
     await show();
@@ -31,7 +43,7 @@ export async function begin(body, { item, revision, viewer }) {
     if (!mayAsk) return remark("No map was drawn of this verdict.");
     const button = made("button", { type: "button", className: "quiet", textContent: attention.job ? "Draw it again" : "Draw an attention map" });
     button.addEventListener("click", async () => {
-      button.disabled = true;
+      fill(status("Asking for an attention map…"));
       if (await attempt(() => attention.ask())) await show();
     });
     const said = attention.job?.error
@@ -49,26 +61,28 @@ export async function begin(body, { item, revision, viewer }) {
       attention.job = null;
       const again = made("button", { type: "button", className: "quiet", textContent: "Try again" });
       again.addEventListener("click", async () => {
-        await attempt(() => attention.look());
-        await show();
+        if (await attempt(() => attention.look())) await show();
       });
-      place.replaceChildren(Object.assign(remark(error.message, "bad"), { role: "alert" }), again);
+      fill(Object.assign(remark(error.message, "bad"), { role: "alert" }), again);
       return false;
     }
   }
 
   function drawn() {
     const { map } = attention;
-    const figures = [
-      ["Attention inside boxes", share(map.mass_in_regions)],
-      ["The same area by chance", share(map.mass_in_random)],
-      ["Times chance", map.ratio === null ? "–" : map.ratio.toFixed(1)],
-      ["Peak inside a box", map.pointing_game === null ? "–" : map.pointing_game ? "yes" : "no"],
-    ];
+    const figures =
+      map.ratio === null
+        ? remark("No box was named, or none of the attention lies on the whole image: there is nothing to compare.")
+        : numbers([
+            ["Attention inside boxes", share(map.mass_in_regions)],
+            ["The same area by chance", share(map.mass_in_random)],
+            ["Times chance", map.ratio.toFixed(1)],
+            ["Peak inside a box", map.pointing_game ? "yes" : "no"],
+          ]);
     const honest = HONESTY[map.training] ? [remark(HONESTY[map.training], "honesty")] : [];
     const gap = `Its own log-probabilities differ from the recorded ones by ${map.logprob_gap.toFixed(4)}; where they differ much, no map is drawn. Drawn in ${map.seconds.toFixed(1)} s.`;
     const links = made("p", { className: "row small" }, link(attention.overlay, "Picture with its legend"), link(attention.values, "Values (NumPy)"));
-    return [...honest, numbers(figures), choice(map, links), links, remark(gap)];
+    return [...honest, figures, choice(map, links), links, remark(gap)];
   }
 
   function choice(map, links) {
@@ -83,6 +97,10 @@ export async function begin(body, { item, revision, viewer }) {
   }
 }
 
-const share = (mass) => (mass === null ? "–" : `${(mass * 100).toFixed(1)} %`);
+const waits = (job, milliseconds) => {
+  if (job.error) return `It is tried again: ${job.error.message}`;
+  return milliseconds > SLOW ? "It still waits. Maps are drawn by a worker of their own, one after the other: is it running?" : "An attention map is being drawn…";
+};
+const share = (mass) => `${(mass * 100).toFixed(1)} %`;
 const status = (text) => Object.assign(remark(text), { role: "status" });
 const link = (href, textContent) => made("a", { href, textContent, target: "_blank", rel: "noopener" });

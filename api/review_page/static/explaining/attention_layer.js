@@ -1,6 +1,6 @@
 // The attention map over the picture, where one was drawn.
-import { attentionOf, nameOf } from "./attention_map.js";
-import { made } from "./elements.js";
+import { attentionOf, HONESTY, nameOf } from "./attention_map.js";
+import { made, remark } from "./elements.js";
 
 export const attentionLayer = (about) => ({
   name: "attention",
@@ -15,9 +15,13 @@ export const attentionLayer = (about) => ({
       throw new Error("The attention map cannot be shown: it is no longer kept, or the server cannot be reached.");
     });
     const target = attention.map.targets.find(({ name }) => name === attention.target);
-    return { picture, legend: legend(target), spoken: nameOf(target) };
+    return { picture, legend: legend(target, HONESTY[attention.map.training]), spoken: nameOf(target) };
   },
 });
 
-const legend = (target) =>
-  made("div", { className: "viewer-legend" }, made("p", { textContent: nameOf(target) }), made("div", { className: "attention-ramp" }), made("p", { className: "attention-ends" }, made("span", { textContent: "little" }), made("span", { textContent: "most attention" })));
+function legend(target, honesty) {
+  const ends = made("p", { className: "attention-ends" }, made("span", { textContent: "little" }), made("span", { textContent: "most attention" }));
+  const told = made("div", { className: "viewer-legend" }, made("p", { textContent: nameOf(target) }), made("div", { className: "attention-ramp" }), ends);
+  if (honesty) told.append(remark(honesty, "honesty"));
+  return told;
+}

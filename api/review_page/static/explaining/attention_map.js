@@ -49,9 +49,9 @@ class Attention {
     this.#take(body.map, body.map ? null : body.job);
   }
 
-  /** Until the map is there, or is not to be had; or until `given up` says so. */
-  async wait(givenUp) {
-    while (this.underWay && !givenUp()) {
+  /** Until the map is there, or is not to be had; or until `goOn`, which is told the job every time, says no. */
+  async wait(goOn) {
+    while (this.underWay && goOn(this.job)) {
       await new Promise((later) => setTimeout(later, POLL));
       if (!document.hidden) await this.look();
     }
@@ -64,8 +64,15 @@ class Attention {
   }
 }
 
+/** What is to be said wherever a map is shown, by the training of the model that is shown. */
+export const HONESTY = {
+  untrained: "UNTRAINED model: what it attends to means nothing.",
+  zero_shot: "ZERO-SHOT model: it was never trained to tell generated images, and this is where it looked all the same.",
+};
+
 const KINDS = {
-  verdict: ({ stage, text }) => `The ${stage}'s verdict: ${text}`,
+  // a map of a verdict is of what speaks for “generated”, whichever of the two it is
+  verdict: ({ stage, text }) => (text === "generated" ? `The ${stage}'s verdict: generated` : `What spoke for “generated”, though the ${stage} said ${text}`),
   sentence: ({ stage, number, text }) => `${SEVERAL.test(text) ? `Sentences from ${number} on` : `Sentence ${number}`} of the ${stage}: ${text}`,
   box: ({ number }) => `Box ${number}`,
 };

@@ -8,7 +8,7 @@ const SLOW = 20_000; // milliseconds; after that, why it takes so long may inter
 const pause = () => new Promise((done) => setTimeout(done, PAUSE));
 
 export async function begin(body, { item, revision }) {
-  const place = document.createElement("div");
+  const place = Object.assign(document.createElement("div"), { className: "stack" });
   body.append(place);
   await load();
   const remembered = localStorage.getItem(PLACE);

@@ -14,18 +14,22 @@ export async function begin(body, { item, revision, viewer }) {
 class Dialogue {
   #list;
   #said;
+  #none;
   #me;
   #viewer;
 
   constructor(body, viewer) {
     this.#list = body.querySelector(".looks");
     this.#said = body.querySelector("[data-said]");
+    this.#none = body.querySelector("[data-none]");
     this.#me = body.closest("[data-me]").dataset.me;
     this.#viewer = viewer;
   }
 
   async load(path) {
-    for (const look of (await send("GET", path)).body.looks) this.#show(look);
+    const { looks } = (await send("GET", path)).body;
+    this.#none.hidden = looks.length > 0;
+    for (const look of looks) this.#show(look);
   }
 
   /** Asks, and shows the question at once. What is refused is raised. */
@@ -37,6 +41,7 @@ class Dialogue {
 
   /** An entry for the look, in the place of the one it had; again every second until it has ended. */
   #show(look, { shown = false } = {}) {
+    this.#none.hidden = true;
     const former = this.#list.querySelector(`[data-look="${look.id}"]`);
     const entry = entryOf(look, { mine: look.author === this.#me, viewer: this.#viewer });
     if (former) former.replaceWith(entry);

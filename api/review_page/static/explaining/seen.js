@@ -24,4 +24,4 @@ export const STEPS = [
 
 export const stepOf = (resolution) => STEPS.findIndex(({ from }) => resolution >= from);
 
-export const percent = (share) => (share > 0 && share < 0.01 ? "under 1 %" : `${Math.floor(share * 100)} %`);
+export const percent = (share) => (share > 0 && share < 0.01 ? "under 1 %" : `${Math.floor(share * 100 + 1e-6)} %`); // 0.29 × 100 is 28.999…
