@@ -93,11 +93,12 @@ def _view(there: InLanguage) -> TranslationView:
 
 
 def _pair(before: Passage, after: Passage) -> Pair:
-    return Pair(TITLES[before.field].format(before.position), _parts(before.text, english=True), _parts(after.text, english=False))
+    # A translation was refused for what `clean` takes out, but for the joiners that Persian and Hindi are spelt with: those stay.
+    return Pair(TITLES[before.field].format(before.position), _parts(clean(before.text), english=True), _parts(after.text, english=False))
 
 
-def _parts(text: str, *, english: bool) -> list[Part]:
-    shown, parts, end = clean(text), [], 0
+def _parts(shown: str, *, english: bool) -> list[Part]:
+    parts, end = [], 0
     for fact in find_facts(shown, english=english):
         parts += [Part(shown[end : fact.start]), Part(shown[fact.start : fact.end], fact=True)]
         end = fact.end

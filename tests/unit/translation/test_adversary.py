@@ -8,10 +8,12 @@ import pytest
 
 from tests.unit.translation.adversary import ATTACKS, TURNS, Asked, Endpoint, Sentences, read_user, translated
 from tests.unit.translation.phrasebook import LANGUAGES, Case, cases, full_case, verdict_case
+from tests.unit.translation.reports import REPORTS
 from worker.moderation.errors import RejectedError
 from worker.moderation.translation.facts import find_facts
 from worker.moderation.translation.languages import find_language
 from worker.moderation.translation.protection import restore
+from worker.moderation.translation.verification import verify
 from worker.translation.detection import Detected
 from worker.translation.endpoint_text import EndpointText
 from worker.translation.serving_text import ServingText
@@ -113,6 +115,12 @@ async def test_each_rule_refuses_what_no_other_does(rule: str, name: str, monkey
     endpoint = Endpoint(ATTACKS[name])
     await through(endpoint, full_case("uk"))
     assert endpoint.spoilt
+
+
+@pytest.mark.parametrize("english", REPORTS)
+def test_what_models_say_of_images_passes_where_it_is_translated_well(english: str) -> None:
+    refused = {tag: verify(english, said, find_language(tag)) for tag, said in REPORTS[english].items()}
+    assert {tag: problems for tag, problems in refused.items() if problems} == {}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -4,8 +4,8 @@ They are whole words and stems, enough to see that one came or went; what is sai
 that is not listed here, a sentence that says real or generated is not translated.
 """
 
-# A verb that is negated, of whatever stem; not an adjective by its ending, nor `or`, `most`, `than`, nails, nerves, the sky.
-CZECH_NOT = r"ne(?!bo\b|j[^s]|ž|het|hty|rv|b[ei]|\w*(?:[éý]|[éý]ho|[ýé]m|ých|ými)\b)\w*"
+# A verb that is negated, of whatever stem; not an adjective or a noun by its ending, nor `or`, nails, nerves, the sky.
+CZECH_NOT = r"ne(?!bo\b|j[^s]|ž|het|hty|rv|b[ei]|\w*(?:[éý]|[éý]ho|[ýé]m|ých|ými|ost\w{0,3})\b)\w*"
 # Not `few`, `no doubt`, `may be`, `awkward`.
 JAPANESE_NOT = "(?<!少)(?<!違い)(?<!かもしれ)(?<!ぎこち)ない (?<!少)(?<!違い)なく (?<!違いあり)(?<!かもしれ)ません"
 JAPANESE_DENIAL = "がた[いく] 難[いく] じゃねえ ならず あらず 以外 疑わし 否定 いわゆる"
@@ -187,7 +187,7 @@ WORDS = {
         "",
         f"{CHINESE_NOT} 没 沒 [无無](?!疑) 非(?!常) 未 (?<!是)否 勿 莫 难以 難以 所谓 所謂 除外 以外",
         "真实 真實 真的 真品 真正",
-        "假 伪 偽 生成 合成 人工",
+        "假 [伪偽](?!影) 生成 合成 人工",
         "而是 但 因为 因為",
     ),
 }
