@@ -61,7 +61,8 @@ def _levels(attention: AttentionMap, recorded: RecordedVerdict) -> NDArray[np.fl
 
 
 def _coloured(levels: NDArray[np.float32]) -> NDArray[np.uint8]:
-    return _colours()[np.rint((SHADES - 1) * levels).astype(np.uint8)]
+    coloured: NDArray[np.uint8] = _colours()[np.rint((SHADES - 1) * levels).astype(np.uint8)]
+    return coloured
 
 
 @cache
