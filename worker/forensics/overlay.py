@@ -61,15 +61,16 @@ def _levels(attention: AttentionMap, recorded: RecordedVerdict) -> NDArray[np.fl
 
 
 def _coloured(levels: NDArray[np.float32]) -> NDArray[np.uint8]:
-    coloured: NDArray[np.uint8] = _colours()[np.rint((SHADES - 1) * levels).astype(np.uint8)]
-    return coloured
+    return _colours()[np.rint((SHADES - 1) * levels).astype(np.uint8)]
 
 
 @cache
 def _colours() -> NDArray[np.uint8]:
     """SHADES × 3. Looked up: a ninth of the memory that interpolating each pixel takes, and a thirtieth of the time."""
     stops, wanted = np.linspace(0, 1, len(INFERNO)), np.linspace(0, 1, SHADES)
-    return np.rint(np.stack([np.interp(wanted, stops, channel) for channel in zip(*INFERNO, strict=True)], axis=1)).astype(np.uint8)
+    channels = [np.interp(wanted, stops, channel) for channel in zip(*INFERNO, strict=True)]
+    colours: NDArray[np.uint8] = np.rint(np.stack(channels, axis=1)).astype(np.uint8)
+    return colours
 
 
 def _draw_boxes(picture: Image.Image, recorded: RecordedVerdict) -> None:
