@@ -179,9 +179,12 @@ def test_a_map_is_asked_for_waited_for_and_laid_over_the_picture(reviewer: Page,
     sheet = chair.task.locator("zoom-image > img.viewer-sheet")
     expect(sheet).to_be_visible()
     expect(sheet).to_have_attribute("src", re.compile("/layers/zoom-verdict$"))
+    picture = chair.task.locator("zoom-image > .viewer-picture").first
+    expect(picture).to_have_css("filter", "grayscale(1)")  # all colour is the map's
     expect(told).to_be_focused()  # the button is gone, and a list would swallow letters
     reviewer.keyboard.press("g")
     expect(sheet).to_be_hidden()
+    expect(picture).to_have_css("filter", "none")
     reviewer.keyboard.press("g")
     expect(sheet).to_be_visible()
     check_accessible(reviewer)

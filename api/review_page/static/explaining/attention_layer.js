@@ -10,7 +10,7 @@ export const attentionLayer = (about) => ({
     const attention = attentionOf(about);
     if (!attention.map) await attention.look();
     if (!attention.map) throw new Error("No attention map was drawn of this verdict yet. Ask for one beside the picture.");
-    const picture = Object.assign(new Image(), { src: attention.layer, alt: "", draggable: false });
+    const picture = Object.assign(new Image(), { src: attention.layer, alt: "", draggable: false, className: "attention-sheet" });
     await picture.decode().catch(() => {
       throw new Error("The attention map cannot be shown: it is no longer kept, or the server cannot be reached.");
     });
