@@ -58,6 +58,15 @@ def test_pairing_is_best_over_all_and_not_first_come_first_served() -> None:
     assert [each.similarity for each in found.clues] == [0.8, 0.85]
 
 
+def test_pairs_that_are_not_alike_take_no_clue_from_one_that_is() -> None:
+    def likeness(first: object, second: object) -> np.ndarray:
+        return np.array([[0.31, 0.29], [0.29, 0.0]])
+
+    found = agree([HAND, SIGN], [HAND, SIGN], likeness, RECIPE)
+    assert (found.shared, found.holds(RECIPE)) == (0.5, True)
+    assert [each.said_by for each in found.clues] == [(1, 2), (1,), (2,)]
+
+
 def test_explanations_that_share_too_little_do_not_agree() -> None:
     other = [WINDOW, Clue(where="sky", what="A seam runs through it."), Clue(where="dog's paw", what="It sinks into the lawn.")]
     assert agree([HAND, SIGN], [HAND], shared_words, RECIPE).holds(RECIPE)

@@ -1,12 +1,14 @@
 """Whether two independent explanations tell the same story, and which of their clues are the same. Pure.
 
-Clues are paired one to one, so that the similarities of all pairs together are greatest; a pair counts from a least similarity. The
-explanations agree when enough of the shorter one's clues are paired. A clue without a partner stays on record, as not seconded.
+Clues are paired one to one, so that the similarities of all pairs together are greatest, of those that reach a least similarity: two pairs
+below it take no clue from one above. The explanations agree when enough of the shorter one's clues are paired. A clue without a partner
+stays on record, as not seconded.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from worker.lab.annotation.clues import Clue
@@ -38,9 +40,10 @@ class Agreement:
 def agree(first: Sequence[Clue], second: Sequence[Clue], similarity: Similarity, recipe: Recipe) -> Agreement:
     """Pairs the clues of two explanations, in the first one's order; then what the second alone said."""
     likeness = similarity([clue.text for clue in first], [clue.text for clue in second])
+    alike = np.where(likeness >= recipe.similar_from, likeness, 0.0)
     partners = {
         int(row): int(column)
-        for row, column in zip(*linear_sum_assignment(likeness, maximize=True), strict=True)
+        for row, column in zip(*linear_sum_assignment(alike, maximize=True), strict=True)
         if likeness[row, column] >= recipe.similar_from
     }
     by_first = [

@@ -167,9 +167,13 @@ async def _placed(views: Views, weighed: Sequence[Weighed], annotators: Annotato
 async def _place_one(views: Views, weighed: Weighed, subject: Box | None, taken: Sequence[Box], annotators: Annotators) -> Placed:
     recipe = annotators.recipe
     if len(weighed.said_by) < 2:
-        likest = (
-            f"likest clue of the other: {weighed.similarity:.2f}, below {recipe.similar_from:g}" if weighed.similarity is not None else ""
-        )
-        return Placed(fate=Fate.NOT_SECONDED, detail=likest)
+        return Placed(fate=Fate.NOT_SECONDED, detail=_unpaired(weighed.similarity, recipe.similar_from))
     looks = await annotators.grounder.ground(views, weighed.clue.text)
     return place(looks, subject, taken, views.facts.size, recipe)
+
+
+def _unpaired(likest: float | None, similar_from: float) -> str:
+    if likest is None:
+        return ""
+    why = f"below {similar_from:g}" if likest < similar_from else "but that one is paired with another"
+    return f"likest clue of the other: {likest:.2f}, {why}"
