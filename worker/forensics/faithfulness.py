@@ -29,6 +29,7 @@ from worker.vision.model import Answer, ModelCard, Question, VisionModel
 from worker.zoomin.pipeline import moderate
 from worker.zoomin.tools import Decoder, Tools
 
+MET_BY_ALL = (EngineDiedError, OutageError, MisconfiguredError)  # whatever the image: they say nothing of its explanation
 RESCANS_AT_ONCE = 4  # of one image: a check must not fill the engine's queue before other images' verdicts
 
 
@@ -44,7 +45,7 @@ async def check_faithfulness(
 
     `places` are shared by all checks of the process; until one is free nothing is held but the outcome. The wait counts as time taken.
 
-    Raises what every image would meet, and which says nothing of this explanation: EngineDiedError, OutageError, MisconfiguredError.
+    Raises what every image would meet: EngineDiedError, OutageError, MisconfiguredError.
     `each` says whether every region is hidden alone, too: for people, who see which of several carries the verdict.
     """
     check = _Check(item, tools)
@@ -53,7 +54,7 @@ async def check_faithfulness(
             return await check.run(outcome, each=each)
     except TimeoutError:
         return check.failed("check_timed_out", f"The check was not done in {seconds:g} s: the engine is busy. The verdict stands untested.")
-    except (EngineDiedError, OutageError, MisconfiguredError):
+    except MET_BY_ALL:
         raise
     except ZoomInError as error:
         return check.failed(error.code, error.message)
@@ -72,8 +73,8 @@ class _Check:
     async def run(self, outcome: Outcome, *, each: bool) -> Faithfulness:
         """The result; maskings that met an error are left out.
 
-        Raises RejectedError for a verdict that cannot be checked, EngineDiedError, and what else the pipeline raises where that leaves none
-        of TOGETHER.
+        Raises RejectedError for a verdict that cannot be checked, MET_BY_ALL of any rescan, and what else the pipeline raises where that
+        leaves none of TOGETHER.
         """
         if outcome.p_generated is None or outcome.source is None or outcome.source.size is None:
             raise RejectedError("unscored", "Without a score nothing can drop.")
@@ -199,10 +200,10 @@ async def _keep_nothing(_: Sequence[Evidence]) -> None:
 
 
 def _known(scores: Sequence[float | BaseException | None]) -> list[float | None]:
-    """The scores; None where there is none for an error, which costs one masking, not the check. Raises the engine's death, and bugs."""
+    """The scores; None where there is none for an error, which costs one masking, not the check. Raises MET_BY_ALL, and bugs."""
     known: list[float | None] = []
     for score in scores:
-        if isinstance(score, EngineDiedError) or (isinstance(score, BaseException) and not isinstance(score, ZoomInError)):
+        if isinstance(score, MET_BY_ALL) or (isinstance(score, BaseException) and not isinstance(score, ZoomInError)):
             raise score
         known.append(None if isinstance(score, BaseException) else score)
     return known

@@ -140,16 +140,24 @@ async def test_what_goes_wrong_is_told_in_the_result_and_raised_to_nobody() -> N
     assert (found.error_code, found.drop) == ("model_away", None)
 
 
-async def test_the_engines_death_is_no_result_of_a_check_even_when_others_of_its_questions_were_answered() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        EngineDiedError("engine_died", "The engine is gone."),
+        OutageError("endpoint_unreachable", "The endpoint is away."),
+        MisconfiguredError("endpoint_refused", "The key has expired."),
+    ],
+)
+async def test_what_every_image_would_meet_is_raised_even_when_others_of_a_checks_questions_were_answered(error: ZoomInError) -> None:
     outcome, look = await judged(world_of(looking_at(REGIONS[0]))), looking_at(REGIONS[0])
     answered: list[Question] = []
 
-    def dying(question: Question) -> Answer | Exception:
+    def failing(question: Question) -> Answer | Exception:
         answered.append(question)
-        return look(question) if len(answered) <= 10 else EngineDiedError("engine_died", "The engine is gone.")
+        return look(question) if len(answered) <= 10 else error
 
-    with pytest.raises(EngineDiedError):
-        await checked(world_of(dying), outcome)
+    with pytest.raises(type(error)):
+        await checked(world_of(failing), outcome)
 
 
 @pytest.mark.parametrize(
