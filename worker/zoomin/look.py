@@ -23,8 +23,6 @@ from worker.zoomin.replies import UnreadableReplyError, ZoomReply, read_zoom, wi
 from worker.zoomin.score import probability_generated
 from worker.zoomin.tools import Tools
 
-TRACE_UNREADABLE = RejectedError("trace_unreadable", "The recorded scan cannot be continued: its trace is not in a form known here.")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedScan:
@@ -114,10 +112,14 @@ def recorded_turns(scan: RecordedScan, image: ScanImage) -> tuple[Turn, ...]:
     try:
         turns = tuple(Turn(turn["role"], tuple(_part(part, image) for part in turn["parts"])) for turn in scan.turns)
     except (KeyError, TypeError) as error:
-        raise TRACE_UNREADABLE from error
+        raise _unreadable() from error
     if not any(isinstance(part, ImagePart) for turn in turns for part in turn.parts):  # a crop would be shown beside nothing
-        raise TRACE_UNREADABLE
+        raise _unreadable()
     return turns
+
+
+def _unreadable() -> RejectedError:
+    return RejectedError("trace_unreadable", "The recorded scan cannot be continued: its trace is not in a form known here.")
 
 
 def _part(part: Any, image: ScanImage) -> str | ImagePart:

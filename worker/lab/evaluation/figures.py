@@ -118,7 +118,7 @@ MEANINGS = {
     ),
     Metric.LOGPROBS_AGREE: Meaning("log-probabilities agree", "share of pictures that PyTorch reads within 0.05 nats of what was recorded"),
     Metric.LOGPROB_GAP: Meaning("largest gap", "largest difference of a verdict's log-probabilities from those recorded, nats"),
-    Metric.SECONDS_PER_MAP: Meaning("seconds", "per verdict, for all its maps, pictures and arrays; loading excluded, median"),
+    Metric.SECONDS_PER_MAP: Meaning("seconds", "per verdict, for all its maps; loading and drawing excluded, median"),
     Metric.FAITHFULNESS_DROP: Meaning("drop", "of P(generated), when all cited regions are hidden; mean over the fills and the pictures"),
     Metric.FAITHFULNESS_CONTROL: Meaning(
         "drop, elsewhere", "the same when as much area is hidden outside all that is cited, in disjoint patches"
